@@ -85,9 +85,7 @@ class InvalidRequest(BadRequest):
     code = "INVALID_REQUEST"
     title = "The request is not valid"
 
-    def __init__(
-        self, detail: str, errors: list[dict[str, str]] | None = None, **facts: Any
-    ) -> None:
+    def __init__(self, detail: str, errors: list[dict[str, str]] | None = None, **facts: Any) -> None:
         super().__init__(detail, **facts)
         self.errors = errors or []
 
