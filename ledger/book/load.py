@@ -6,12 +6,13 @@ and, where lots do not suffice or credits move between books, for a second look.
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
 from psycopg import AsyncConnection, AsyncCursor
 
 from ledger.book import commands as c
+from ledger.book.participants import Statement
 from ledger.book.rules.due import BITE
 from ledger.book.rules.fold import Stored, StoredRefusal, Unit
 from ledger.book.rules.reversal import Original
@@ -194,7 +195,7 @@ def book_of(row: Row) -> Book:
 
 def lot_of(row: Row) -> Lot:
     """A lot from the columns of ``_LOT``, after the wallet's."""
-    return Lot(*row[1:9], cost=row[9], currency=row[10])
+    return Lot(*row[1:11])
 
 
 def add_lots(books: dict[int, Book], rows: Iterable[Row]) -> None:
@@ -216,12 +217,12 @@ def _transaction_of(row: Row, lines: list[c.Posting]) -> c.Transaction:
     body = row[20]
     return c.Transaction(
         *row[:12],
-        after=c.Balances(*row[12:17]),
-        notes_salt=row[17] or b"",
-        notes_digest=row[18],
-        hash=row[19],
-        postings=tuple(lines),
-        notes=None if body is None else msgspec.json.decode(body, type=c.Notes),
+        c.Balances(*row[12:17]),
+        row[17] or b"",
+        row[18],
+        row[19],
+        tuple(lines),
+        None if body is None else msgspec.json.decode(body, type=c.Notes),
     )
 
 
@@ -229,9 +230,9 @@ async def load(
     connection: AsyncConnection[Row],
     unit: Unit,
     attempts: Sequence[c.Attempt],
-    extra: Sequence[tuple[str, dict[str, Any], Callable[[list[Row]], None]]] = (),
+    extra: Sequence[tuple[Statement, list[Row]]] = (),
 ) -> None:
-    """Fill ``unit`` with what the attempts need. ``extra``: what participants load along with it."""
+    """Fill ``unit`` with what the attempts need. ``extra``: participants' statements, and where their rows go."""
     pipe = Pipe(connection)
     _queue_keys(pipe, unit, attempts)
     wallets = numbers(unit.books)
@@ -249,8 +250,8 @@ async def load(
     inflows = [a.command for a in attempts if isinstance(a.command, c.Inflow)]
     alike = {(i.wallet_id, i.source, i.priority, i.expires_at) for i in inflows if i.join and not i.cost}
     _queue_alike(pipe, unit, alike)
-    for sql, params, take in extra:
-        pipe.add(sql, params, take)
+    for statement, rows in extra:
+        pipe.add(statement.sql, dict(statement.params), rows.extend)
     await pipe.fetch()
     _queue_uncovered(pipe, unit, attempts, pages)
     if pipe:
@@ -321,7 +322,7 @@ def add_holds(books: dict[int, Book], rows: Sequence[Row]) -> set[tuple[int, int
         book = books[row[0]]
         if (row[0], row[1]) not in seen:
             seen.add((row[0], row[1]))
-            book.add_hold(Hold(*row[1:9], slices={}))
+            book.add_hold(Hold(*row[1:9], {}))
         if row[9] is not None:
             lot = book.add_lot(lot_of(row[10:]))
             book.holds[row[1]].slices[lot.lot] = row[9]
@@ -438,9 +439,5 @@ def _arrivals_alike(unit: Unit, attempts: Sequence[c.Attempt]) -> set[tuple[int,
                 terms[taker] |= terms[giver]
                 grown = True
     takers = {taker for _, taker in edges}
-    alike.update(
-        (taker, "transfer", priority, expires_at)
-        for taker in takers
-        for priority, expires_at in cast("set[tuple[int, datetime | None]]", terms[taker])
-    )
+    alike.update((taker, "transfer", priority, expires_at) for taker in takers for priority, expires_at in terms[taker])
     return alike

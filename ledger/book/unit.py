@@ -139,10 +139,7 @@ async def _run(
         return UnitRun(done, skipped), [_fold(unit, request) for request in done]
     numbers_before = {wallet_id: book.number for wallet_id, book in unit.books.items()}
     loaded: list[list[Row]] = [[] for _ in participants]
-    extra = [
-        (*participant.load(list(unit.books)), rows.extend)
-        for participant, rows in zip(participants, loaded, strict=True)
-    ]
+    extra = [(participant.load(list(unit.books)), rows) for participant, rows in zip(participants, loaded, strict=True)]
     attempts = [request.attempts[place] for request in done for place in request.open]
     await load(connection, unit, attempts, extra)
     begin(unit)
@@ -196,9 +193,9 @@ async def _ride(connection: AsyncConnection[Any], statements: list[Statement], r
     counts: list[tuple[Request, int, c.Rider, psycopg.AsyncCursor[Any]]] = []
     async with connection.pipeline():
         for statement in statements:
-            await connection.execute(statement.sql, dict(statement.params))  # type: ignore[arg-type]
+            await connection.execute(statement.sql, dict(statement.params))
         for request, place, rider in riders:
-            cursor = await connection.execute(rider.sql, dict(rider.params))  # type: ignore[arg-type]
+            cursor = await connection.execute(rider.sql, dict(rider.params))
             counts.append((request, place, rider, cursor))
     for request, place, rider, cursor in counts:
         if cursor.rowcount != rider.expect:

@@ -122,7 +122,7 @@ async def write(
     params: Params = {"now": unit.now.isoformat()}
     for _, _, own, _ in parts:
         params |= own
-    cursor = await connection.execute(f"{body} SELECT {counts}", params)  # type: ignore[arg-type]
+    cursor = await connection.execute(f"{body} SELECT {counts}", params)
     row = await cursor.fetchone()
     expected = tuple(count for _, _, _, count in parts)
     if row != expected:

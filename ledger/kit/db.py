@@ -80,7 +80,7 @@ class Database:
         ]
         if role is not None:
             self._options.append(f"-c role={role}")
-        self._connect_args = {
+        self._connect_args: dict[str, Any] = {
             "application_name": application_name,
             "connect_timeout": 5,
             "prepare_threshold": 0,
