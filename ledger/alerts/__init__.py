@@ -1,0 +1,1 @@
+"""Balance levels: ``balance.low``, ``.critical``, ``.depleted`` and ``.recovered`` events."""

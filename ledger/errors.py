@@ -1,0 +1,347 @@
+"""Every refusal the service can give, as one tree.
+
+    LedgerError
+    ├── BadRequest 400          the request cannot be read
+    │   ├── InvalidRequest          INVALID_REQUEST
+    │   ├── InvalidAmount           INVALID_AMOUNT
+    │   ├── InvalidCursor           INVALID_CURSOR
+    │   ├── IdempotencyKeyMissing   IDEMPOTENCY_KEY_MISSING
+    │   └── IdempotencyKeyInvalid   IDEMPOTENCY_KEY_INVALID
+    ├── Unauthenticated 401         UNAUTHENTICATED
+    ├── PaymentRequired 402     the wallet cannot pay
+    │   └── InsufficientCredits     INSUFFICIENT_CREDITS
+    ├── Forbidden 403               FORBIDDEN
+    ├── NotFound 404                NOT_FOUND
+    ├── MethodNotAllowed 405        METHOD_NOT_ALLOWED
+    ├── Conflict 409            the state does not allow it
+    │   ├── AlreadyPosted           ALREADY_POSTED
+    │   ├── IdempotencyInFlight     IDEMPOTENCY_IN_FLIGHT
+    │   ├── WalletExists            WALLET_EXISTS
+    │   ├── WalletFrozen            WALLET_FROZEN
+    │   ├── WalletClosed            WALLET_CLOSED
+    │   ├── WalletNotEmpty          WALLET_NOT_EMPTY
+    │   ├── HoldNotOpen             HOLD_NOT_OPEN
+    │   └── RiderConflict           STATE_CHANGED
+    ├── PayloadTooLarge 413         PAYLOAD_TOO_LARGE
+    ├── UnsupportedMediaType 415    UNSUPPORTED_MEDIA_TYPE
+    ├── Unprocessable 422       a rule forbids it
+    │   ├── IdempotencyConflict     IDEMPOTENCY_CONFLICT
+    │   ├── NotReversible           NOT_REVERSIBLE
+    │   ├── ReversalExceedsOriginal REVERSAL_EXCEEDS_ORIGINAL
+    │   ├── CreditsAlreadySpent     CREDITS_ALREADY_SPENT
+    │   ├── PeriodClosed            PERIOD_CLOSED
+    │   ├── InvalidEffectiveAt      INVALID_EFFECTIVE_AT
+    │   ├── InvalidExpiry           INVALID_EXPIRY
+    │   ├── SameWallet              SAME_WALLET
+    │   ├── BalanceLimit            BALANCE_LIMIT
+    │   ├── LimitBelowOwed          LIMIT_BELOW_OWED
+    │   ├── TooManyPostings         TOO_MANY_POSTINGS
+    │   └── BatchRefused            BATCH_REFUSED
+    ├── RateLimited 429             RATE_LIMITED
+    ├── InternalError 500           INTERNAL_ERROR
+    └── Unavailable 503         try again later
+        ├── DatabaseUnavailable     DATABASE_UNAVAILABLE
+        ├── WalletBusy              WALLET_BUSY
+        └── Overloaded              OVERLOADED
+
+Each class has a stable ``code``, an HTTP ``status`` and a ``title``; an instance has a ``detail`` for
+a person, and ``facts`` (JSON values) for a program. Facts named in ``TOP_LEVEL_FACTS`` stand at the
+top of a problem answer, all others under ``details``. A page per code is in docs/errors.
+
+Refusals that are definite (402, 409 state, 422 rule) are remembered under their idempotency key for
+24 hours: ``remembered`` says which classes.
+"""
+
+from typing import Any, ClassVar
+
+TOP_LEVEL_FACTS = ("reason", "available", "required", "shortfall", "refundable")
+
+
+class LedgerError(Exception):
+    """A refusal with a stable code. Never raised itself: one of its leaves is."""
+
+    code: ClassVar[str] = "INTERNAL_ERROR"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Something went wrong"
+    remembered: ClassVar[bool] = False
+    retry_after_s: ClassVar[int | None] = None
+
+    def __init__(self, detail: str, **facts: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.facts = facts
+
+
+class BadRequest(LedgerError):
+    status = 400
+
+
+class InvalidRequest(BadRequest):
+    """The body, path or query does not have the documented shape.
+
+    ``errors`` is a list of ``{"path", "message"}``.
+    """
+
+    code = "INVALID_REQUEST"
+    title = "The request is not valid"
+
+    def __init__(self, detail: str, errors: list[dict[str, str]] | None = None, **facts: Any) -> None:
+        super().__init__(detail, **facts)
+        self.errors = errors or []
+
+
+class InvalidAmount(InvalidRequest):
+    """Not a positive decimal string or integer, too many decimals, or out of range."""
+
+    code = "INVALID_AMOUNT"
+    title = "The amount is not valid"
+
+
+class InvalidCursor(BadRequest):
+    """A cursor that this list did not give."""
+
+    code = "INVALID_CURSOR"
+    title = "The cursor is not valid"
+
+
+class IdempotencyKeyMissing(BadRequest):
+    code = "IDEMPOTENCY_KEY_MISSING"
+    title = "An Idempotency-Key is needed"
+
+
+class IdempotencyKeyInvalid(BadRequest):
+    """Not 1 to 255 visible ASCII characters, or used twice in one batch."""
+
+    code = "IDEMPOTENCY_KEY_INVALID"
+    title = "The Idempotency-Key is not valid"
+
+
+class Unauthenticated(LedgerError):
+    code = "UNAUTHENTICATED"
+    status = 401
+    title = "No valid API key"
+
+
+class PaymentRequired(LedgerError):
+    status = 402
+    remembered = True
+
+
+class InsufficientCredits(PaymentRequired):
+    """``available``, ``required``, ``shortfall``: credits as decimal strings."""
+
+    code = "INSUFFICIENT_CREDITS"
+    title = "Not enough credits"
+
+
+class Forbidden(LedgerError):
+    """``details.scope``: the scope that is missing."""
+
+    code = "FORBIDDEN"
+    status = 403
+    title = "The key does not have the scope for this"
+
+
+class NotFound(LedgerError):
+    """Also given for what the caller may not see."""
+
+    code = "NOT_FOUND"
+    status = 404
+    title = "Not found"
+
+
+class MethodNotAllowed(LedgerError):
+    code = "METHOD_NOT_ALLOWED"
+    status = 405
+    title = "This path does not take that method"
+
+
+class Conflict(LedgerError):
+    status = 409
+
+
+class AlreadyPosted(Conflict):
+    """The fact (``event_id``) was charged before: ``details.transaction_id``."""
+
+    code = "ALREADY_POSTED"
+    title = "This event was charged already"
+
+
+class IdempotencyInFlight(Conflict):
+    code = "IDEMPOTENCY_IN_FLIGHT"
+    title = "The first request under this key is still running"
+    retry_after_s = 1
+
+
+class WalletExists(Conflict):
+    """``details.wallet_id``: the wallet that is there."""
+
+    code = "WALLET_EXISTS"
+    title = "The owner has this wallet already"
+
+
+class WalletFrozen(Conflict):
+    code = "WALLET_FROZEN"
+    title = "The wallet is frozen"
+    remembered = True
+
+
+class WalletClosed(Conflict):
+    code = "WALLET_CLOSED"
+    title = "The wallet is closed"
+    remembered = True
+
+
+class WalletNotEmpty(Conflict):
+    """Closing needs a balance of zero and nothing held, disputed or owed."""
+
+    code = "WALLET_NOT_EMPTY"
+    title = "The wallet is not empty"
+
+
+class HoldNotOpen(Conflict):
+    """``details.state``: captured, released or expired."""
+
+    code = "HOLD_NOT_OPEN"
+    title = "The hold is not open"
+    remembered = True
+
+
+class RiderConflict(Conflict):
+    """A row that was to change together with the posting was not as expected."""
+
+    code = "STATE_CHANGED"
+    title = "Something else was faster"
+
+
+class PayloadTooLarge(LedgerError):
+    code = "PAYLOAD_TOO_LARGE"
+    status = 413
+    title = "The body is too large"
+
+
+class UnsupportedMediaType(LedgerError):
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    status = 415
+    title = "The body must be JSON"
+
+
+class Unprocessable(LedgerError):
+    status = 422
+    remembered = True
+
+
+class IdempotencyConflict(Unprocessable):
+    """The key was used for another request. Never remembered itself."""
+
+    code = "IDEMPOTENCY_CONFLICT"
+    title = "The Idempotency-Key was used for another request"
+    remembered = False
+
+
+class NotReversible(Unprocessable):
+    """``details.kind``, and ``reason``: what to do instead."""
+
+    code = "NOT_REVERSIBLE"
+    title = "This transaction cannot be reversed"
+
+
+class ReversalExceedsOriginal(Unprocessable):
+    """``details.reversible``: what is left to reverse, in credits."""
+
+    code = "REVERSAL_EXCEEDS_ORIGINAL"
+    title = "More than is left to reverse"
+
+
+class CreditsAlreadySpent(Unprocessable):
+    """``details.reversible``: what is still there to take back, in credits."""
+
+    code = "CREDITS_ALREADY_SPENT"
+    title = "These credits were spent"
+
+
+class PeriodClosed(Unprocessable):
+    """``details.open_from``: the first instant that can still be dated into."""
+
+    code = "PERIOD_CLOSED"
+    title = "The accounting period is closed"
+
+
+class InvalidEffectiveAt(Unprocessable):
+    code = "INVALID_EFFECTIVE_AT"
+    title = "The effective time is not allowed"
+
+
+class InvalidExpiry(Unprocessable):
+    code = "INVALID_EXPIRY"
+    title = "The expiry is not allowed"
+
+
+class SameWallet(Unprocessable):
+    code = "SAME_WALLET"
+    title = "Payer and payee are the same wallet"
+
+
+class BalanceLimit(Unprocessable):
+    code = "BALANCE_LIMIT"
+    title = "The balance would grow beyond what can be booked"
+
+
+class LimitBelowOwed(Unprocessable):
+    code = "LIMIT_BELOW_OWED"
+    title = "The wallet owes more than the new limit"
+
+
+class TooManyPostings(Unprocessable):
+    code = "TOO_MANY_POSTINGS"
+    title = "The amount is spread over too many lots"
+
+
+class BatchRefused(Unprocessable):
+    """An atomic batch of which one item was refused: ``details.results``. Keys stay free."""
+
+    code = "BATCH_REFUSED"
+    title = "The batch was refused as a whole"
+    remembered = False
+
+
+class RateLimited(LedgerError):
+    code = "RATE_LIMITED"
+    status = 429
+    title = "Too many requests"
+    retry_after_s = 1
+
+
+class InternalError(LedgerError):
+    code = "INTERNAL_ERROR"
+
+
+class Unavailable(LedgerError):
+    status = 503
+    retry_after_s = 1
+
+
+class DatabaseUnavailable(Unavailable):
+    code = "DATABASE_UNAVAILABLE"
+    title = "The database cannot be reached"
+
+
+class WalletBusy(Unavailable):
+    """The wallet's row was locked by somebody else for too long."""
+
+    code = "WALLET_BUSY"
+    title = "The wallet is busy"
+
+
+class Overloaded(Unavailable):
+    code = "OVERLOADED"
+    title = "Too much work is waiting"
+
+
+def leaves(root: type[LedgerError] = LedgerError) -> list[type[LedgerError]]:
+    """All classes with a code of their own, in the order of the tree."""
+    own = [root] if "code" in vars(root) and root is not LedgerError else []
+    return own + [leaf for child in root.__subclasses__() for leaf in leaves(child)]
+
+
+BY_CODE: dict[str, type[LedgerError]] = {leaf.code: leaf for leaf in leaves()}

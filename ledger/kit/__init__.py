@@ -1,0 +1,1 @@
+"""Mechanisms without domain: database, money, ids, clock, HTTP, telemetry. Imports nothing above it."""

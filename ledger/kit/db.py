@@ -1,0 +1,146 @@
+"""The database: engine, connection settings, units of work, and which errors may be tried again.
+
+Isolation is READ COMMITTED with row locks taken by hand. A unit of work is explicit: ``async with
+database.transaction() as connection`` commits at the end of the block, so that a failing COMMIT is
+seen by the caller, before any answer is built.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+import psycopg
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from ledger.errors import DatabaseUnavailable
+
+T = TypeVar("T")
+
+SERVICE_ROLE = "ledger_service"
+"""The role the service works as: it cannot change or delete what is in the journal."""
+
+RETRYABLE = frozenset({"40001", "40P01", "55P03"})
+"""Serialization failure, deadlock, lock timeout: the whole unit may be run again."""
+
+_in_transaction: ContextVar[bool] = ContextVar("in_transaction", default=False)
+
+
+def in_transaction() -> bool:
+    """Whether this task holds a database transaction open: no network call may be made then."""
+    return _in_transaction.get()
+
+
+def sync_url(url: str) -> str:
+    """The same database for SQLAlchemy: ``postgresql://`` and ``postgres://`` become psycopg 3's."""
+    head, _, rest = url.partition("://")
+    return f"postgresql+psycopg://{rest}" if head in ("postgresql", "postgres") else url
+
+
+class Database:
+    """An engine with explicit limits. ``pool_size`` connections, none beyond.
+
+    ``role`` is what the service works as (see SERVICE_ROLE); None keeps the role of the login.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        statement_timeout_ms: int = 5_000,
+        lock_timeout_ms: int = 2_000,
+        idle_in_transaction_timeout_ms: int = 10_000,
+        role: str | None = None,
+        application_name: str = "credit-ledger",
+    ) -> None:
+        self.url = make_url(sync_url(url))
+        self.pool_size = pool_size
+        options = [
+            f"-c statement_timeout={statement_timeout_ms}",
+            f"-c lock_timeout={lock_timeout_ms}",
+            f"-c idle_in_transaction_session_timeout={idle_in_transaction_timeout_ms}",
+            "-c timezone=UTC",
+        ]
+        if role is not None:
+            options.append(f"-c role={role}")
+        self.engine: AsyncEngine = create_async_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=5,
+            pool_use_lifo=True,
+            pool_pre_ping=False,
+            connect_args={
+                "options": " ".join(options),
+                "application_name": application_name,
+                "connect_timeout": 5,
+                "prepare_threshold": 0,
+            },
+        )
+        event.listen(self.engine.sync_engine, "handle_error", _mark_lost_connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A unit of work: commits at the end of the block, rolls back on any exception."""
+        token = _in_transaction.set(True)
+        try:
+            async with self.engine.connect() as connection, connection.begin():
+                yield connection
+        finally:
+            _in_transaction.reset(token)
+
+    async def retrying(self, work: Callable[[AsyncConnection], Awaitable[T]], tries: int = 5) -> T:
+        """Run a whole unit of work, again where the database asks for that.
+
+        Raises DatabaseUnavailable where it cannot be reached. Never runs again after a COMMIT whose
+        answer was lost: the caller's idempotency key settles that.
+        """
+        for attempt in range(1, tries + 1):
+            try:
+                async with self.transaction() as connection:
+                    return await work(connection)
+            except (DBAPIError, PoolTimeout) as error:
+                if sqlstate(error) not in RETRYABLE or attempt == tries:
+                    raise as_unavailable(error) from error
+            await asyncio.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311
+        raise AssertionError("unreachable")
+
+    async def dispose(self) -> None:
+        await self.engine.dispose()
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """PostgreSQL's five-character code of an error, wherever it came through."""
+    original = getattr(error, "orig", error)
+    return getattr(original, "sqlstate", None)
+
+
+def as_unavailable(error: Exception) -> Exception:
+    """DatabaseUnavailable for an error that says the database cannot be used now, else the error."""
+    if is_unavailable(error):
+        return DatabaseUnavailable("the database cannot be used now; try again")
+    return error
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Connection refused or lost, shutting down, too many connections, out of disk, timed out."""
+    if isinstance(error, PoolTimeout | ConnectionError | psycopg.errors.ConnectionTimeout):
+        return True
+    state = sqlstate(error)
+    if state is None:
+        return isinstance(error, OperationalError | psycopg.OperationalError | psycopg.InterfaceError) or (
+            isinstance(error, DBAPIError) and error.connection_invalidated
+        )
+    return state[:2] in ("08", "53", "57") or state in ("25006", "55P03", "40001", "40P01")
+
+
+def _mark_lost_connection(context: Any) -> None:
+    """A connection that died is thrown away, but the rest of the pool is kept."""
+    context.invalidate_pool_on_disconnect = False

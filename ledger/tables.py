@@ -1,0 +1,8 @@
+"""Every concept's tables, imported so that the one MetaData is whole (for migrations and checks)."""
+
+import ledger.alerts.tables
+import ledger.book.tables
+import ledger.kit.outbox  # noqa: F401
+from ledger.kit.tables import metadata
+
+__all__ = ["metadata"]

@@ -1,0 +1,1 @@
+"""Alembic migrations: one head, lock and statement timeouts, one transaction each."""

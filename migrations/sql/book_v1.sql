@@ -1,0 +1,32 @@
+-- The one clock. Only tests and the sandbox move it: the service's role cannot write its row.
+CREATE FUNCTION ledger_now() RETURNS timestamptz
+LANGUAGE sql VOLATILE
+AS $$ SELECT clock_timestamp() + ahead_us * interval '1 microsecond' FROM clock $$;
+
+-- What is written in the journal stays as it is.
+CREATE FUNCTION ledger_refuse_change() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    RAISE EXCEPTION 'the journal is append-only: % on % is refused', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation',
+              HINT = 'Correct it by a new transaction that reverses the old one.';
+END
+$$;
+
+-- A posting is written together with its transaction, or not at all: nothing can be added to an old one.
+CREATE FUNCTION ledger_refuse_late_posting() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM written w
+        LEFT JOIN transactions t USING (wallet_id, number)
+        WHERE t.xid IS DISTINCT FROM pg_current_xact_id()
+    ) THEN
+        RAISE EXCEPTION 'a posting must be written together with its transaction'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NULL;
+END
+$$;
