@@ -111,14 +111,14 @@ class Settings:
 
     @property
     def database(self) -> str:
-        """The database as SQLAlchemy takes it.
+        """The database's address; `ledger.kit.db.sync_url` makes it SQLAlchemy's.
 
         Raises:
             SettingsError: none is set.
         """
         self.require("database_url")
         assert self.database_url is not None
-        return sqlalchemy_url(self.database_url)
+        return self.database_url
 
     @property
     def redis(self) -> str:
@@ -156,12 +156,6 @@ def unknown(environ: Mapping[str, str]) -> list[str]:
         for name in environ
         if name.startswith(PREFIX) and name not in known and not name.startswith(other)
     )
-
-
-def sqlalchemy_url(url: str) -> str:
-    """The address with the driver named, as SQLAlchemy wants it: `postgresql+psycopg://…`."""
-    scheme, _, rest = url.partition("://")
-    return f"postgresql+psycopg://{rest}" if scheme in ("postgresql", "postgres") else url
 
 
 def libpq_url(url: str) -> str:
@@ -278,9 +272,7 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     ),
     "stripe_api_key": _secret("sk_", "rk_"),
     "stripe_webhook_secret": _secret("whsec_"),
-    "stripe_api_base": _url(
-        "https", "http", needs=_names_a_server, allowed="like https://api.stripe.com"
-    ),
+    "stripe_api_base": _url("https", "http", needs=_names_a_server, allowed="like https://api.stripe.com"),
     "host": _text,
     "log_level": _one_of(LOG_LEVELS),
     "log_format": _one_of(LOG_FORMATS),

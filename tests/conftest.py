@@ -95,9 +95,7 @@ def template_database(postgres_url: str, _home: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def database_url(
-    postgres_url: str, template_database: str, request: pytest.FixtureRequest
-) -> Iterator[str]:
+def database_url(postgres_url: str, template_database: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """A database for this module alone, with the newest schema."""
     name = f"t_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{uuid.uuid4().hex[:12]}"
     yield servers.create_database(postgres_url, name, template=template_database)

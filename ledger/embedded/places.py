@@ -34,8 +34,7 @@ def make_directory(path: Path, *, mode: int = 0o700) -> Path:
         path.mkdir(mode=mode, parents=True, exist_ok=True)
     except OSError as error:
         raise EmbeddedError(
-            f"The directory {path} cannot be made: {error.strerror}. "
-            "Choose another place with --data."
+            f"The directory {path} cannot be made: {error.strerror}. Choose another place with --data."
         ) from error
     return path
 

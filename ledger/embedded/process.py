@@ -123,13 +123,9 @@ def wait_until(what: str, answers: Callable[[], bool], child: Child, *, timeout_
     deadline = time.monotonic() + timeout_s
     while not answers():
         if child.exit_code is not None:
-            raise EmbeddedError(
-                f"{what} ended with {how(child.exit_code)}.{_tail(child.program.log)}"
-            )
+            raise EmbeddedError(f"{what} ended with {how(child.exit_code)}.{_tail(child.program.log)}")
         if time.monotonic() > deadline:
-            raise EmbeddedError(
-                f"{what} did not answer within {timeout_s:.0f} s.{_tail(child.program.log)}"
-            )
+            raise EmbeddedError(f"{what} did not answer within {timeout_s:.0f} s.{_tail(child.program.log)}")
         time.sleep(POLL_S)
 
 
@@ -227,9 +223,7 @@ def processes() -> list[int]:
     proc = Path("/proc")
     if proc.is_dir():
         return [int(entry.name) for entry in proc.iterdir() if entry.name.isdigit()]
-    listed = subprocess.run(
-        ["/bin/ps", "-axo", "pid="], capture_output=True, text=True, check=False
-    )
+    listed = subprocess.run(["/bin/ps", "-axo", "pid="], capture_output=True, text=True, check=False)
     return [int(word) for word in listed.stdout.split()]
 
 

@@ -63,6 +63,11 @@ class Supervisor:
         while self._kept:
             self._kept.pop().child.stop()
 
+    def kill(self) -> None:
+        """End all of them by force, at once."""
+        while self._kept:
+            self._kept.pop().child.kill()
+
     def stop_together(self, *names: str) -> None:
         """End these at the same time."""
         ending = [kept for kept in self._kept if kept.program.name in names]

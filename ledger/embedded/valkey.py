@@ -91,9 +91,7 @@ class Valkey:
 
     def _answers(self) -> bool:
         try:
-            with redis.Redis.from_url(
-                self.url, socket_timeout=1, socket_connect_timeout=1
-            ) as client:
+            with redis.Redis.from_url(self.url, socket_timeout=1, socket_connect_timeout=1) as client:
                 return bool(client.ping())
         except redis.RedisError:
             return False
