@@ -20,6 +20,7 @@ from ledger.cli.output import emit_json, json_option, say
 from ledger.cli.stack import Stack, end_leftovers
 from ledger.cli.uplock import UpLock
 from ledger.embedded.errors import EmbeddedError
+from ledger.embedded.process import is_alive
 
 DEFAULT_DATA = Path(".credit-ledger")
 READY_TIMEOUT_S = 120.0
@@ -152,7 +153,7 @@ def _answer(home: Path, pid: int) -> dict[str, object] | None:
 
 def _wait_for_end(home: Path, pid: int) -> None:
     deadline = time.monotonic() + STOP_TIMEOUT_S
-    while UpLock(home).holder() is not None:
+    while is_alive(pid):
         if time.monotonic() > deadline:
             os.kill(pid, signal.SIGKILL)
             time.sleep(0.2)

@@ -111,7 +111,7 @@ class Postgres:
 
     @cached_property
     def socket_directory(self) -> Path:
-        return places.socket_directory(self.home / "run" / "pg", SOCKET_NAME, self.user)
+        return places.socket_directory(self.home / "socket", SOCKET_NAME, self.user)
 
     def url(self, database: str = DATABASE) -> str:
         """The address of a database in it."""
