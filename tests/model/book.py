@@ -176,7 +176,7 @@ class ModelBook:
         self, kind: str, *, effective_at: datetime, recorded_at: datetime, **facts: Any
     ) -> dict[str, Any]:
         """Close the transaction whose lines were posted."""
-        assert 0 < len(self.lines)
+        assert len(self.lines) > 0
         if len(self.lines) > 1000:
             raise Refusal("TOO_MANY_POSTINGS")
         transaction = {
