@@ -18,8 +18,8 @@ INSERT INTO transactions (wallet_id, number, kind, key_hash, fingerprint, actor,
     reverses, link_wallet_id, link_number, wallet_after, held_after, disputed_after, owed_after, limit_after,
     notes_digest, hash)
 VALUES (%(wallet_id)s, %(number)s, 'grant', %(key)s, gen_random_uuid(), 'key_test', %(effective_at)s,
-    '2026-01-02Z', %(reverses)s, %(link_wallet_id)s, %(link_number)s, %(wallet_after)s, 0, 0, %(owed_after)s, 0,
-    %(hash)s, %(hash)s)"""
+    '2026-01-02Z', %(reverses)s, %(link_wallet_id)s, %(link_number)s, %(wallet_after)s, 0, 0,
+    %(owed_after)s, 0, %(hash)s, %(hash)s)"""
 
 POSTING = """
 INSERT INTO postings (wallet_id, number, line, debit, credit, asset, amount, lot, lot_after, balance_after)
@@ -276,7 +276,7 @@ def test_a_lot_keeps_its_rules(
         ({"captured": -1}, "holds_amounts_check"),
         ({"captured": 5}, "holds_open_check"),
         ({"state": "released"}, "holds_open_check"),
-        ({"state": "lost"}, "holds_state_check"),
+        ({"state": "lost", "captured": 5}, "holds_state_check"),
         ({"expires_at": "2026-01-02Z"}, "holds_expires_at_check"),
     ],
 )
