@@ -10,8 +10,8 @@ from celery.signals import setup_logging, worker_process_init, worker_process_sh
 from ledger import settings
 from ledger.alerts.participant import BalanceLevels
 from ledger.book.door import Door
-from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit import telemetry
+from ledger.kit.db import SERVICE_ROLE, Database
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -90,7 +90,7 @@ _process: Process | None = None
 
 def process() -> Process:
     """This process's own; made when it is first needed (never before a fork)."""
-    global _process  # noqa: PLW0603 - one per process is the point
+    global _process
     if _process is None:
         _process = Process()
     return _process
@@ -111,17 +111,17 @@ def task(name: str) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Callable[
     return register
 
 
-@setup_logging.connect
+@setup_logging.connect  # type: ignore[untyped-decorator] # Celery has no types
 def _logging(**_: object) -> None:
     telemetry.configure(level=config.log_level, log_format=config.log_format, service="worker")
 
 
-@worker_process_init.connect
+@worker_process_init.connect  # type: ignore[untyped-decorator] # Celery has no types
 def _begin(**_: object) -> None:
     process()
 
 
-@worker_process_shutdown.connect
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator] # Celery has no types
 def _end(**_: object) -> None:
     if _process is not None:
         _process.close()

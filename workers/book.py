@@ -1,5 +1,6 @@
 """The book's background work."""
 
+import msgspec
 import structlog
 
 from ledger.book.upkeep import book_due, forget_refusals
@@ -32,5 +33,5 @@ async def verify_all() -> bool:
     if report.ok:
         log.info("verify.ok", **report.checked)
     else:
-        log.error("verify.faults", faults=report.to_json()["faults"])
+        log.error("verify.faults", faults=msgspec.to_builtins(report.faults))
     return report.ok
