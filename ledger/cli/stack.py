@@ -220,7 +220,9 @@ class Stack:
 
 def end_services(home: Path) -> bool:
     """End what an earlier run left of the API, the worker and beat."""
-    ended = [stop_leftover(_note(home, name), signal.SIGTERM, timeout_s=STOP_TIMEOUTS_S[name]) for name in SERVICES]
+    ended = [
+        stop_leftover(_note(home, name), signal.SIGTERM, timeout_s=STOP_TIMEOUTS_S[name]) for name in SERVICES
+    ]
     return any(ended)
 
 

@@ -53,7 +53,9 @@ class Model:
 
     # Attempts
 
-    def judge(self, attempts: Sequence[Attempt], now: datetime, *, atomic: bool = False) -> list[dict[str, Any]]:
+    def judge(
+        self, attempts: Sequence[Attempt], now: datetime, *, atomic: bool = False
+    ) -> list[dict[str, Any]]:
         """What each attempt must answer, in order; the books stand afterwards as they must stand."""
         self.now = now
         if not atomic:
@@ -81,7 +83,9 @@ class Model:
             if old is not None:
                 return old
         before = {
-            wallet_id: self.books[wallet_id].copy() for wallet_id in command.wallet_ids if wallet_id in self.books
+            wallet_id: self.books[wallet_id].copy()
+            for wallet_id in command.wallet_ids
+            if wallet_id in self.books
         }
         try:
             if book is None or not all(wallet_id in self.books for wallet_id in command.wallet_ids):
@@ -179,7 +183,9 @@ class Model:
     # What is due
 
     def _book_due(self, book: ModelBook) -> None:
-        due = [hold for hold, it in book.holds.items() if it["state"] == "open" and it["expires_at"] <= self.now]
+        due = [
+            hold for hold, it in book.holds.items() if it["state"] == "open" and it["expires_at"] <= self.now
+        ]
         freed: dict[int, datetime] = {}
         for hold in sorted(due, key=lambda name: (book.holds[name]["expires_at"], name)):
             it = book.holds[hold]
@@ -211,7 +217,9 @@ class Model:
             name = f"expiry:{micros}:{book.next_number}"
             self._commit_due(book, "expiry", name, min(effective, recorded), recorded)
 
-    def _commit_due(self, book: ModelBook, kind: str, key: str, effective: datetime, recorded: datetime) -> None:
+    def _commit_due(
+        self, book: ModelBook, kind: str, key: str, effective: datetime, recorded: datetime
+    ) -> None:
         book.commit(
             kind,
             effective_at=effective,

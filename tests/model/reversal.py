@@ -59,7 +59,9 @@ def last_first(lines: list[tuple[int, Any]], done: int, amount: int) -> list[tup
 
 def give_back(book: ModelBook, original: dict[str, Any], command: Reverse, facts: dict[str, Any]) -> None:
     """What was used or withdrawn comes back."""
-    lines = [(line[4], line) for line in original["postings"] if line[2].partition(":")[0] in ("used", "withdrawn")]
+    lines = [
+        (line[4], line) for line in original["postings"] if line[2].partition(":")[0] in ("used", "withdrawn")
+    ]
     amount, done = wanted(book, command, lines)
     now = facts["recorded_at"]
     at = {"at": facts["effective_at"]}

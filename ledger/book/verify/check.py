@@ -72,7 +72,8 @@ def _chunk_end(connection: Connection, after: int) -> int:
     """The last wallet id of the chunk that begins behind ``after``."""
     heads = rows(
         connection,
-        "SELECT wallet_id, number FROM wallets WHERE wallet_id > %(after)s ORDER BY wallet_id LIMIT %(limit)s",
+        "SELECT wallet_id, number FROM wallets WHERE wallet_id > %(after)s"
+        " ORDER BY wallet_id LIMIT %(limit)s",
         {"after": after, "limit": WALLETS_MAX},
     )
     numbers = 0
@@ -131,7 +132,9 @@ class _Chunk:
     def checked(self, what: str, count: int) -> None:
         self.report.checked[what] += count
 
-    def say(self, wallet_id: int, kind: str, number: int | None, place: str, expected: object, found: object) -> None:
+    def say(
+        self, wallet_id: int, kind: str, number: int | None, place: str, expected: object, found: object
+    ) -> None:
         self.report.add(
             Fault(
                 kind=kind,
@@ -147,7 +150,7 @@ class _Chunk:
         return rows(self.connection, f"SELECT {select} WHERE {self.where} {more}", self.params)
 
     def _stream(self, table: str, columns: str, order: str) -> Iterator[Row]:
-        query = f"SELECT {columns} FROM {table} WHERE {self.where} ORDER BY wallet_id, {order}"
+        query = f"SELECT {columns} FROM {table} WHERE {self.where} ORDER BY wallet_id, {order}"  # noqa: S608 - constants of this module
         return stream(self.connection, f"verify_{table}", query, self.params)
 
     def _heads_and_lots(self, heads: list[WalletRow]) -> None:
