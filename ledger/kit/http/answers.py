@@ -14,7 +14,7 @@ Headers = Iterable[Header]
 
 JSON: Final = b"application/json"
 
-_encode = msgspec.json.Encoder().encode
+encode = msgspec.json.Encoder().encode
 
 
 class Answer(Response[T], Generic[T]):
@@ -53,7 +53,7 @@ class Answer(Response[T], Generic[T]):
 
 def answer(value: T, *, status: int = 200, headers: Headers = ()) -> Answer[T]:
     """The answer whose body is this Struct as JSON."""
-    return Answer(_encode(value), status=status, headers=headers)
+    return Answer(encode(value), status=status, headers=headers)
 
 
 def created(value: T, location: str, *, replayed: bool = False) -> Answer[T]:
@@ -61,4 +61,4 @@ def created(value: T, location: str, *, replayed: bool = False) -> Answer[T]:
     headers: list[Header] = [(b"location", location.encode())]
     if replayed:
         headers.append((b"idempotency-replayed", b"true"))
-    return Answer(_encode(value), status=201, headers=headers)
+    return Answer(encode(value), status=201, headers=headers)
