@@ -1,6 +1,6 @@
 """What a request can reach: the parts of the service, made once per process, and who is calling."""
 
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from ledger.access.service import Access, Principal
 from ledger.book.commands import Attempt, Changed, Command, Outcome, Posted, Refused
@@ -52,7 +52,7 @@ class LedgerRequest(StrictRequest):
         outcome = (await self.services.door.submit([attempt]))[0]
         if isinstance(outcome, Posted):
             return outcome
-        _refuse(outcome)
+        raise _refusal(outcome)
 
     async def change(self, command: Command) -> Changed:
         """Carry out a command that writes no transaction. Raises what it is refused with."""
@@ -60,11 +60,9 @@ class LedgerRequest(StrictRequest):
         outcome = (await self.services.door.submit([self.attempt(command, key)]))[0]
         if isinstance(outcome, Changed):
             return outcome
-        _refuse(outcome)
+        raise _refusal(outcome)
 
 
-def _refuse(outcome: Outcome) -> NoReturn:
+def _refusal(outcome: Outcome) -> Exception:
     assert isinstance(outcome, Refused), f"the book answered with {type(outcome).__name__}"
-    if outcome.replayed:
-        raise RefusedBefore(outcome.error)
-    raise outcome.error
+    return RefusedBefore(outcome.error) if outcome.replayed else outcome.error

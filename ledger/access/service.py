@@ -113,9 +113,7 @@ class Access:
 
     async def _write_used(self, key_id: str) -> None:
         async with self._database.transaction() as connection:
-            await connection.execute(
-                update(api_keys).where(api_keys.c.key_id == key_id).values(last_used_at=_now)
-            )
+            await connection.execute(update(api_keys).where(api_keys.c.key_id == key_id).values(last_used_at=_now))
 
     async def close(self) -> None:
         """Wait for what is still being written."""

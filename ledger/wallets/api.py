@@ -5,6 +5,7 @@ from typing import Annotated
 from litestar import get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book.commands import SetOverdraft, SetStatus
 from ledger.context import LedgerRequest
@@ -22,7 +23,7 @@ OwnerFilter = Annotated[str | None, QueryParameter(description="Only this owner'
 async def open_wallet(request: LedgerRequest, data: JSONBody[NewWallet]) -> Answer[Wallet]:
     """Open a wallet: the owner's primary one, or a further one for a purpose."""
 
-    async def work(connection: service.AsyncConnection) -> Done:
+    async def work(connection: AsyncConnection) -> Done:
         shape = wallet(await service.open_wallet(connection, data))
         return Done(201, encode(shape), f"/v1/wallets/{shape.id}")
 
@@ -49,9 +50,7 @@ async def list_wallets(
         checked_owner(owner_id, "owner_id")
     name = f"wallets of {owner_id!r}"
     after = number_of(name, cursor) or 0
-    rows = await service.list_wallets(
-        request.services.database, owner_id=owner_id, after=after, limit=limit + 1
-    )
+    rows = await service.list_wallets(request.services.database, owner_id=owner_id, after=after, limit=limit + 1)
     return answer(page(name, rows, limit, wallet, lambda row: int(row.wallet_id)))
 
 

@@ -6,6 +6,8 @@ never changes, so it is remembered in the process.
 
 from collections.abc import Iterable
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from ledger.errors import InvalidRequest, NotFound
 from ledger.kit import ids
 from ledger.kit.db import Database
@@ -64,7 +66,7 @@ class Directory:
         self._primary.update(found)
 
 
-async def open_primaries(connection: store.AsyncConnection, owners: set[str]) -> dict[str, int]:
+async def open_primaries(connection: AsyncConnection, owners: set[str]) -> dict[str, int]:
     """Open the primary wallets of these owners; those that somebody else opened meanwhile are found."""
     taken = await store.take_primary(connection, {owner: ids.new_wallet_id() for owner in owners})
     if taken:

@@ -53,9 +53,7 @@ async def get_wallet(database: Database, wallet_id: int) -> Row[Any]:
     return row
 
 
-async def list_wallets(
-    database: Database, *, owner_id: str | None, after: int, limit: int
-) -> list[Row[Any]]:
+async def list_wallets(database: Database, *, owner_id: str | None, after: int, limit: int) -> list[Row[Any]]:
     """Wallets by id, after this one."""
     async with database.transaction() as connection:
         return await store.wallet_rows(connection, owner_id=owner_id, after=after, limit=limit)

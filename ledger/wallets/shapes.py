@@ -15,9 +15,7 @@ Purpose = Annotated[
     Meta(min_length=1, max_length=100, description="What a further wallet is for; one per owner and purpose."),
 ]
 TimeZone = Annotated[str, Meta(min_length=1, max_length=64, description="IANA name.", examples=["Europe/Berlin"])]
-Limit = Annotated[
-    str | int, Meta(description="A decimal string or an integer; zero or more.", examples=["50"])
-]
+Limit = Annotated[str | int, Meta(description="A decimal string or an integer; zero or more.", examples=["50"])]
 _WALLET_EXAMPLE = "wal_0GJkz3mQx7B"
 
 
@@ -73,5 +71,3 @@ def wallet(row: Row[Any]) -> Wallet:
         metadata=row.metadata,
         created_at=shown(row.created_at),
     )
-
-

@@ -25,7 +25,8 @@ async def take_primary(connection: AsyncConnection, named: dict[str, int]) -> di
         .on_conflict_do_nothing(index_elements=[owners.c.owner_id])
         .returning(owners.c.owner_id, owners.c.wallet_id)
     )
-    return {owner: wallet_id for owner, wallet_id in await connection.execute(statement)}
+    taken = (await connection.execute(statement)).all()
+    return {row.owner_id: row.wallet_id for row in taken}
 
 
 async def take_purpose(connection: AsyncConnection, owner_id: str, purpose: str, wallet_id: int) -> bool:
@@ -43,9 +44,7 @@ async def drop_purpose(connection: AsyncConnection, wallet_id: int) -> None:
     await connection.execute(delete(purposes).where(purposes.c.wallet_id == wallet_id))
 
 
-async def insert_wallets(
-    connection: AsyncConnection, rows: Iterable[dict[str, Any]], overdraft_limit: int = 0
-) -> None:
+async def insert_wallets(connection: AsyncConnection, rows: Iterable[dict[str, Any]], overdraft_limit: int = 0) -> None:
     """Wallets with their settings; ``rows`` are rows of ``wallet_settings``."""
     settings = list(rows)
     await connection.execute(
@@ -66,7 +65,7 @@ async def primary_ids(connection: AsyncConnection, owner_ids: Iterable[str]) -> 
     """The primary wallets of these owners, where they have one."""
     wanted = owners.c.owner_id == func.any(postgresql.array(list(owner_ids), type_=owners.c.owner_id.type))
     rows = await connection.execute(select(owners.c.owner_id, owners.c.wallet_id).where(wanted))
-    return {owner: wallet_id for owner, wallet_id in rows}
+    return {row.owner_id: row.wallet_id for row in rows}
 
 
 async def purpose_id(connection: AsyncConnection, owner_id: str, purpose: str) -> int | None:
@@ -95,12 +94,11 @@ def _views() -> Select[Any]:
 
 async def wallet_row(connection: AsyncConnection, wallet_id: int) -> Row[Any] | None:
     """The wallet with its settings."""
-    return (await connection.execute(_views().where(_s.wallet_id == wallet_id))).one_or_none()
+    row: Row[Any] | None = (await connection.execute(_views().where(_s.wallet_id == wallet_id))).one_or_none()
+    return row
 
 
-async def wallet_rows(
-    connection: AsyncConnection, *, owner_id: str | None, after: int, limit: int
-) -> list[Row[Any]]:
+async def wallet_rows(connection: AsyncConnection, *, owner_id: str | None, after: int, limit: int) -> list[Row[Any]]:
     """Wallets by id: those of an owner, or all."""
     statement = _views().where(_s.wallet_id > after).order_by(_s.wallet_id).limit(limit)
     if owner_id is not None:

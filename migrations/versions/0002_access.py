@@ -18,9 +18,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("client", sa.Text(), server_default=sa.text("'default'"), nullable=False),
         sa.Column("scopes", postgresql.ARRAY(sa.Text()), nullable=False),
-        sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("ledger_now()"), nullable=False
-        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("ledger_now()"), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
@@ -38,9 +36,7 @@ def upgrade() -> None:
         sa.Column("status", sa.SmallInteger(), nullable=True),
         sa.Column("location", sa.Text(), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=True),
-        sa.Column(
-            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("ledger_now()"), nullable=False
-        ),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), server_default=sa.text("ledger_now()"), nullable=False),
         sa.PrimaryKeyConstraint("key_hash", name=op.f("idempotency_keys_pkey")),
     )
     op.create_index("idempotency_keys_recorded_at_idx", "idempotency_keys", ["recorded_at"], unique=False)

@@ -45,9 +45,8 @@ class Answer(Response[T], Generic[T]):
 
     async def send_to(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
-        await send(
-            {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}  # type: ignore[typeddict-item]
-        )
+        start: Any = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        await send(start)
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
 
 

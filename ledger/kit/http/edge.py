@@ -13,7 +13,6 @@ from litestar import Litestar
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
-from litestar.types import Receive, Scope, Send
 
 from ledger.errors import Forbidden, InvalidRequest, LedgerError, NotFound, Unauthenticated
 from ledger.kit import ids
@@ -43,14 +42,14 @@ class EdgedLitestar(Litestar):
     authenticate: Authenticate
     open_paths: frozenset[str]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
         headers = {name: value for name, value in scope["headers"] if name in _READ}
         given = headers.get(b"x-request-id", b"")
         request_id = given if _SANE_ID.fullmatch(given) else ids.new_token("req").encode()
-        scope["request_id"] = request_id.decode()  # type: ignore[typeddict-unknown-key]
+        scope["request_id"] = request_id.decode()
 
         async def send_with_id(message: Any) -> None:
             if message["type"] == "http.response.start":
@@ -60,7 +59,7 @@ class EdgedLitestar(Litestar):
         try:
             self._refuse_early(scope)
             if scope["path"].startswith("/v1") and scope["path"] not in self.open_paths:
-                scope["auth"] = await self.authenticate(_bearer(headers))  # type: ignore[typeddict-unknown-key]
+                scope["auth"] = await self.authenticate(_bearer(headers))
         except LedgerError as error:
             await problem_answer(error).send_to(scope, receive, send_with_id)
             return

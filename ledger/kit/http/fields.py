@@ -11,7 +11,7 @@ from ledger.errors import InvalidRequest
 
 Amount = Annotated[
     str | int,
-    Meta(description="A decimal string such as `\"45.6\"`, or an integer; more than zero.", examples=["45.6"]),
+    Meta(description='A decimal string such as `"45.6"`, or an integer; more than zero.', examples=["45.6"]),
 ]
 """An amount in a request: read by ``kit.money.parse_amount``."""
 
@@ -31,9 +31,7 @@ Time = Annotated[
 Instant = Annotated[datetime, Meta(tz=True, description="An instant, RFC 3339 with its offset.")]
 """An instant in a request."""
 
-OwnerId = Annotated[
-    str, Meta(min_length=1, max_length=255, description="The platform's own id of a user or team.")
-]
+OwnerId = Annotated[str, Meta(min_length=1, max_length=255, description="The platform's own id of a user or team.")]
 Service = Annotated[
     str,
     Meta(
@@ -55,7 +53,6 @@ TimeQuery = Annotated[
     str | None,
     QueryParameter(max_length=40, description="An instant, RFC 3339 with its offset (`2026-01-31T12:00:00Z`)."),
 ]
-
 
 
 def shown(at: datetime) -> str:

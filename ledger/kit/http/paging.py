@@ -23,9 +23,7 @@ LIMIT_DEFAULT = 20
 LIMIT_MAX = 100
 
 Limit = Annotated[int, QueryParameter(ge=1, le=LIMIT_MAX, description="How many items at most.")]
-Cursor = Annotated[
-    str | None, QueryParameter(max_length=1000, description="`next_cursor` of the page before.")
-]
+Cursor = Annotated[str | None, QueryParameter(max_length=1000, description="`next_cursor` of the page before.")]
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(tuple[bytes, Place]).decode

@@ -68,7 +68,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     details: dict[str, Any] = {}
 
 
-class RefusedBefore(Exception):  # noqa: N818 - it is an answer given once more, not an error of its own
+class RefusedBefore(Exception):
     """A refusal that was given before under the same Idempotency-Key, and is given again."""
 
     def __init__(self, error: LedgerError) -> None:
@@ -152,7 +152,5 @@ def _method_not_allowed(request: Request[Any, Any, Any]) -> MethodNotAllowed:
 def _allowed(request: Request[Any, Any, Any]) -> bytes:
     """The methods of the path asked for; OPTIONS is one that every path has."""
     *_, template = request.app.asgi_router.handle_routing(path=request.scope["path"], method="OPTIONS")
-    methods = {
-        str(method) for route in request.app.routes if route.path == template for method in route.methods
-    }
+    methods = {str(method) for route in request.app.routes if route.path == template for method in route.methods}
     return ", ".join(sorted(methods)).encode()

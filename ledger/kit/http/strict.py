@@ -30,6 +30,9 @@ BODY_MAX: Final = 1024 * 1024
 
 KEY_MAX: Final = 255
 
+AMOUNTS: Final = frozenset(["amount", "credits", "overdraft_limit", "low_balance_warning", "critical_balance"])
+"""Fields that are amounts, wherever they stand."""
+
 _NOT_VISIBLE = re.compile(r"[^\x21-\x7e]")
 _PATH = re.compile(r"(.*) - at `(?:key in )?\$(.*)`", re.DOTALL)
 _FIELD = re.compile(r"Object (contains unknown|missing required) field `(.*)`", re.DOTALL)
@@ -166,7 +169,8 @@ def _invalid(text: str, at: str) -> LedgerError:
         path = join(path, field[2][:80])
         message = "is not a field of this request" if field[1] == "contains unknown" else "is missing"
     kind = InvalidRequest
-    if message.startswith(_AMOUNT) or message.startswith(("Integer value out", "Number out")):
+    out_of_range = message.startswith(("Integer value out", "Number out")) and path.rpartition(".")[2] in AMOUNTS
+    if out_of_range or message.startswith(_AMOUNT):
         kind = InvalidAmount
         message = "must be a decimal string such as '45.6' or an integer, never a float"
     return kind(f"{path}: {message}" if path else message, errors=[{"path": path, "message": message}])
