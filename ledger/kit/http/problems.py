@@ -88,7 +88,7 @@ def problem(error: LedgerError) -> dict[str, Any]:
     if isinstance(error, InvalidRequest):
         members["errors"] = error.errors
     members |= {name: error.facts[name] for name in TOP_LEVEL_FACTS if name in error.facts}
-    details = {name: value for name, value in error.facts.items() if name not in TOP_LEVEL_FACTS}
+    details = {name: error.facts[name] for name in sorted(error.facts) if name not in TOP_LEVEL_FACTS}
     if details:
         members["details"] = details
     return members
@@ -129,7 +129,7 @@ def as_ledger_error(error: Exception, request_id: str) -> LedgerError:
 def _from_http(error: HTTPException) -> LedgerError:
     if isinstance(error, ValidationException):
         errors = [_field_error(extra) for extra in error.extra or [] if isinstance(extra, dict)]
-        shown = "; ".join(f"{e['path']}: {e['message']}" for e in errors)
+        shown = "; ".join(f"{e['path']}: {e['message']}" if e["path"] else e["message"] for e in errors)
         return InvalidRequest(shown or "the request is not valid", errors=errors)
     kind = _BY_STATUS.get(error.status_code, BadRequest)
     if kind is NotFound:

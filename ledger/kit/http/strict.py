@@ -176,9 +176,14 @@ def _invalid(text: str, at: str) -> LedgerError:
     return kind(f"{path}: {message}" if path else message, errors=[{"path": path, "message": message}])
 
 
-def _refuse(path: str, message: str) -> NoReturn:
+def invalid(path: str, message: str) -> InvalidRequest:
+    """One thing that is wrong with the request, at ``path``."""
     detail = f"{path}: {message}" if path else message
-    raise InvalidRequest(detail, errors=[{"path": path, "message": message}])
+    return InvalidRequest(detail, errors=[{"path": path, "message": message}])
+
+
+def _refuse(path: str, message: str) -> NoReturn:
+    raise invalid(path, message)
 
 
 def _header(scope: Any, name: bytes) -> bytes | None:
