@@ -1,0 +1,68 @@
+# What a developer and CI call. Needs python3.11 or newer and make; everything else comes from
+# requirements/, with hashes. `make test` and `make up` are all one needs to know.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install up down test check format bench lock migrate clean
+
+help: ## show this
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## the environment in .venv
+
+# One stamp: the environment is as old as the lock file and the list of what the project needs.
+$(STAMP): requirements/dev.txt pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed: '$(PYTHON)' is not. Name one: make PYTHON=/path/to/python"; exit 1; }
+	@test -x $(BIN)/python && $(BIN)/python -m pip --version >/dev/null 2>&1 \
+		|| "$(PYTHON)" -m venv --clear $(VENV) \
+		|| { "$(PYTHON)" -m venv --clear --without-pip $(VENV) \
+			&& "$(PYTHON)" -m pip --python $(BIN)/python install --quiet pip; }
+	@echo "Installing what requirements/dev.txt names into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+up: install ## everything on this machine, until Ctrl-C; ARGS="--detach --port 8500"
+	@$(BIN)/credit-ledger up $(ARGS)
+
+down: install ## stop what `make up ARGS=--detach` left running
+	@$(BIN)/credit-ledger down $(ARGS)
+
+test: install ## all tests, on servers of their own; ARGS="-k holds"
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+check: install ## what must hold before a merge, besides the tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install ## put the code in the agreed form
+	$(BIN)/ruff check --fix --quiet
+	$(BIN)/ruff format
+
+bench: install ## measure the claims on speed, into .credit-ledger/bench.json
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+migrate: install ## bring the database in LEDGER_DATABASE_URL to the newest schema
+	@$(BIN)/credit-ledger migrate $(ARGS)
+
+# The widest set is resolved first, and the others take their versions from it.
+LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header $(ARGS)
+lock: install ## resolve requirements/*.txt again; ARGS=--upgrade takes newer versions
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(LOCK) --extra dev --output-file requirements/dev.txt
+	$(LOCK) --extra server --constraint requirements/dev.txt --output-file requirements/server.txt
+	$(LOCK) --constraint requirements/dev.txt --output-file requirements/base.txt
+
+clean: ## remove what was built; the data in .credit-ledger stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

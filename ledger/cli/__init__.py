@@ -1,0 +1,54 @@
+"""The command line, `credit-ledger`.
+
+One file per family of commands; a command is added by a line in `COMMANDS`, and its module is only
+imported when it is asked for, so that `credit-ledger balance` does not load Celery. A command shows
+people what it found, and programs the same with `--json`. What the operator can put right (a
+setting, a port, a disk) ends with one message on standard error and exit code 1, never a traceback.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from ledger import __version__
+from ledger.embedded.errors import EmbeddedError
+from ledger.settings import SettingsError
+
+COMMANDS: dict[str, str] = {
+    "up": "ledger.cli.up:up",
+    "down": "ledger.cli.up:down",
+    "serve": "ledger.cli.serve:serve",
+    "worker": "ledger.cli.serve:worker",
+    "beat": "ledger.cli.serve:beat",
+    "migrate": "ledger.cli.migrate:migrate",
+    "doctor": "ledger.cli.doctor:doctor",
+}
+"""Name of the command, and where its click command is: `module:name`."""
+
+
+class Commands(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        found: click.Command = getattr(import_module(module), name)
+        return found
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (SettingsError, EmbeddedError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="credit-ledger")
+def main() -> None:
+    """A double-entry ledger and billing service for prepaid credits."""

@@ -1,0 +1,281 @@
+"""Everything that can be set from outside, read once from the environment.
+
+A setting is a field of `Settings`; its variable is `LEDGER_` and the field's name in capitals.
+What a number may be stands in `BOUNDS`, once, and the docs are checked against it. Nothing here
+connects to anything: a setting that is well formed and wrong is found by `credit-ledger doctor`.
+
+    SettingsError     a variable is missing or not what it may be; the message names it, its value
+                      and what is allowed
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from urllib.parse import parse_qs, urlsplit
+
+PREFIX = "LEDGER_"
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("json", "console")
+
+BOUNDS: dict[str, tuple[int, int]] = {
+    "port": (1, 65_535),
+    "db_pool_size": (1, 200),
+    "batch_commands_max": (1, 5_000),
+    "statement_timeout_ms": (100, 600_000),
+    "lock_timeout_ms": (50, 60_000),
+    "idle_in_transaction_timeout_ms": (100, 600_000),
+}
+"""Lowest and highest value of each number, both allowed."""
+
+
+class SettingsError(ValueError):
+    """A setting is missing or not allowed. The message is made to be shown as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of one process. Secrets are left out of its repr.
+
+    Attributes:
+        database_url: PostgreSQL 16 to 18, `postgresql://user@host:port/name`, or over a unix socket
+            `postgresql://user@/name?host=/directory`. Needed by everything but `up`.
+        redis_url: Redis or Valkey, `redis://host:port/0`, `rediss://…` or `unix:///path?db=0`. It
+            holds nothing of value: tasks on their way, and rate limits.
+        stripe_api_key: secret or restricted key of the Stripe account, `sk_…` or `rk_…`.
+        stripe_webhook_secret: signing secret of the Stripe webhook endpoint, `whsec_…`.
+        stripe_api_base: address that Stripe is called at; the sandbox's, where one is used.
+        host: address the API listens on.
+        port: TCP port the API listens on, 1 to 65535.
+        log_level: debug, info, warning or error.
+        log_format: json (one object a line) or console (for people).
+        db_pool_size: connections that one process keeps open at most, 1 to 200.
+        batch_commands_max: commands that share one database transaction at most, 1 to 5000.
+        statement_timeout_ms: a statement that runs longer is cancelled, 100 to 600000 milliseconds.
+        lock_timeout_ms: a statement that waits longer for a lock is cancelled, 50 to 60000
+            milliseconds; below the time for a statement, or it could never be the one that fires.
+        idle_in_transaction_timeout_ms: a transaction left open longer without a statement is ended
+            with its connection, 100 to 600000 milliseconds.
+        test_clock: whether the clock of the ledger may be set forward (tests and the sandbox only).
+    """
+
+    database_url: str | None = field(default=None, repr=False)
+    redis_url: str | None = field(default=None, repr=False)
+    stripe_api_key: str | None = field(default=None, repr=False)
+    stripe_webhook_secret: str | None = field(default=None, repr=False)
+    stripe_api_base: str = "https://api.stripe.com"
+    host: str = "127.0.0.1"
+    port: int = 8400
+    log_level: str = "info"
+    log_format: str = "json"
+    db_pool_size: int = 10
+    batch_commands_max: int = 500
+    statement_timeout_ms: int = 5_000
+    lock_timeout_ms: int = 2_000
+    idle_in_transaction_timeout_ms: int = 10_000
+    test_clock: bool = False
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the settings from these variables; an empty one counts as not set.
+
+        Raises:
+            SettingsError: a value is not allowed.
+        """
+        given = {f.name: environ.get(variable(f.name), "").strip() for f in fields(cls)}
+        settings = cls(**{name: _READERS[name](name, text) for name, text in given.items() if text})  # type: ignore[arg-type]
+        if settings.lock_timeout_ms > settings.statement_timeout_ms:
+            raise SettingsError(
+                f"LEDGER_LOCK_TIMEOUT_MS is {settings.lock_timeout_ms}, above "
+                f"LEDGER_STATEMENT_TIMEOUT_MS ({settings.statement_timeout_ms}): a statement would "
+                "be cancelled before its wait for a lock is. Make it the smaller of the two."
+            )
+        return settings
+
+    def require(self, *names: str) -> None:
+        """Make sure that these settings, which have no default, are set.
+
+        Raises:
+            SettingsError: naming every one that is missing.
+        """
+        missing = [variable(name) for name in names if getattr(self, name) is None]
+        if missing:
+            raise SettingsError(
+                f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set. Set "
+                f"{'it' if len(missing) == 1 else 'them'} (for example "
+                f"{_example(missing[0])}), or run `credit-ledger up`, which brings its own servers."
+            )
+
+    @property
+    def database(self) -> str:
+        """The database's address; `ledger.kit.db.sync_url` makes it SQLAlchemy's.
+
+        Raises:
+            SettingsError: none is set.
+        """
+        self.require("database_url")
+        assert self.database_url is not None
+        return self.database_url
+
+    @property
+    def redis(self) -> str:
+        """The broker's address.
+
+        Raises:
+            SettingsError: none is set.
+        """
+        self.require("redis_url")
+        assert self.redis_url is not None
+        return self.redis_url
+
+
+@lru_cache(maxsize=1)
+def load() -> Settings:
+    """The settings of this process, read from its environment the first time they are asked for.
+
+    Raises:
+        SettingsError: a value is not allowed.
+    """
+    return Settings.from_environ(os.environ)
+
+
+def variable(name: str) -> str:
+    """The environment variable of the setting with this name."""
+    return PREFIX + name.upper()
+
+
+def unknown(environ: Mapping[str, str]) -> list[str]:
+    """Variables that look like settings and are none: most often a slip of the pen."""
+    known = {variable(f.name) for f in fields(Settings)}
+    other = ("LEDGER_TEST_", "LEDGER_CITUS_", "LEDGER_BENCH_")
+    return sorted(
+        name
+        for name in environ
+        if name.startswith(PREFIX) and name not in known and not name.startswith(other)
+    )
+
+
+def libpq_url(url: str) -> str:
+    """The address as libpq and psycopg want it, without a driver: `postgresql://…`."""
+    _, _, rest = url.partition("://")
+    return f"postgresql://{rest}"
+
+
+def _refuse(name: str, shown: str, allowed: str) -> SettingsError:
+    return SettingsError(f"{variable(name)} is {shown!r}, but must be {allowed}.")
+
+
+def _example(name: str) -> str:
+    return {
+        "LEDGER_DATABASE_URL": "postgresql://ledger@localhost:5432/ledger",
+        "LEDGER_REDIS_URL": "redis://localhost:6379/0",
+        "LEDGER_STRIPE_API_KEY": "sk_test_…",
+        "LEDGER_STRIPE_WEBHOOK_SECRET": "whsec_…",
+    }.get(name, "…")
+
+
+def _text(name: str, text: str) -> str:
+    return text
+
+
+def _number(name: str, text: str) -> int:
+    low, high = BOUNDS[name]
+    if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+        raise _refuse(name, text, f"a whole number from {low} to {high}")
+    return int(text)
+
+
+def _flag(name: str, text: str) -> bool:
+    known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    if text.lower() not in known:
+        raise _refuse(name, text, "true or false")
+    return known[text.lower()]
+
+
+def _one_of(allowed: tuple[str, ...]) -> Callable[[str, str], str]:
+    def read(name: str, text: str) -> str:
+        if text.lower() not in allowed:
+            raise _refuse(name, text, f"one of {', '.join(allowed)}")
+        return text.lower()
+
+    return read
+
+
+def _secret(*prefixes: str) -> Callable[[str, str], str]:
+    def read(name: str, text: str) -> str:
+        if not text.startswith(prefixes):
+            raise _refuse(name, text[:3] + "…", f"a secret that begins with {_either(prefixes)}")
+        return text
+
+    return read
+
+
+def _url(*schemes: str, needs: Callable[[str], bool], allowed: str) -> Callable[[str, str], str]:
+    def read(name: str, text: str) -> str:
+        try:
+            fits = urlsplit(text).scheme in schemes and needs(text)
+        except ValueError:
+            fits = False
+        if not fits:
+            raise _refuse(name, without_password(text), allowed)
+        return text
+
+    return read
+
+
+def without_password(url: str) -> str:
+    """The address with its password, if it has one, replaced by asterisks: fit to be shown."""
+    scheme, mark, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    login, at, host = authority.rpartition("@")
+    user, colon, _ = login.partition(":")
+    return f"{scheme}{mark}{user}{':***' if colon else ''}{at}{host}{slash}{path}"
+
+
+def _names_a_database(url: str) -> bool:
+    parts = urlsplit(url)
+    where = parts.hostname or parse_qs(parts.query).get("host")
+    return bool(where) and len(parts.path) > 1 and _port_fits(parts.port)
+
+
+def _names_a_server(url: str) -> bool:
+    parts = urlsplit(url)
+    return bool(parts.path if parts.scheme == "unix" else parts.hostname) and _port_fits(parts.port)
+
+
+def _port_fits(port: int | None) -> bool:
+    return port is None or port > 0
+
+
+def _either(words: tuple[str, ...]) -> str:
+    return " or ".join(words)
+
+
+_READERS: dict[str, Callable[[str, str], object]] = {
+    "database_url": _url(
+        "postgresql",
+        "postgres",
+        "postgresql+psycopg",
+        needs=_names_a_database,
+        allowed="like postgresql://user:password@host:5432/name "
+        "or, over a unix socket, postgresql://user@/name?host=/directory",
+    ),
+    "redis_url": _url(
+        "redis",
+        "rediss",
+        "unix",
+        needs=_names_a_server,
+        allowed="like redis://host:6379/0, rediss://… or unix:///path/of/socket?db=0",
+    ),
+    "stripe_api_key": _secret("sk_", "rk_"),
+    "stripe_webhook_secret": _secret("whsec_"),
+    "stripe_api_base": _url("https", "http", needs=_names_a_server, allowed="like https://api.stripe.com"),
+    "host": _text,
+    "log_level": _one_of(LOG_LEVELS),
+    "log_format": _one_of(LOG_FORMATS),
+    "test_clock": _flag,
+    **dict.fromkeys(BOUNDS, _number),
+}
