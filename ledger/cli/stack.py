@@ -79,8 +79,7 @@ class Stack:
         self._supervisor.kill()
 
     def _make_room(self) -> None:
-        for part in ("run", "logs"):
-            places.make_directory(self.home / part)
+        places.make_home(self.home)
         places.require_free_space(self.home)
         (self.home / "up.json").unlink(missing_ok=True)
         end_services(self.home)
