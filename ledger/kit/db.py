@@ -7,8 +7,8 @@ seen by the caller, before any answer is built.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -30,6 +30,16 @@ RETRYABLE = frozenset({"40001", "40P01", "55P03"})
 """Serialization failure, deadlock, lock timeout: the whole unit may be run again."""
 
 _in_transaction: ContextVar[bool] = ContextVar("in_transaction", default=False)
+
+
+@contextmanager
+def open_transaction() -> Iterator[None]:
+    """Marks a block in which this task holds a transaction open by hand."""
+    token = _in_transaction.set(True)
+    try:
+        yield
+    finally:
+        _in_transaction.reset(token)
 
 
 def in_transaction() -> bool:
@@ -62,14 +72,19 @@ class Database:
     ) -> None:
         self.url = make_url(sync_url(url))
         self.pool_size = pool_size
-        options = [
+        self._options = [
             f"-c statement_timeout={statement_timeout_ms}",
             f"-c lock_timeout={lock_timeout_ms}",
             f"-c idle_in_transaction_session_timeout={idle_in_transaction_timeout_ms}",
             "-c timezone=UTC",
         ]
         if role is not None:
-            options.append(f"-c role={role}")
+            self._options.append(f"-c role={role}")
+        self._connect_args: dict[str, Any] = {
+            "application_name": application_name,
+            "connect_timeout": 5,
+            "prepare_threshold": 0,
+        }
         self.engine: AsyncEngine = create_async_engine(
             self.url,
             pool_size=pool_size,
@@ -77,24 +92,23 @@ class Database:
             pool_timeout=5,
             pool_use_lifo=True,
             pool_pre_ping=False,
-            connect_args={
-                "options": " ".join(options),
-                "application_name": application_name,
-                "connect_timeout": 5,
-                "prepare_threshold": 0,
-            },
+            connect_args=self._connect_args | {"options": " ".join(self._options)},
         )
         event.listen(self.engine.sync_engine, "handle_error", _mark_lost_connection)
+
+    async def connect(self, *options: str) -> psycopg.AsyncConnection[Any]:
+        """A driver connection of the caller's own, in autocommit, with further server settings
+        (``"enable_seqscan=off"``). The caller closes it."""
+        _, arguments = self.engine.dialect.create_connect_args(self.url)
+        chosen = " ".join([*self._options, *(f"-c {option}" for option in options)])
+        return await psycopg.AsyncConnection.connect(**arguments, **self._connect_args, options=chosen, autocommit=True)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A unit of work: commits at the end of the block, rolls back on any exception."""
-        token = _in_transaction.set(True)
-        try:
+        with open_transaction():
             async with self.engine.connect() as connection, connection.begin():
                 yield connection
-        finally:
-            _in_transaction.reset(token)
 
     async def retrying(self, work: Callable[[AsyncConnection], Awaitable[T]], tries: int = 5) -> T:
         """Run a whole unit of work, again where the database asks for that.

@@ -69,7 +69,7 @@ def parse_amount(value: str | int, asset: str = CREDIT, *, path: str = "amount")
     if len(decimals) > scale:
         raise _invalid(path, f"{_shown(value)} has more than {scale} decimals")
     whole = text[: len(text) - len(decimals) - 1] if decimals else text
-    amount = int(whole + decimals) * 10 ** (scale - len(decimals))
+    amount: int = int(whole + decimals) * 10 ** (scale - len(decimals))
     if amount <= 0:
         raise _invalid(path, "must be more than zero")
     if amount > AMOUNT_MAX:

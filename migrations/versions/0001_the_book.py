@@ -38,8 +38,7 @@ AFTER = (
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
     END $$""",
     f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {SERVICE_ROLE}",
-    f"ALTER DEFAULT PRIVILEGES IN SCHEMA public"
-    f" GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {SERVICE_ROLE}",
+    f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {SERVICE_ROLE}",
     *(f"REVOKE UPDATE, DELETE ON {table} FROM {SERVICE_ROLE}" for table in JOURNAL),
     *(f"REVOKE INSERT, UPDATE, DELETE ON {table} FROM {SERVICE_ROLE}" for table in READ_ONLY),
     f"GRANT {SERVICE_ROLE} TO CURRENT_USER",
@@ -87,15 +86,9 @@ def upgrade() -> None:
         sa.Column("service", sa.Text(), nullable=False),
         sa.Column("placed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint(
-            "(state = 'open') = (captured + released < amount)", name=op.f("holds_open_check")
-        ),
-        sa.CheckConstraint(
-            "state IN ('open', 'captured', 'released', 'expired')", name=op.f("holds_state_check")
-        ),
-        sa.CheckConstraint(
-            "amount > 0 AND captured >= 0 AND released >= 0", name=op.f("holds_amounts_check")
-        ),
+        sa.CheckConstraint("(state = 'open') = (captured + released < amount)", name=op.f("holds_open_check")),
+        sa.CheckConstraint("state IN ('open', 'captured', 'released', 'expired')", name=op.f("holds_state_check")),
+        sa.CheckConstraint("amount > 0 AND captured >= 0 AND released >= 0", name=op.f("holds_amounts_check")),
         sa.CheckConstraint("captured + released <= amount", name=op.f("holds_covered_check")),
         sa.CheckConstraint("expires_at > placed_at", name=op.f("holds_expires_at_check")),
         sa.PrimaryKeyConstraint("wallet_id", "hold", name=op.f("holds_pkey")),
@@ -130,12 +123,11 @@ def upgrade() -> None:
         sa.Column("cost", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("currency", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "source IN ('purchase', 'allowance', 'promotional', 'earned', 'allocation', 'transfer', 'refund', 'adjustment')",
+            "source IN ('purchase', 'allowance', 'promotional', 'earned', 'allocation', 'transfer',"
+            " 'refund', 'adjustment')",
             name=op.f("lots_source_check"),
         ),
-        sa.CheckConstraint(
-            "amount > 0 AND remaining BETWEEN 0 AND amount", name=op.f("lots_remaining_check")
-        ),
+        sa.CheckConstraint("amount > 0 AND remaining BETWEEN 0 AND amount", name=op.f("lots_remaining_check")),
         sa.CheckConstraint(
             "cost >= 0 AND paid = (cost > 0) AND paid = (currency IS NOT NULL)",
             name=op.f("lots_cost_check"),
@@ -268,9 +260,7 @@ def upgrade() -> None:
         sa.Column("xid", Xid8(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
         sa.Column("notes_digest", sa.LargeBinary(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
-        sa.CheckConstraint(
-            "(link_wallet_id IS NULL) = (link_number IS NULL)", name=op.f("transactions_link_check")
-        ),
+        sa.CheckConstraint("(link_wallet_id IS NULL) = (link_number IS NULL)", name=op.f("transactions_link_check")),
         sa.CheckConstraint("effective_at <= recorded_at", name=op.f("transactions_effective_at_check")),
         sa.CheckConstraint("link_wallet_id <> wallet_id", name=op.f("transactions_link_other_check")),
         sa.CheckConstraint("number > 0", name=op.f("transactions_number_check")),

@@ -1,0 +1,244 @@
+"""The one door for every change of a balance: ``submit(attempts) -> outcomes``.
+
+Requests that arrive while a batch is being written wait together and make the next one: no timer, at most
+``batch_max`` attempts, a request never split, a large one in a unit of its own. Under load a commit is shared;
+alone a request pays nothing.
+
+One unit of work is: lock the wallets in ascending order and read the clock; read; decide (pure); write; commit.
+The *fast lane* skips wallets that somebody else has locked, so one held row never stalls strangers; their requests go
+to the *slow lane*, which waits. Only the slow lane ever waits for a lock, and it takes them in ascending order:
+there is no deadlock to have.
+
+Units run in tasks of the door: a caller that goes away does not cut one.
+"""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Sequence
+
+import msgspec
+import structlog
+
+from ledger.book import commands as c
+from ledger.book.participants import Participant
+from ledger.book.posted import load_links, load_posted
+from ledger.book.rules.fold import Deferred, Replay, Result
+from ledger.book.unit import Request, RiderFailed, run_unit
+from ledger.book.writer import Writer
+from ledger.errors import (
+    DatabaseUnavailable,
+    InternalError,
+    LedgerError,
+    Overloaded,
+    RiderConflict,
+    WalletBusy,
+)
+from ledger.kit.db import RETRYABLE, Database, is_unavailable, sqlstate
+
+log = structlog.get_logger(__name__)
+
+TRIES = 5
+SLOW_LANES = 3
+
+
+class Door:
+    """See the module. ``participants`` take part in every unit; ``queue_max`` attempts may wait."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        participants: Sequence[Participant] = (),
+        batch_max: int = 500,
+        queue_max: int = 50_000,
+    ) -> None:
+        self._database = database
+        self._participants = tuple(participants)
+        self._batch_max = batch_max
+        self._queue_max = queue_max
+        self._waiting: deque[Request] = deque()
+        self._waiting_attempts = 0
+        self._stuck: deque[Request] = deque()
+        self._wake = asyncio.Event()
+        self._wake_slow = asyncio.Event()
+        self._lanes: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Open the lanes. Connections are made when first needed."""
+        self._lanes = [asyncio.create_task(self._fast_lane(), name="door: fast lane")]
+        for number in range(SLOW_LANES):
+            self._lanes.append(asyncio.create_task(self._slow_lane(), name=f"door: slow lane {number}"))
+
+    async def stop(self) -> None:
+        """Finish what was accepted, then close the lanes."""
+        self._stopping = True
+        self._wake.set()
+        self._wake_slow.set()
+        await asyncio.gather(*self._lanes)
+
+    async def submit(self, attempts: Sequence[c.Attempt], *, atomic: bool = False) -> list[c.Outcome]:
+        """One outcome per attempt, in order. An ``atomic`` request is posted whole or not at all.
+
+        Raises DatabaseUnavailable, WalletBusy or Overloaded for trouble of the whole request: then it is
+        not known whether it was written, and the same keys may be tried again.
+        """
+        if self._stopping or not self._lanes:
+            raise DatabaseUnavailable("the service is shutting down; try again")
+        if self._waiting_attempts + len(attempts) > self._queue_max:
+            raise Overloaded(f"{self._waiting_attempts} postings are waiting; try again")
+        if not attempts:
+            return []
+        attempts = await self._with_links(attempts)
+        request = Request(attempts, atomic, asyncio.get_running_loop().create_future())
+        self._waiting.append(request)
+        self._waiting_attempts += len(attempts)
+        self._wake.set()
+        results = await asyncio.shield(request.future)
+        return await self._outcomes(results)
+
+    async def _with_links(self, attempts: Sequence[c.Attempt]) -> Sequence[c.Attempt]:
+        """Reversals learn which other wallet they touch from what is stored, which never changes."""
+        refs = [
+            (attempt.command.wallet_id, attempt.command.number)
+            for attempt in attempts
+            if isinstance(attempt.command, c.Reverse)
+        ]
+        if not refs:
+            return attempts
+        links = await load_links(self._database, refs)
+
+        def linked(attempt: c.Attempt) -> c.Attempt:
+            command = attempt.command
+            if not isinstance(command, c.Reverse):
+                return attempt
+            other = links.get((command.wallet_id, command.number))
+            command = msgspec.structs.replace(command, other_id=other)
+            return msgspec.structs.replace(attempt, command=command)
+
+        return [linked(attempt) for attempt in attempts]
+
+    async def _outcomes(self, results: Sequence[Result]) -> list[c.Outcome]:
+        refs = [(r.wallet_id, r.number) for r in results if isinstance(r, Replay)]
+        stored = await load_posted(self._database, refs) if refs else {}
+        outcomes: list[c.Outcome] = []
+        for result in results:
+            if isinstance(result, Replay):
+                posted = stored[result.wallet_id, result.number]
+                outcomes.append(msgspec.structs.replace(posted, replayed=True))
+            else:
+                assert not isinstance(result, Deferred)
+                outcomes.append(result)
+        return outcomes
+
+    async def _fast_lane(self) -> None:
+        writer = Writer(self._database)
+        while True:
+            if not self._waiting:
+                if self._stopping:
+                    break
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            batch = self._take_batch()
+            skipped = await self._run(writer, batch, wait=False)
+            if skipped:
+                self._stuck.extend(skipped)
+                self._wake_slow.set()
+        self._wake_slow.set()
+        await writer.close()
+
+    async def _slow_lane(self) -> None:
+        writer = Writer(self._database)
+        while True:
+            if not self._stuck:
+                if self._stopping and self._lanes[0].done():
+                    break
+                self._wake_slow.clear()
+                if self._stopping:
+                    await asyncio.wait([self._lanes[0]])
+                else:
+                    await self._wake_slow.wait()
+                continue
+            await self._run(writer, self._take_stuck(), wait=True)
+        await writer.close()
+
+    def _take_batch(self) -> list[Request]:
+        batch = [self._waiting.popleft()]
+        size = len(batch[0].attempts)
+        while self._waiting and size + len(self._waiting[0].attempts) <= self._batch_max:
+            batch.append(self._waiting.popleft())
+            size += len(batch[-1].attempts)
+        self._waiting_attempts -= size
+        return batch
+
+    def _take_stuck(self) -> list[Request]:
+        """The first stuck request, with others that wait for the very same wallets."""
+        first = self._stuck.popleft()
+        batch, rest = [first], []
+        size = len(first.attempts)
+        for request in self._stuck:
+            if request.wallet_ids == first.wallet_ids and size + len(request.attempts) <= self._batch_max:
+                batch.append(request)
+                size += len(request.attempts)
+            else:
+                rest.append(request)
+        self._stuck = deque(rest)
+        return batch
+
+    async def _run(self, writer: Writer, batch: list[Request], *, wait: bool) -> list[Request]:
+        """Run a batch to its end, whatever happens; gives the requests whose wallets were locked."""
+        skipped: list[Request] = []
+        todo = [batch]
+        tries = 0
+        while todo:
+            requests = todo.pop()
+            if not requests:
+                continue
+            try:
+                done = await run_unit(writer, requests, self._participants, os.urandom(16), wait=wait)
+            except RiderFailed as failure:
+                failure.request.refuse(failure.place, RiderConflict(str(failure)))
+                todo.append([request for request in requests if not request.finish()])
+                continue
+            except Exception as error:
+                tries += 1
+                todo += await self._after_error(writer, requests, error, tries)
+                continue
+            skipped += done.skipped
+            again = [request for request in done.done if not request.finish()]
+            if again:
+                todo.append(again)
+        return skipped
+
+    async def _after_error(
+        self, writer: Writer, requests: list[Request], error: Exception, tries: int
+    ) -> list[list[Request]]:
+        """What to try again after a failed unit: all of it, its halves, or nothing."""
+        if sqlstate(error) in RETRYABLE and tries < TRIES:
+            await asyncio.sleep(0.01 * tries)
+            return [requests]
+        if is_unavailable(error):
+            await writer.close()
+            busy = sqlstate(error) == "55P03"
+            problem: LedgerError = (
+                WalletBusy("the wallet is locked by somebody else; try again")
+                if busy
+                else DatabaseUnavailable("the database cannot be used now; try again")
+            )
+            log.warning("unit.unavailable", error=type(error).__name__, sqlstate=sqlstate(error))
+            _fail(requests, problem)
+            return []
+        if len(requests) > 1:
+            middle = len(requests) // 2
+            return [requests[middle:], requests[:middle]]
+        log.error("unit.failed", exc_info=error, attempts=len(requests[0].attempts))
+        _fail(requests, InternalError("the request could not be booked; nothing of it was written"))
+        return []
+
+
+def _fail(requests: list[Request], error: LedgerError) -> None:
+    for request in requests:
+        if not request.future.done():
+            request.future.set_exception(error)

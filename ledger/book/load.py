@@ -1,0 +1,443 @@
+"""Reading what a unit of work needs, under the wallets' locks.
+
+``Statements`` of one step travel together (pipeline mode): one round trip each for lock and clock, for the reads,
+and, where lots do not suffice or credits move between books, for a second look.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from psycopg import AsyncConnection, AsyncCursor
+
+from ledger.book import commands as c
+from ledger.book.participants import Statement
+from ledger.book.rules.due import BITE
+from ledger.book.rules.fold import Stored, StoredRefusal, Unit
+from ledger.book.rules.reversal import Original
+from ledger.book.rules.state import Book, Hold, Lot
+from ledger.kit.arrays import numbers, texts, times, uuids
+
+Row = tuple[Any, ...]
+Refs = list[tuple[int, int]]
+
+PAGE: Final = 40
+"""Lots of a wallet that are loaded at first."""
+
+LOCK: Final = """
+SELECT wallet_id, wallet, held, disputed, owed, overdraft_limit, number, event_number, last_lot, last_at,
+       due_at, status, head_hash
+FROM wallets WHERE wallet_id = ANY(%(wallets)s::bigint[]) ORDER BY wallet_id FOR NO KEY UPDATE"""
+
+LOCK_FREE_ONES: Final = LOCK + " SKIP LOCKED"
+
+CLOCK: Final = "SELECT ledger_now(), (SELECT max(ends_at) FROM periods)"
+
+KEYS: Final = """
+WITH k AS (SELECT * FROM unnest(%(wallets)s::bigint[], %(keys)s::uuid[]) AS k(wallet_id, key_hash))
+SELECT wallet_id, uuid_send(key_hash), number, uuid_send(fingerprint), NULL, NULL, NULL
+FROM k JOIN transactions USING (wallet_id, key_hash)
+UNION ALL
+SELECT wallet_id, uuid_send(key_hash), NULL, uuid_send(fingerprint), code, detail, facts
+FROM k JOIN refusals USING (wallet_id, key_hash)
+WHERE recorded_at > %(now)s::timestamptz - interval '24 hours'"""
+
+EVENTS: Final = """
+SELECT wallet_id, uuid_send(event_hash), number
+FROM unnest(%(wallets)s::bigint[], %(events)s::uuid[]) AS e(wallet_id, event_hash)
+JOIN transactions USING (wallet_id, event_hash) WHERE event_hash IS NOT NULL"""
+
+_LOT = """wallet_id, lot, source, amount, remaining, pinned, priority, effective_at, expires_at, cost,
+ currency"""
+_L_LOT = ", ".join(f"l.{name.strip()}" for name in _LOT.split(","))
+
+LOTS: Final = f"""
+SELECT {_L_LOT} FROM unnest(%(wallets)s::bigint[]) AS w(wallet_id) CROSS JOIN LATERAL (
+    SELECT {_LOT} FROM lots WHERE wallet_id = w.wallet_id AND open
+    ORDER BY priority, expires_at, paid, lot LIMIT {PAGE}) AS l"""
+
+LOTS_TO_COVER: Final = f"""
+SELECT {_L_LOT} FROM unnest(%(wallets)s::bigint[], %(needs)s::bigint[]) AS w(wallet_id, need)
+CROSS JOIN LATERAL (
+    SELECT * FROM (
+        SELECT {_LOT}, sum(remaining - pinned) OVER (ORDER BY priority, expires_at, paid, lot)
+            - (remaining - pinned) AS before
+        FROM lots WHERE wallet_id = w.wallet_id AND open
+            AND (expires_at IS NULL OR expires_at > %(now)s::timestamptz)
+    ) AS o WHERE before < w.need) AS l"""
+
+LOTS_ALIKE: Final = f"""
+WITH a AS (SELECT * FROM unnest(%(wallets)s::bigint[], %(sources)s::text[], %(priorities)s::int[],
+                                %(expiries)s::timestamptz[]) AS a(wallet_id, source, priority, expires_at))
+SELECT {_L_LOT} FROM a JOIN lots l ON l.wallet_id = a.wallet_id AND l.open AND l.priority = a.priority
+    AND l.expires_at = a.expires_at AND NOT l.paid AND l.source = a.source
+UNION ALL
+SELECT {_L_LOT} FROM a JOIN lots l ON l.wallet_id = a.wallet_id AND l.open AND l.priority = a.priority
+    AND l.expires_at IS NULL AND NOT l.paid AND l.source = a.source
+WHERE a.expires_at IS NULL"""
+
+DUE_LOTS: Final = f"""
+SELECT {_L_LOT} FROM unnest(%(wallets)s::bigint[]) AS w(wallet_id) CROSS JOIN LATERAL (
+    SELECT {_LOT} FROM lots WHERE wallet_id = w.wallet_id AND open AND expires_at IS NOT NULL
+        AND expires_at <= %(now)s::timestamptz AND remaining > pinned
+    ORDER BY expires_at, lot LIMIT {BITE}) AS l"""
+
+NEXT_DUE: Final = """
+SELECT wallet_id, least(
+    (SELECT min(expires_at) FROM lots l WHERE l.wallet_id = w.wallet_id AND open
+        AND expires_at IS NOT NULL AND expires_at > %(now)s::timestamptz),
+    (SELECT min(expires_at) FROM holds h WHERE h.wallet_id = w.wallet_id AND state = 'open'
+        AND expires_at > %(now)s::timestamptz))
+FROM unnest(%(wallets)s::bigint[]) AS w(wallet_id)"""
+
+HOLDS: Final = f"""
+WITH due AS (
+    SELECT d.wallet_id, d.hold FROM unnest(%(due)s::bigint[]) AS w(wallet_id) CROSS JOIN LATERAL (
+        SELECT wallet_id, hold FROM holds WHERE wallet_id = w.wallet_id AND state = 'open'
+            AND expires_at <= %(now)s::timestamptz ORDER BY expires_at, hold LIMIT {BITE}) AS d),
+refs AS (
+    SELECT * FROM unnest(%(wallets)s::bigint[], %(holds)s::bigint[]) AS r(wallet_id, hold)
+    UNION SELECT * FROM due)
+SELECT h.wallet_id, h.hold, h.amount, h.captured, h.released, h.state, h.service, h.placed_at, h.expires_at,
+    s.pinned, {_L_LOT}
+FROM refs JOIN holds h USING (wallet_id, hold)
+LEFT JOIN hold_slices s ON s.wallet_id = h.wallet_id AND s.hold = h.hold
+LEFT JOIN lots l ON l.wallet_id = s.wallet_id AND l.lot = s.lot"""
+
+_REFS = """
+WITH named AS (SELECT * FROM unnest(%(wallets)s::bigint[], %(numbers)s::bigint[]) AS r(wallet_id, number)),
+refs AS (
+    SELECT * FROM named
+    UNION SELECT t.link_wallet_id, t.link_number FROM named JOIN transactions t USING (wallet_id, number)
+    WHERE t.link_number IS NOT NULL)"""
+
+TRANSACTIONS: Final = (
+    _REFS
+    + """
+SELECT t.wallet_id, t.number, t.kind, uuid_send(t.key_hash), uuid_send(t.fingerprint), uuid_send(t.event_hash),
+    t.actor, t.effective_at, t.recorded_at, t.reverses, t.link_wallet_id, t.link_number, t.wallet_after,
+    t.held_after, t.disputed_after, t.owed_after, t.limit_after, n.salt, t.notes_digest, t.hash, n.body
+FROM refs JOIN transactions t USING (wallet_id, number) LEFT JOIN notes n USING (wallet_id, number)"""
+)
+
+POSTINGS: Final = (
+    _REFS
+    + """
+SELECT p.wallet_id, p.number, p.line, p.debit, p.credit, p.asset, p.amount, p.lot, p.lot_after, p.hold,
+    p.balance_after
+FROM refs JOIN postings p USING (wallet_id, number) ORDER BY 1, 2, 3"""
+)
+
+REVERSED: Final = (
+    _REFS
+    + """
+SELECT r.wallet_id, r.reverses, sum(p.amount)::bigint
+FROM refs JOIN transactions r ON r.wallet_id = refs.wallet_id AND r.reverses = refs.number
+    AND r.reverses IS NOT NULL
+JOIN postings p ON p.wallet_id = r.wallet_id AND p.number = r.number
+WHERE p.asset = 'CREDIT' AND (split_part(p.debit, ':', 1) IN ('used', 'withdrawn', 'transit')
+    OR split_part(p.credit, ':', 1) IN ('issued', 'transit'))
+GROUP BY 1, 2"""
+)
+
+LOTS_OF_TRANSACTIONS: Final = (
+    _REFS
+    + f"""
+SELECT {_L_LOT} FROM (SELECT DISTINCT wallet_id, lot FROM refs JOIN postings USING (wallet_id, number)
+    WHERE lot IS NOT NULL) AS p JOIN lots l USING (wallet_id, lot)"""
+)
+
+
+class Pipe:
+    """Statements that travel together: queue them, then ``fetch`` all in one round trip."""
+
+    def __init__(self, connection: AsyncConnection[Row]) -> None:
+        self._connection = connection
+        self._queued: list[tuple[str, dict[str, Any], Callable[[list[Row]], None] | None]] = []
+
+    def add(self, sql: str, params: dict[str, Any], take: Callable[[list[Row]], None] | None = None) -> None:
+        """Queue a statement; ``take`` gets its rows."""
+        self._queued.append((sql, params, take))
+
+    async def fetch(self) -> None:
+        """Send everything, then hand out the rows in order."""
+        cursors: list[AsyncCursor[Row]] = []
+        async with self._connection.pipeline():
+            for sql, params, _ in self._queued:
+                cursor = self._connection.cursor(binary=True)
+                await cursor.execute(sql, params or None)
+                cursors.append(cursor)
+        for cursor, (_, _, take) in zip(cursors, self._queued, strict=True):
+            if take is not None:
+                take(await cursor.fetchall())
+        self._queued.clear()
+
+    def __len__(self) -> int:
+        return len(self._queued)
+
+
+def book_of(row: Row) -> Book:
+    """A book from a row of LOCK."""
+    wallet_id, wallet, held, disputed, owed, limit, number, event, lot, last_at, due, status, head = row
+    return Book(
+        wallet_id,
+        c.Balances(wallet, held, disputed, owed, limit),
+        number=number,
+        head=head,
+        last_lot=lot,
+        last_at=last_at,
+        due_at=due,
+        status=status,
+        event_number=event,
+    )
+
+
+def lot_of(row: Row) -> Lot:
+    """A lot from the columns of ``_LOT``, after the wallet's."""
+    return Lot(*row[1:11])
+
+
+def add_lots(books: dict[int, Book], rows: Iterable[Row]) -> None:
+    for row in rows:
+        book = books.get(row[0])
+        if book is not None:
+            book.add_lot(lot_of(row))
+
+
+def transactions_of(rows: Sequence[Row], postings: Sequence[Row]) -> dict[tuple[int, int], c.Transaction]:
+    """Transactions from rows of TRANSACTIONS and POSTINGS, by (wallet, number)."""
+    lines: dict[tuple[int, int], list[c.Posting]] = {}
+    for row in postings:
+        lines.setdefault((row[0], row[1]), []).append(c.Posting(*row[2:]))
+    return {(row[0], row[1]): _transaction_of(row, lines[row[0], row[1]]) for row in rows}
+
+
+def _transaction_of(row: Row, lines: list[c.Posting]) -> c.Transaction:
+    body = row[20]
+    return c.Transaction(  # type: ignore[call-arg] # the row has as many columns as there are fields
+        *row[:12],
+        c.Balances(*row[12:17]),
+        row[17] or b"",
+        row[18],
+        row[19],
+        tuple(lines),
+        None if body is None else msgspec.json.decode(body, type=c.Notes),
+    )
+
+
+async def load(
+    connection: AsyncConnection[Row],
+    unit: Unit,
+    attempts: Sequence[c.Attempt],
+    extra: Sequence[tuple[Statement, list[Row]]] = (),
+) -> None:
+    """Fill ``unit`` with what the attempts need. ``extra``: participants' statements, and where their rows go."""
+    pipe = Pipe(connection)
+    _queue_keys(pipe, unit, attempts)
+    wallets = numbers(unit.books)
+    pages: dict[int, int] = {}
+    if any(not isinstance(attempt.command, c.SetStatus | c.SetOverdraft) for attempt in attempts):
+
+        def take_page(rows: list[Row]) -> None:
+            for row in rows:
+                pages[row[0]] = pages.get(row[0], 0) + 1
+            add_lots(unit.books, rows)
+
+        pipe.add(LOTS, {"wallets": wallets}, take_page)
+    _queue_due_and_holds(pipe, unit, attempts)
+    _queue_originals(pipe, unit, attempts)
+    inflows = [a.command for a in attempts if isinstance(a.command, c.Inflow)]
+    alike = {(i.wallet_id, i.source, i.priority, i.expires_at) for i in inflows if i.join and not i.cost}
+    _queue_alike(pipe, unit, alike)
+    for statement, rows in extra:
+        pipe.add(statement.sql, dict(statement.params), rows.extend)
+    await pipe.fetch()
+    _queue_uncovered(pipe, unit, attempts, pages)
+    if pipe:
+        await pipe.fetch()
+    _queue_alike(pipe, unit, _arrivals_alike(unit, attempts))
+    if pipe:
+        await pipe.fetch()
+
+
+def _queue_keys(pipe: Pipe, unit: Unit, attempts: Sequence[c.Attempt]) -> None:
+    keyed = [(a.command.wallet_id, c.key_hash(a.namespace, a.key)) for a in attempts]
+
+    def take_keys(rows: list[Row]) -> None:
+        for wallet_id, key, number, fingerprint, code, detail, facts in rows:
+            if number is not None:
+                unit.known[wallet_id, key] = Stored(number, fingerprint)
+            else:
+                decoded = msgspec.json.decode(facts)
+                unit.refused[wallet_id, key] = StoredRefusal(fingerprint, code, detail, decoded)
+
+    params = {"wallets": numbers(w for w, _ in keyed), "keys": uuids(k for _, k in keyed)}
+    pipe.add(KEYS, params | {"now": unit.now.isoformat()}, take_keys)
+    events = [
+        (a.command.wallet_id, c.event_hash(a.command.event_id))
+        for a in attempts
+        if isinstance(a.command, c.Use) and a.command.event_id is not None
+    ]
+    if events:
+
+        def take_events(rows: list[Row]) -> None:
+            unit.events.update({(wallet_id, event): number for wallet_id, event, number in rows})
+
+        params = {"wallets": numbers(w for w, _ in events), "events": uuids(e for _, e in events)}
+        pipe.add(EVENTS, params, take_events)
+
+
+def _queue_due_and_holds(pipe: Pipe, unit: Unit, attempts: Sequence[c.Attempt]) -> None:
+    due = []
+    for book in unit.books.values():
+        if book.due_at is not None and book.due_at <= unit.now:
+            due.append(book.wallet_id)
+        else:
+            unit.next_due[book.wallet_id] = book.due_at
+    now = unit.now.isoformat()
+    if due:
+
+        def take_due(rows: list[Row]) -> None:
+            add_lots(unit.books, rows)
+            _mark_backlog(unit, [row[0] for row in rows])
+
+        pipe.add(DUE_LOTS, {"wallets": numbers(due), "now": now}, take_due)
+        pipe.add(NEXT_DUE, {"wallets": numbers(due), "now": now}, lambda rows: unit.next_due.update(rows))
+    held = [(a.command.wallet_id, a.command.hold) for a in attempts if isinstance(a.command, c.Capture | c.Release)]
+    if due or held:
+
+        def take_holds(rows: list[Row]) -> None:
+            seen = add_holds(unit.books, rows)
+            _mark_backlog(unit, [w for w, hold in seen if unit.books[w].holds[hold].expires_at <= unit.now])
+
+        params = {"wallets": numbers(w for w, _ in held), "holds": numbers(h for _, h in held)}
+        pipe.add(HOLDS, params | {"due": numbers(due), "now": now}, take_holds)
+
+
+def add_holds(books: dict[int, Book], rows: Sequence[Row]) -> set[tuple[int, int]]:
+    """Take in rows of HOLDS; gives the (wallet, hold) pairs that were there."""
+    seen = set()
+    for row in rows:
+        book = books[row[0]]
+        if (row[0], row[1]) not in seen:
+            seen.add((row[0], row[1]))
+            book.add_hold(Hold(*row[1:9], {}))  # type: ignore[call-arg]
+        if row[9] is not None:
+            lot = book.add_lot(lot_of(row[10:]))
+            book.holds[row[1]].slices[lot.lot] = row[9]
+    return seen
+
+
+def _mark_backlog(unit: Unit, wallet_ids: list[int]) -> None:
+    for wallet_id in set(wallet_ids):
+        if wallet_ids.count(wallet_id) >= BITE:
+            unit.books[wallet_id].backlog = True
+
+
+def _queue_originals(pipe: Pipe, unit: Unit, attempts: Sequence[c.Attempt]) -> None:
+    refs = [(a.command.wallet_id, a.command.number) for a in attempts if isinstance(a.command, c.Reverse)]
+    if not refs:
+        return
+    params = {"wallets": numbers(w for w, _ in refs), "numbers": numbers(n for _, n in refs)}
+    loaded: list[list[Row]] = []
+
+    def take_reversed(rows: list[Row]) -> None:
+        found = transactions_of(loaded[0], loaded[1])
+        amounts = {(row[0], row[1]): row[2] for row in rows}
+        for ref, transaction in found.items():
+            other = found.get((transaction.link_wallet_id or 0, transaction.link_number or 0))
+            unit.originals[ref] = Original(transaction, amounts.get(ref, 0), other)
+
+    pipe.add(TRANSACTIONS, params, loaded.append)
+    pipe.add(POSTINGS, params, loaded.append)
+    pipe.add(REVERSED, params, take_reversed)
+    pipe.add(LOTS_OF_TRANSACTIONS, params, lambda rows: add_lots(unit.books, rows))
+
+
+def _queue_alike(pipe: Pipe, unit: Unit, alike: set[tuple[int, str, int, datetime | None]]) -> None:
+    if alike:
+        wallets, sources, priorities, expiries = zip(*alike, strict=True)
+        params = {
+            "wallets": numbers(wallets),
+            "sources": texts(sources),
+            "priorities": numbers(priorities),
+            "expiries": times(expiries),
+        }
+        pipe.add(LOTS_ALIKE, params, lambda rows: add_lots(unit.books, rows))
+
+
+def _queue_uncovered(pipe: Pipe, unit: Unit, attempts: Sequence[c.Attempt], pages: dict[int, int]) -> None:
+    """Wallets whose first page of lots does not cover what the batch may take out of them."""
+    needs: dict[int, int] = {}
+    for attempt in attempts:
+        for wallet_id, amount in _takes(unit, attempt.command):
+            needs[wallet_id] = needs.get(wallet_id, 0) + amount
+    short = {
+        wallet_id: need
+        for wallet_id, need in needs.items()
+        if pages.get(wallet_id, 0) >= PAGE and need > _free(unit.books[wallet_id], unit.now)
+    }
+    if short:
+        pipe.add(
+            LOTS_TO_COVER,
+            {
+                "wallets": numbers(short),
+                "needs": numbers(min(need, 2**62) for need in short.values()),
+                "now": unit.now.isoformat(),
+            },
+            lambda rows: add_lots(unit.books, rows),
+        )
+
+
+def _free(book: Book, now: datetime) -> int:
+    return sum(lot.free for lot in book.lots.values() if not lot.is_expired(now))
+
+
+def _takes(unit: Unit, command: c.Command) -> list[tuple[int, int]]:
+    """The most that a command can take out of the free lots of each wallet."""
+    match command:
+        case c.Use() | c.PlaceHold() | c.Withdraw() | c.Transfer():
+            taken = [(command.wallet_id, command.amount)]
+        case c.Capture(amount=int(amount)):
+            taken = [(command.wallet_id, amount)]
+        case c.Reverse():
+            original = unit.originals.get((command.wallet_id, command.number))
+            amount = sum(p.amount for p in original.transaction.postings) if original else 0
+            taken = [(wallet_id, amount) for wallet_id in command.wallet_ids]
+        case _:
+            taken = []
+    return [(wallet_id, amount) for wallet_id, amount in taken if wallet_id in unit.books]
+
+
+def _arrivals_alike(unit: Unit, attempts: Sequence[c.Attempt]) -> set[tuple[int, str, int, datetime | None]]:
+    """Which lots could take in what arrives by transfers and reversals of this batch.
+
+    A lot that arrives has the priority and expiry of one that left, and may move on in the same batch.
+    """
+    edges = []
+    alike: set[tuple[int, str, int, datetime | None]] = set()
+    terms = {w: {(lot.priority, lot.expires_at) for lot in book.lots.values()} for w, book in unit.books.items()}
+    for command in (attempt.command for attempt in attempts):
+        if isinstance(command, c.Inflow) and command.wallet_id in terms:
+            terms[command.wallet_id].add((command.priority, command.expires_at))
+        elif isinstance(command, c.Transfer):
+            edges.append((command.wallet_id, command.payee_id))
+        elif isinstance(command, c.Reverse):
+            if command.wallet_id in terms:
+                alike.add((command.wallet_id, "refund", c.PRIORITY_DEFAULT, None))
+            if command.other_id is not None:
+                edges += [(command.wallet_id, command.other_id), (command.other_id, command.wallet_id)]
+    if not edges:
+        return alike
+    edges = [(giver, taker) for giver, taker in edges if giver in terms and taker in terms]
+    grown = True
+    while grown:
+        grown = False
+        for giver, taker in edges:
+            if not terms[giver] <= terms[taker]:
+                terms[taker] |= terms[giver]
+                grown = True
+    takers = {taker for _, taker in edges}
+    alike.update((taker, "transfer", priority, expires_at) for taker in takers for priority, expires_at in terms[taker])
+    return alike

@@ -1,0 +1,474 @@
+"""A batch of attempts through the rules: books in, outcomes and everything to be written out.
+
+``Unit`` is one unit of work. The shell fills it with what it loaded under lock; ``fold`` books what is due
+and takes the attempts in order; what came of it stands in ``written``, ``refusals`` and the changed books.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+import msgspec
+
+from ledger.book import commands as c
+from ledger.book.hashing import notes_body, notes_digest, transaction_hash
+from ledger.book.rules import moves
+from ledger.book.rules.due import book_due, next_due
+from ledger.book.rules.lines import Draft
+from ledger.book.rules.reversal import Original, reverse
+from ledger.book.rules.state import Book, Hold, Lot
+from ledger.errors import (
+    BY_CODE,
+    AlreadyPosted,
+    IdempotencyConflict,
+    InvalidEffectiveAt,
+    LedgerError,
+    LimitBelowOwed,
+    NotFound,
+    PeriodClosed,
+    SameWallet,
+    WalletClosed,
+    WalletFrozen,
+    WalletNotEmpty,
+)
+from ledger.kit.ids import row_public, wallet_public
+from ledger.kit.money import format_amount
+
+CLOCK_SLACK: Final = timedelta(seconds=5)
+"""How far ahead of ours a client's clock may be."""
+
+BACKDATE_MAX: Final = timedelta(days=35)
+"""How far back something may be dated."""
+
+Key = tuple[int, bytes]
+"""(wallet_id, 16-byte hash)."""
+
+
+class Stored(NamedTuple):
+    """A transaction that a key stands for."""
+
+    number: int
+    fingerprint: bytes
+
+
+class StoredRefusal(NamedTuple):
+    """A refusal that a key stands for."""
+
+    fingerprint: bytes
+    code: str
+    detail: str
+    facts: dict[str, object]
+
+    def error(self) -> LedgerError:
+        return BY_CODE[self.code](self.detail, **self.facts)
+
+
+class Replay(NamedTuple):
+    """The attempt was posted before: the answer is made from what is stored."""
+
+    wallet_id: int
+    number: int
+
+
+class Deferred(NamedTuple):
+    """The wallet has more due than one unit books: come again."""
+
+    wallet_id: int
+
+
+class Move(NamedTuple):
+    """A written transaction with the balances before it: what participants decide by."""
+
+    transaction: c.Transaction
+    before: c.Balances
+
+
+Result = c.Posted | c.Changed | c.Refused | Replay | Deferred
+
+
+class Unit:
+    """One unit of work: what was loaded, and what is to be written."""
+
+    def __init__(self, now: datetime, open_from: datetime | None, entropy: bytes) -> None:
+        self.now = now
+        self.open_from = open_from
+        """The first instant that is in no closed period."""
+        self.entropy = entropy
+        self.books: dict[int, Book] = {}
+        self.next_due: dict[int, datetime | None] = {}
+        """When something not loaded here will be due, at the earliest."""
+        self.known: dict[Key, Stored] = {}
+        self.refused: dict[Key, StoredRefusal] = {}
+        self.events: dict[Key, int] = {}
+        self.originals: dict[tuple[int, int], Original] = {}
+        self.written: list[Move] = []
+        self.refusals: dict[Key, StoredRefusal] = {}
+
+    def seal(
+        self,
+        book: Book,
+        draft: Draft,
+        kind: str,
+        key: bytes,
+        fingerprint: bytes,
+        actor: str,
+        at: datetime,
+        notes: c.Notes,
+        *,
+        event: bytes | None = None,
+        reverses: int | None = None,
+        link: tuple[int, int] | None = None,
+    ) -> c.Transaction:
+        """Give a draft its number, times and hash, and put it into the journal."""
+        number = book.number + 1
+        recorded_at = max(self.now, book.last_at)
+        salt = hashlib.sha256(self.entropy + len(self.written).to_bytes(4)).digest()[:16]
+        transaction = c.Transaction(
+            book.wallet_id,
+            number,
+            kind,
+            key,
+            fingerprint,
+            event,
+            actor,
+            min(at, recorded_at),
+            recorded_at,
+            reverses,
+            None if link is None else link[0],
+            None if link is None else link[1],
+            book.balances,
+            salt,
+            notes_digest(salt, notes_body(notes)),
+            b"",
+            tuple(draft.lines),
+            notes,
+        )
+        digest = transaction_hash(book.head, transaction)
+        # The record is frozen for everybody else; here it is still being made.
+        msgspec.structs.force_setattr(transaction, "hash", digest)
+        book.number = number
+        book.head = digest
+        book.last_at = recorded_at
+        book.changed = True
+        self.known[book.wallet_id, key] = Stored(number, fingerprint)
+        if event is not None:
+            self.events[book.wallet_id, event] = number
+        self.written.append(Move(transaction, draft.before))
+        return transaction
+
+    def write_due(self, book: Book, draft: Draft, kind: str, key: str, at: datetime, hold: Hold | None) -> None:
+        """Seal what ended by itself."""
+        if kind == "expiry":
+            key = f"expiry:{book.number + 1}"
+        if self.open_from is not None:
+            at = max(at, self.open_from)
+        self.seal(
+            book,
+            draft,
+            kind,
+            c.key_hash("due", key),
+            hashlib.sha256(key.encode()).digest()[:16],
+            "system",
+            at,
+            c.Notes(key=key),
+        )
+
+    def write_freed(self, book: Book, draft: Draft, kind: str, key: str, at: datetime, hold: Hold | None) -> None:
+        """Seal the expiry of what a command freed only now."""
+        self.write_due(book, draft, kind, key, self.now, hold)
+
+    def book_due(self, book: Book, *, freed: bool = False) -> None:
+        """Book what is due in a book, once it is; ``freed``: by the command just decided."""
+        if book.due_at is None or book.due_at > self.now:
+            return
+        book_due(book, self.now, self.write_freed if freed else self.write_due)
+        book.due_at = next_due(book, self.now, self.next_due.get(book.wallet_id))
+        book.changed = True
+
+
+def fold(unit: Unit, attempts: Sequence[c.Attempt], *, atomic: bool = False) -> list[Result]:
+    """Results of one request's attempts, in order. An atomic request is undone if one is refused."""
+    if not atomic:
+        return [_one(unit, attempt) for attempt in attempts]
+    saved = _save(unit, attempts)
+    results: list[Result] = []
+    for attempt in attempts:
+        result = _one(unit, attempt)
+        results.append(result)
+        if isinstance(result, c.Refused | Deferred):
+            _restore(unit, saved)
+            return results
+    return results
+
+
+def begin(unit: Unit) -> None:
+    """Book what is due in every locked wallet, before any attempt."""
+    for book in unit.books.values():
+        unit.book_due(book)
+
+
+def _one(unit: Unit, attempt: c.Attempt) -> Result:
+    command = attempt.command
+    try:
+        for wallet_id in command.wallet_ids:
+            book = unit.books.get(wallet_id)
+            if book is None:
+                raise NotFound(f"there is no wallet {wallet_public(wallet_id)}")
+            if book.backlog:
+                return Deferred(wallet_id)
+        if isinstance(command, c.SetStatus | c.SetOverdraft | c.BookDue):
+            return _change(unit.books[command.wallet_id], command)
+        return _post(unit, attempt)
+    except LedgerError as error:
+        return c.Refused(error)
+
+
+def _post(unit: Unit, attempt: c.Attempt) -> Result:
+    command = attempt.command
+    book = unit.books[command.wallet_id]
+    key = (command.wallet_id, c.key_hash(attempt.namespace, attempt.key))
+    fingerprint = c.fingerprint(command)
+    stored = unit.known.get(key)
+    if stored is not None:
+        return _same(stored.fingerprint, fingerprint) or Replay(command.wallet_id, stored.number)
+    refusal = unit.refused.get(key)
+    if refusal is not None:
+        return _same(refusal.fingerprint, fingerprint) or c.Refused(refusal.error(), replayed=True)
+    event = None
+    if isinstance(command, c.Use) and command.event_id is not None:
+        event = c.event_hash(command.event_id)
+        number = unit.events.get((command.wallet_id, event))
+        if number is not None:
+            return c.Refused(
+                AlreadyPosted(
+                    "the event was charged before",
+                    transaction_id=row_public("txn", command.wallet_id, number),
+                )
+            )
+    try:
+        posted = _decide(unit, attempt, key[1], fingerprint, event)
+    except LedgerError as error:
+        if type(error).remembered:
+            remembered = StoredRefusal(fingerprint, error.code, error.detail, error.facts)
+            unit.refused[key] = remembered
+            unit.refusals[key] = remembered
+        raise
+    unit.book_due(book, freed=True)
+    return posted
+
+
+def _same(stored: bytes, given: bytes) -> c.Refused | None:
+    if stored == given:
+        return None
+    return c.Refused(IdempotencyConflict("this key was used for another request; take a new one"))
+
+
+def _decide(unit: Unit, attempt: c.Attempt, key: bytes, fingerprint: bytes, event: bytes | None) -> c.Posted:
+    command = attempt.command
+    books = [unit.books[wallet_id] for wallet_id in command.wallet_ids]
+    book = books[0]
+    for each in books:
+        _check_status(each, command)
+    now = max(unit.now, book.last_at)
+    at = _effective(unit, command, now)
+    lot: Lot | None = None
+    hold: Hold | None = None
+    reverses: int | None = None
+    kind = KINDS.get(type(command), "")
+    other: tuple[Book, Draft] | None = None
+    match command:
+        case c.Use():
+            draft = moves.use(book, command)
+        case c.Inflow():
+            draft, lot = moves.inflow(book, command, now, at)
+            kind = command.of_kind
+            if book.status == "closed":
+                book.status = "active"
+        case c.PlaceHold():
+            draft, hold = moves.place_hold(book, command, now)
+        case c.Capture():
+            draft, hold = moves.capture(book, command)
+        case c.Release():
+            draft, hold = moves.release(book, command)
+        case c.Withdraw():
+            draft = moves.withdraw(book, command)
+            kind = command.of_kind
+        case c.Transfer():
+            if command.payee_id == command.wallet_id:
+                raise SameWallet("a transfer needs two different wallets")
+            draft, taken = moves.transfer(book, books[1], command, at)
+            kind = command.of_kind
+            other = (books[1], taken)
+        case c.Reverse():
+            original = unit.originals.get((command.wallet_id, command.number))
+            if original is None:
+                raise NotFound(f"there is no transaction {row_public('txn', command.wallet_id, command.number)}")
+            amount, drafts = reverse(unit.books, command, original, now, at)
+            original.reversed += amount
+            draft = drafts[0][1]
+            other = drafts[1] if len(drafts) > 1 else None
+            kind = "usage_refund" if command.refund else "reversal"
+            reverses = command.number
+        case _:
+            raise AssertionError(f"no rule for {type(command).__name__}")
+    notes = c.Notes(
+        attempt.key,
+        attempt.request_id,
+        command.description,
+        command.event_id if isinstance(command, c.Use) else None,
+        command.metadata,
+        command.facts,
+    )
+    link = None if other is None else (other[0].wallet_id, other[0].number + 1)
+    transaction = unit.seal(
+        book,
+        draft,
+        kind,
+        key,
+        fingerprint,
+        attempt.actor,
+        at,
+        notes,
+        event=event,
+        reverses=reverses,
+        link=link,
+    )
+    leg = None if other is None else _seal_leg(unit, transaction, other, fingerprint, notes)
+    return c.Posted(
+        transaction,
+        payee=leg,
+        lot=None if lot is None else lot.facts,
+        hold=None if hold is None else hold.facts,
+    )
+
+
+def _seal_leg(
+    unit: Unit, first: c.Transaction, other: tuple[Book, Draft], fingerprint: bytes, notes: c.Notes
+) -> c.Transaction:
+    """The transaction in the other book. It reverses what ``first`` reverses, by that one's link."""
+    book, draft = other
+    key = f"{first.wallet_id}:{first.number}"
+    reverses = None
+    if first.reverses is not None:
+        original = unit.originals[first.wallet_id, first.reverses]
+        reverses = original.transaction.link_number
+        mirror = unit.originals.get((book.wallet_id, reverses or 0))
+        if mirror is not None and mirror is not original:
+            mirror.reversed = original.reversed
+    leg_notes = c.Notes(key, notes.request_id, notes.description, None, notes.metadata, notes.facts)
+    return unit.seal(
+        book,
+        draft,
+        first.kind,
+        c.key_hash("leg", key),
+        fingerprint,
+        first.actor,
+        first.effective_at,
+        leg_notes,
+        reverses=reverses,
+        link=(first.wallet_id, first.number),
+    )
+
+
+def _change(book: Book, command: c.SetStatus | c.SetOverdraft | c.BookDue) -> c.Changed:
+    """Commands that write no transaction."""
+    if isinstance(command, c.SetStatus):
+        if command.status == "closed" and book.balances != c.Balances(limit=book.limit):
+            raise WalletNotEmpty(
+                "a wallet can be closed when nothing is in it, held, disputed or owed",
+                balance=format_amount(book.balances.balance),
+                held=format_amount(book.held),
+                owed=format_amount(book.owed),
+            )
+        if book.status == "closed" and command.status != "closed":
+            raise WalletClosed(f"the wallet {wallet_public(book.wallet_id)} is closed")
+        book.status = command.status
+    elif isinstance(command, c.SetOverdraft):
+        if command.limit < book.owed:
+            raise LimitBelowOwed(
+                f"the wallet owes {format_amount(book.owed)} credits, more than the new limit",
+                owed=format_amount(book.owed),
+            )
+        book.limit = command.limit
+    if not isinstance(command, c.BookDue):
+        book.changed = True
+    return c.Changed(book.status, book.balances)
+
+
+KINDS: Final[dict[type[c.Command], str]] = {
+    c.Use: "usage",
+    c.PlaceHold: "hold",
+    c.Capture: "capture",
+    c.Release: "release",
+}
+
+FROZEN_REFUSES: Final = (c.Use, c.PlaceHold, c.Capture, c.Transfer)
+"""What the customer or a service starts."""
+
+CLOSED_REFUSES: Final = (*FROZEN_REFUSES, c.Withdraw, c.Inflow, c.Reverse)
+
+
+def _check_status(book: Book, command: c.Command) -> None:
+    if book.status == "active":
+        return
+    wallet_id = wallet_public(book.wallet_id)
+    if book.status == "frozen":
+        if isinstance(command, FROZEN_REFUSES):
+            raise WalletFrozen(f"the wallet {wallet_id} is frozen", wallet_id=wallet_id)
+        return
+    late_payment = isinstance(command, c.Inflow) and command.of_kind == "purchase"
+    if isinstance(command, CLOSED_REFUSES) and not late_payment:
+        raise WalletClosed(f"the wallet {wallet_id} is closed", wallet_id=wallet_id)
+
+
+def _effective(unit: Unit, command: c.Command, now: datetime) -> datetime:
+    """When it counts. Usage of a closed period counts from the first open instant on."""
+    at = command.effective_at
+    if at is None:
+        return now
+    if at > now + CLOCK_SLACK:
+        raise InvalidEffectiveAt(f"{at.isoformat()} lies in the future; it is now {now.isoformat()}")
+    if at < now - BACKDATE_MAX:
+        raise InvalidEffectiveAt(f"{at.isoformat()} lies more than {BACKDATE_MAX.days} days back")
+    if unit.open_from is not None and at < unit.open_from:
+        if not isinstance(command, c.Use):
+            raise PeriodClosed(
+                f"the accounts are closed until {unit.open_from.isoformat()}",
+                open_from=unit.open_from.isoformat(),
+            )
+        at = unit.open_from
+    return min(at, now)
+
+
+class _Saved(NamedTuple):
+    books: dict[int, Book]
+    written: int
+    known: dict[Key, Stored]
+    events: dict[Key, int]
+    refused: dict[Key, StoredRefusal]
+    refusals: dict[Key, StoredRefusal]
+    reversed: dict[tuple[int, int], int]
+
+
+def _save(unit: Unit, attempts: Sequence[c.Attempt]) -> _Saved:
+    wallet_ids = {wallet_id for attempt in attempts for wallet_id in attempt.command.wallet_ids}
+    return _Saved(
+        {wallet_id: unit.books[wallet_id].copy() for wallet_id in wallet_ids & unit.books.keys()},
+        len(unit.written),
+        dict(unit.known),
+        dict(unit.events),
+        dict(unit.refused),
+        dict(unit.refusals),
+        {ref: original.reversed for ref, original in unit.originals.items()},
+    )
+
+
+def _restore(unit: Unit, saved: _Saved) -> None:
+    """Undo an atomic request: nothing of it is written, and none of its keys is taken."""
+    unit.books.update(saved.books)
+    del unit.written[saved.written :]
+    unit.known, unit.events = saved.known, saved.events
+    unit.refused, unit.refusals = saved.refused, saved.refusals
+    for ref, amount in saved.reversed.items():
+        unit.originals[ref].reversed = amount
