@@ -59,9 +59,7 @@ def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root may run PostgreSQL as somebody else")
-def test_root_keeps_the_database_where_its_user_may_enter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_root_keeps_the_database_where_its_user_may_enter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is opened up: the files are elsewhere, linked from where they were wanted."""
     home = tmp_path / "closed"
     home.mkdir(mode=0o700)

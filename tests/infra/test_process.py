@@ -120,9 +120,7 @@ def test_a_child_that_ends_instead_of_answering_is_reported_with_its_log(tmp_pat
 
 def test_a_program_that_does_not_exist_is_named(tmp_path: Path) -> None:
     """Rather than a traceback."""
-    missing = Program(
-        name="it", argv=["/nowhere/it"], environ={}, log=tmp_path / "log", note=tmp_path / "note"
-    )
+    missing = Program(name="it", argv=["/nowhere/it"], environ={}, log=tmp_path / "log", note=tmp_path / "note")
     with pytest.raises(EmbeddedError, match="it could not be started"):
         Child(missing)
 

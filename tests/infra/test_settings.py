@@ -109,9 +109,7 @@ def test_a_unix_socket_may_stand_in_the_address() -> None:
 
 def test_a_variable_that_is_no_setting_is_found() -> None:
     """A typing mistake would otherwise leave a default in force unseen."""
-    assert unknown({"LEDGER_PROT": "1", "LEDGER_PORT": "1", "LEDGER_TEST_SEED": "1", "HOME": "/"}) == [
-        "LEDGER_PROT"
-    ]
+    assert unknown({"LEDGER_PROT": "1", "LEDGER_PORT": "1", "LEDGER_TEST_SEED": "1", "HOME": "/"}) == ["LEDGER_PROT"]
 
 
 def test_every_setting_is_documented_with_its_bounds() -> None:
@@ -119,6 +117,4 @@ def test_every_setting_is_documented_with_its_bounds() -> None:
     text = Settings.__doc__ or ""
 
     assert [one.name for one in fields(Settings) if f"        {one.name}: " not in text] == []
-    assert [
-        name for name, (low, high) in BOUNDS.items() if f"{low} to {high}" not in " ".join(text.split())
-    ] == []
+    assert [name for name, (low, high) in BOUNDS.items() if f"{low} to {high}" not in " ".join(text.split())] == []
