@@ -1,4 +1,4 @@
-"""The HTTP application: every concept's handlers behind one edge, one guard, one exception handler."""
+"""The HTTP application: every concept's handlers behind one edge and one exception handler."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ from ledger.context import LedgerRequest, Services
 from ledger.handlers import HANDLERS
 from ledger.kit import telemetry
 from ledger.kit.db import SERVICE_ROLE, Database
-from ledger.kit.http.edge import EdgedLitestar, may
+from ledger.kit.http.edge import EdgedLitestar, authorized
 from ledger.kit.http.problems import refuse
 from ledger.kit.http.strict import BODY_MAX
 from ledger.settings import Settings, load
@@ -32,7 +32,7 @@ def create_app(settings: Settings | None = None) -> EdgedLitestar:
         route_handlers=list(HANDLERS),
         request_class=LedgerRequest,
         request_max_body_size=BODY_MAX,
-        guards=[may],
+        middleware=[authorized],
         exception_handlers={Exception: refuse},
         lifespan=[_running],
         state=State({"services": services}),
