@@ -5,6 +5,7 @@ from typing import Final
 from litestar.handlers import HTTPRouteHandler
 
 import ledger.credits.api
+import ledger.docs.api
 import ledger.health.api
 import ledger.holds.api
 import ledger.transactions.api
@@ -14,6 +15,7 @@ import ledger.wallets.api
 
 HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.health.api.HANDLERS,
+    *ledger.docs.api.HANDLERS,
     *ledger.wallets.api.HANDLERS,
     *ledger.transactions.api.HANDLERS,
     *ledger.credits.api.HANDLERS,
