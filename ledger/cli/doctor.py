@@ -72,16 +72,12 @@ def _database(config: Settings) -> Iterator[Finding]:
         return
     shown = without_password(config.database_url)
     try:
-        with psycopg.connect(
-            libpq_url(config.database_url), connect_timeout=TIMEOUT_S, autocommit=True
-        ) as connection:
+        with psycopg.connect(libpq_url(config.database_url), connect_timeout=TIMEOUT_S, autocommit=True) as connection:
             yield Finding("database", "ok", shown)
             for look in (_version, _durability, _schema(config.database_url), _clock(config)):
                 yield from look(connection)
     except psycopg.Error as error:
-        yield Finding(
-            "database", "fail", f"{shown}: {_first_line(error)}", "Start it, or correct the address."
-        )
+        yield Finding("database", "fail", f"{shown}: {_first_line(error)}", "Start it, or correct the address.")
 
 
 def _version(connection: psycopg.Connection) -> Iterator[Finding]:

@@ -16,9 +16,7 @@ from ledger.kit.ids import parse_wallet
     required=True,
     help="The database to read; LEDGER_DATABASE_URL where it is not given.",
 )
-@click.option(
-    "--wallet", "wallets", multiple=True, metavar="wal_…", help="Only this wallet; can be repeated."
-)
+@click.option("--wallet", "wallets", multiple=True, metavar="wal_…", help="Only this wallet; can be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def verify_command(database_url: str, wallets: tuple[str, ...], as_json: bool) -> None:
     """Recompute every book from its postings: chain, balances, lots, holds, links, events.
