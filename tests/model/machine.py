@@ -15,7 +15,7 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from ledger.book.commands import Attempt, Changed, Command, Outcome, Posted, Refused, Reverse
+from ledger.book.commands import Attempt, Changed, Command, Outcome, Posted, Refused
 from ledger.kit.money import parse_amount
 from tests.model import workload
 from tests.model.driver import Driver, State
@@ -55,7 +55,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def batch(self, data: st.DataObject, atomic: bool) -> None:
         """Several commands in one request."""
         attempts = [self._attempt(data) for _ in range(data.draw(st.integers(2, 5)))]
-        self._together([_settled(attempts)], atomic=atomic)
+        self._together([attempts], atomic=atomic)
 
     @rule(data=st.data())
     def race(self, data: st.DataObject) -> None:
@@ -109,11 +109,6 @@ class LedgerMachine(RuleBasedStateMachine):
 
     async def _submit(self, requests: list[list[Attempt]], atomic: bool) -> list[list[Outcome]]:
         return await asyncio.gather(*(self.driver.submit(request, atomic=atomic) for request in requests))
-
-
-def _settled(attempts: list[Attempt]) -> list[Attempt]:
-    """Without reversals behind others: what they would reverse is known only when the others are posted."""
-    return attempts[:1] + [attempt for attempt in attempts[1:] if not isinstance(attempt.command, Reverse)]
 
 
 def _explain(

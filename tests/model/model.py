@@ -299,8 +299,7 @@ class Model:
         amount = left if command.amount is None else command.amount
         account = f"used:{command.service or hold['service']}"
         backed = min(amount, left)
-        if amount > backed:
-            self._enough(amount - backed, book.available)
+        self._enough(amount, backed + book.available)
         book.unpin(command.hold, account, backed)
         hold["captured"] += backed
         if amount > backed:

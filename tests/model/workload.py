@@ -63,6 +63,11 @@ def inflows(draw: st.DrawFn, wallet_id: int, start: datetime, now: datetime) -> 
     return Inflow(**common, source="purchase", of_kind="purchase", **paid)
 
 
+NEVER = 10_000
+"""A number that no transaction gets. What a reversal names was there before its request: a number that
+comes up meanwhile may or may not be found, and nobody could know it."""
+
+
 @st.composite
 def commands(draw: st.DrawFn, model: Model, wallet_ids: list[int], start: datetime, now: datetime) -> Command:
     """A command to one of the wallets; holds and transactions it names are mostly there."""
@@ -74,6 +79,7 @@ def commands(draw: st.DrawFn, model: Model, wallet_ids: list[int], start: dateti
     if book is not None and book.holds:
         hold = hold | st.sampled_from(sorted(book.holds))
     at = draw(when(now))
+    old = st.integers(1, len(book.journal)) if book is not None and book.journal else st.just(NEVER)
     some = st.none() | AMOUNTS
     base: dict[str, Any] = {"wallet_id": wallet_id, "effective_at": at}
     events = st.sampled_from([None, None, None, "e1", "e2"])
@@ -97,7 +103,7 @@ def commands(draw: st.DrawFn, model: Model, wallet_ids: list[int], start: dateti
             return Withdraw(**base, amount=draw(AMOUNTS))
         case "reverse":
             refund = draw(st.sampled_from([False, False, True]))
-            return Reverse(**base, number=draw(number), amount=draw(some), refund=refund)
+            return Reverse(**base, number=draw(old | st.just(NEVER)), amount=draw(some), refund=refund)
         case "status":
             status = draw(st.sampled_from(["active", "active", "frozen", "closed"]))
             return SetStatus(wallet_id=wallet_id, status=status)
