@@ -215,7 +215,7 @@ def transactions_of(rows: Sequence[Row], postings: Sequence[Row]) -> dict[tuple[
 
 def _transaction_of(row: Row, lines: list[c.Posting]) -> c.Transaction:
     body = row[20]
-    return c.Transaction(
+    return c.Transaction(  # type: ignore[call-arg] # the row has as many columns as there are fields
         *row[:12],
         c.Balances(*row[12:17]),
         row[17] or b"",
@@ -322,7 +322,7 @@ def add_holds(books: dict[int, Book], rows: Sequence[Row]) -> set[tuple[int, int
         book = books[row[0]]
         if (row[0], row[1]) not in seen:
             seen.add((row[0], row[1]))
-            book.add_hold(Hold(*row[1:9], {}))
+            book.add_hold(Hold(*row[1:9], {}))  # type: ignore[call-arg]
         if row[9] is not None:
             lot = book.add_lot(lot_of(row[10:]))
             book.holds[row[1]].slices[lot.lot] = row[9]

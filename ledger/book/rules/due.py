@@ -19,30 +19,32 @@ BITE: int = LINES_MAX
 
 
 def book_due(book: Book, now: datetime, write: Write) -> None:
-    """Book every loaded hold and lot that is due at ``now``, in the order of their times.
-
-    Afterwards ``due_at`` is None: the caller sets when the next thing is due from what it knows.
-    """
-    freed: dict[int, datetime] = {}
-    for hold in sorted(book.holds.values(), key=lambda hold: (hold.expires_at, hold.hold)):
+    """Book every loaded hold and lot that is due at ``now``, instant by instant: at each, first the holds that end
+    then, then the lots that expire then or were freed after they had expired."""
+    ending: dict[datetime, list[Hold]] = {}
+    for hold in book.holds.values():
         if hold.state == "open" and hold.expires_at <= now:
-            for number, pinned in hold.slices.items():
-                if pinned:
-                    freed[number] = max(freed.get(number, hold.expires_at), hold.expires_at)
-            draft = end_hold(book, hold, "expired")
-            write(book, draft, "release", f"hold:{hold.hold}", hold.expires_at, hold)
-    due: dict[datetime, list[Lot]] = {}
+            ending.setdefault(hold.expires_at, []).append(hold)
+    expiring: dict[datetime, list[Lot]] = {}
     for lot in book.lots.values():
         if lot.free > 0 and lot.expires_at is not None and lot.expires_at <= now:
-            at = max(lot.expires_at, freed.get(lot.lot, lot.expires_at))
-            due.setdefault(at, []).append(lot)
-    for at in sorted(due):
-        lots = sorted(due[at], key=lambda lot: lot.lot)
-        for start in range(0, len(lots), LINES_MAX):
-            draft = Draft(book)
-            for lot in lots[start : start + LINES_MAX]:
-                draft.move(WALLET, EXPIRED, lot.free, lot)
-            write(book, draft, "expiry", "expiry", at, None)
+            expiring.setdefault(lot.expires_at, []).append(lot)
+    for at in sorted(ending.keys() | expiring.keys()):
+        dead = {lot.lot: lot for lot in expiring.get(at, [])}
+        for hold in sorted(ending.get(at, []), key=lambda hold: hold.hold):
+            freed = [book.lots[number] for number, pinned in hold.slices.items() if pinned]
+            dead |= {lot.lot: lot for lot in freed if lot.is_expired(at)}
+            write(book, end_hold(book, hold, "expired"), "release", f"hold:{hold.hold}", at, hold)
+        _expire(book, [dead[number] for number in sorted(dead)], at, write)
+
+
+def _expire(book: Book, lots: list[Lot], at: datetime, write: Write) -> None:
+    lots = [lot for lot in lots if lot.free > 0]
+    for start in range(0, len(lots), LINES_MAX):
+        draft = Draft(book)
+        for lot in lots[start : start + LINES_MAX]:
+            draft.move(WALLET, EXPIRED, lot.free, lot)
+        write(book, draft, "expiry", "expiry", at, None)
 
 
 def next_due(book: Book, now: datetime, stored: datetime | None) -> datetime | None:

@@ -174,12 +174,17 @@ class Unit:
             c.Notes(key=key),
         )
 
-    def book_due(self, book: Book) -> None:
-        """Book what is due in a book, once it is."""
+    def write_freed(self, book: Book, draft: Draft, kind: str, key: str, at: datetime, hold: Hold | None) -> None:
+        """Seal the expiry of what a command freed only now."""
+        self.write_due(book, draft, kind, key, self.now, hold)
+
+    def book_due(self, book: Book, *, freed: bool = False) -> None:
+        """Book what is due in a book, once it is; ``freed``: by the command just decided."""
         if book.due_at is None or book.due_at > self.now:
             return
-        book_due(book, self.now, self.write_due)
-        book.due_at = next_due(book, self.now, self.next_due.get(book.wallet_id))
+        book_due(book, self.now, self.write_freed if freed else self.write_due)
+        if not book.backlog:
+            book.due_at = next_due(book, self.now, self.next_due.get(book.wallet_id))
         book.changed = True
 
 
@@ -250,7 +255,7 @@ def _post(unit: Unit, attempt: c.Attempt) -> Result:
             unit.refused[key] = remembered
             unit.refusals[key] = remembered
         raise
-    unit.book_due(book)
+    unit.book_due(book, freed=True)
     return posted
 
 
