@@ -123,7 +123,8 @@ def upgrade() -> None:
         sa.Column("cost", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("currency", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "source IN ('purchase', 'allowance', 'promotional', 'earned', 'allocation', 'transfer', 'refund', 'adjustment')",
+            "source IN ('purchase', 'allowance', 'promotional', 'earned', 'allocation', 'transfer',"
+            " 'refund', 'adjustment')",
             name=op.f("lots_source_check"),
         ),
         sa.CheckConstraint("amount > 0 AND remaining BETWEEN 0 AND amount", name=op.f("lots_remaining_check")),

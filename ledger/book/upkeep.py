@@ -1,0 +1,52 @@
+"""What nobody waits for: booking what is due in wallets that nobody touches, forgetting old refusals.
+
+Balances are right without any of it (``post()`` and reads apply what is due themselves); it makes the journal show
+in time what has ended.
+"""
+
+from typing import Final
+
+from ledger.book import commands as c
+from ledger.book.door import Door
+from ledger.kit.db import Database
+
+_DUE: Final = """
+SELECT wallet_id FROM (
+    (SELECT wallet_id FROM lots WHERE open AND expires_at IS NOT NULL AND expires_at <= ledger_now()
+        AND remaining > pinned ORDER BY expires_at LIMIT %(limit)s)
+    UNION
+    (SELECT wallet_id FROM holds WHERE state = 'open' AND expires_at <= ledger_now()
+        ORDER BY expires_at LIMIT %(limit)s)) AS due
+LIMIT %(limit)s"""
+
+_FORGET: Final = """
+DELETE FROM refusals WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM refusals WHERE recorded_at < ledger_now() - interval '24 hours' LIMIT %(limit)s))"""
+
+
+async def book_due(database: Database, door: Door, *, limit: int = 500) -> int:
+    """Book expired lots and holds of up to ``limit`` wallets; gives how many wallets were due."""
+    async with database.engine.connect() as connection:
+        rows = (await connection.exec_driver_sql(_DUE, {"limit": limit})).fetchall()
+    wallet_ids = [row[0] for row in rows]
+    if wallet_ids:
+        await door.submit(
+            [
+                c.Attempt(
+                    command=c.BookDue(wallet_id=wallet_id), key=f"due:{wallet_id}", namespace="due", actor="system"
+                )
+                for wallet_id in wallet_ids
+            ]
+        )
+    return len(wallet_ids)
+
+
+async def forget_refusals(database: Database, *, limit: int = 10_000) -> int:
+    """Delete refusals that are no longer remembered; gives how many."""
+    forgotten = 0
+    while True:
+        async with database.transaction() as connection:
+            gone = (await connection.exec_driver_sql(_FORGET, {"limit": limit})).rowcount
+        forgotten += gone
+        if gone < limit:
+            return forgotten

@@ -1,0 +1,384 @@
+"""One book, recomputed from its postings: the chain, the balances, lots and holds.
+
+Rows are plain tuples in the column order of ``rows.py``; times are microseconds. Memory is that of the
+book's lots, its open holds and what was reversed in it, not of its postings.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ledger.book.commands import key_hash
+from ledger.book.hashing import VERSION, genesis
+from ledger.book.verify.effects import FINAL_KINDS, SHAPES, Effect, effect_of
+from ledger.book.verify.rows import EPOCH_US, HoldRow, LotRow, WalletRow
+
+_pack = msgspec.msgpack.Encoder().encode
+_sha256 = hashlib.sha256
+
+Say = Callable[[str, int | None, str, object, object], None]
+"""``say(kind, number, place, expected, found)`` reports a fault."""
+
+Leg = tuple[int, int, int | None, int | None, dict[str, int]]
+"""A transaction that touches ``transit``: wallet, number, the linked one, and what went in by asset."""
+
+
+class Lot:
+    """A lot as the postings so far make it."""
+
+    __slots__ = ("amount", "born", "cost_moved", "pinned", "remaining", "row")
+
+    def __init__(self, row: LotRow | None, born: int) -> None:
+        self.row = row
+        self.born = born
+        self.amount = 0
+        self.remaining = 0
+        self.pinned = 0
+
+
+class Hold:
+    """A hold as the postings so far make it, with what it pins of each lot."""
+
+    __slots__ = ("amount", "captured", "released", "row", "slices")
+
+    def __init__(self, row: HoldRow | None) -> None:
+        self.row = row
+        self.amount = 0
+        self.captured = 0
+        self.released = 0
+        self.slices: Counter[int] = Counter()
+
+
+def share(cost: int, amount: int, start: int, end: int) -> int:
+    """The part of a lot's cost that belongs to its credits from ``start`` to ``end``."""
+    return cost * end // amount - cost * start // amount
+
+
+class Book:
+    """Feed ``transaction`` in order, then ``close``. Whatever does not follow is said to ``say``."""
+
+    def __init__(
+        self, head: WalletRow, lots: dict[int, LotRow], reversed_numbers: set[int], say: Say
+    ) -> None:
+        self.head = head
+        self.say = say
+        self.rows = lots
+        self.reversed_numbers = reversed_numbers
+        self.originals: dict[int, tuple[str, Counter[tuple[str, str]]]] = {}
+        self.undone: dict[int, Counter[tuple[str, str]]] = {}
+        self.lots: dict[int, Lot] = {}
+        self.holds: dict[int, Hold] = {}
+        self.number = 0
+        self.hash = genesis(head.wallet_id)
+        self.recorded = -EPOCH_US
+        self.wallet = self.held = self.disputed = self.owed = 0
+        self.leg: Leg | None = None
+        self.links = 0
+
+    def transaction(
+        self, row: tuple[Any, ...], postings: list[tuple[Any, ...]], hold: HoldRow | None
+    ) -> None:
+        """Check one transaction (``rows.TRANSACTION``) with its postings and the hold it placed."""
+        (
+            wallet_id,
+            number,
+            kind,
+            key,
+            fingerprint,
+            event,
+            actor,
+            effective,
+            recorded,
+            reverses,
+            link_wallet_id,
+            link_number,
+            *after,
+            digest,
+            stored_hash,
+        ) = row
+        say = self.say
+        if number != self.number + 1:
+            say("number", number, "number", self.number + 1, number)
+        self.number = number
+        encoded = _pack(
+            (
+                VERSION,
+                wallet_id,
+                number,
+                kind,
+                key,
+                fingerprint,
+                event,
+                actor,
+                effective + EPOCH_US,
+                recorded + EPOCH_US,
+                reverses,
+                link_wallet_id,
+                link_number,
+                after,
+                digest,
+                [posting[2:] for posting in postings],
+            )
+        )
+        computed = _sha256(self.hash + encoded).digest()
+        if computed != stored_hash:
+            say("hash", number, "hash", computed.hex(), stored_hash.hex())
+        self.hash = stored_hash
+        if recorded < self.recorded:
+            say("recorded_at", number, "recorded_at", f"at least {self.recorded}", recorded)
+        self.recorded = recorded
+        if effective > recorded:
+            say("effective_at", number, "effective_at", f"at most {recorded}", effective)
+        if hold is not None:
+            self.holds[number] = Hold(hold)
+        owed_before = self.owed
+        self._postings(number, kind, recorded, postings)
+        found = (self.wallet, self.held, self.disputed, self.owed)
+        if tuple(after[:4]) != found:
+            say("balance", number, "balances after it", found, tuple(after[:4]))
+        if self.wallet and self.owed:
+            say("debt_first", number, "balances after it", "wallet or owed zero", found)
+        if self.owed > after[4] and self.owed > owed_before and kind in ("usage", "capture"):
+            say("overdraft", number, "owed after it", f"at most {after[4]}", self.owed)
+        if number in self.reversed_numbers or reverses is not None:
+            self._reversal(number, kind, reverses, postings)
+        self.leg = None
+        if link_number is not None or kind in ("transfer", "reversal", "allocation"):
+            self._legs(number, (link_wallet_id, link_number), postings)
+        if kind in ("hold", "capture", "release"):
+            self._close_holds(number, kind, key, postings)
+
+    def _postings(self, number: int, kind: str, recorded: int, postings: list[tuple[Any, ...]]) -> None:
+        say = self.say
+        wallet, held, disputed, owed = self.wallet, self.held, self.disputed, self.owed
+        shapes = SHAPES.get(kind)
+        expected_line = 0
+        for _, _, line, debit, credit, asset, amount, lot_number, lot_after, hold, balance_after in postings:
+            expected_line += 1
+            if line != expected_line:
+                say("line", number, f"line {line}", expected_line, line)
+                expected_line = line
+            effect = effect_of(debit, credit, asset)
+            if not effect.known or amount <= 0:
+                say(
+                    "posting",
+                    number,
+                    f"line {line}",
+                    "known accounts, amount > 0",
+                    (debit, credit, asset, amount),
+                )
+            if effect.credits:
+                if shapes is not None and effect.shape not in shapes:
+                    say("shape", number, f"line {line}", f"what {kind} may post", f"{debit} → {credit}")
+                wallet += effect.wallet * amount
+                held += effect.held * amount
+                disputed += effect.disputed * amount
+                owed += effect.owed * amount
+                if wallet < 0 or held < 0 or disputed < 0 or owed < 0:
+                    found = (wallet, held, disputed, owed)
+                    say("negative", number, f"line {line}", "balances ≥ 0", found)
+            if lot_number is not None:
+                remaining = self._lot(number, recorded, line, lot_number, effect, amount)
+                if remaining != lot_after:
+                    say("lot_after", number, f"line {line}", remaining, lot_after)
+            elif effect.lot and not effect.disputed:
+                say("posting", number, f"line {line}", "a lot", "none")
+            if effect.hold:
+                self._hold(number, line, hold, lot_number, effect, amount)
+            if wallet + held - owed != balance_after:
+                say("balance_after", number, f"line {line}", wallet + held - owed, balance_after)
+        if not expected_line:
+            say("empty", number, "postings", "at least one", "none")
+        self.wallet, self.held, self.disputed, self.owed = wallet, held, disputed, owed
+
+    def _lot(self, number: int, recorded: int, line: int, name: int, effect: Effect, amount: int) -> int:
+        """What remains in the lot after the line."""
+        lot = self.lots.get(name)
+        if lot is None:
+            if name != len(self.lots) + 1:
+                self.say("lot_number", number, f"line {line}", len(self.lots) + 1, name)
+            lot = self.lots[name] = Lot(self.rows.get(name), number)
+            lot.amount = effect.remaining * amount
+        else:
+            if effect.grows:
+                lot.amount += amount
+                if lot.row is not None and lot.row.cost:
+                    self.say("lot_joined", number, f"line {line}", "no growth of a paid lot", f"lot {name}")
+            row = lot.row
+            if (
+                row is not None
+                and row.expires_at is not None
+                and (effect.remaining > 0 or (effect.wallet < 0 and effect.shape[1] != "owed"))
+                and (row.expires_at <= recorded) != (effect.shape[1] == "expired")
+            ):
+                self.say("expiry", number, f"line {line}", "a lot that has not expired", f"lot {name}")
+        lot.remaining += effect.remaining * amount
+        lot.pinned += effect.pinned * amount
+        if not 0 <= lot.pinned <= lot.remaining <= lot.amount:
+            self.say(
+                "lot_range",
+                number,
+                f"line {line}",
+                "0 ≤ pinned ≤ remaining ≤ amount",
+                f"lot {name}: {lot.pinned}, {lot.remaining}, {lot.amount}",
+            )
+        return lot.remaining
+
+    def _hold(self, number: int, line: int, name: int, lot: int, effect: Effect, amount: int) -> None:
+        hold = self.holds.get(name)
+        if hold is None:
+            self.say("hold", number, f"line {line}", "an open hold with a row", name)
+            hold = self.holds[name] = Hold(None)
+        hold.slices[lot] += effect.hold * amount
+        if effect.hold > 0:
+            hold.amount += amount
+            if name != number:
+                self.say("hold", number, f"line {line}", f"hold {number}", name)
+        elif effect.wallet:
+            hold.released += amount
+        else:
+            hold.captured += amount
+        if hold.slices[lot] < 0:
+            self.say("slice", number, f"line {line}", "a slice ≥ 0", f"lot {lot}: {hold.slices[lot]}")
+
+    def _close_holds(self, number: int, kind: str, key: bytes, postings: list[tuple[Any, ...]]) -> None:
+        for name in {posting[9] for posting in postings if posting[9] is not None}:
+            hold = self.holds.get(name)
+            if hold is None or hold.captured + hold.released < hold.amount:
+                continue
+            if kind == "release":
+                kind = "expired" if key == key_hash("due", f"hold:{name}") else "released"
+            elif kind == "capture":
+                kind = "captured"
+            self._compare_hold(name, hold, kind)
+            del self.holds[name]
+
+    def _compare_hold(self, name: int, hold: Hold, state: str) -> None:
+        row = hold.row
+        if row is None:
+            return
+        expected = (hold.amount, hold.captured, hold.released, state)
+        found = (row.amount, row.captured, row.released, row.state)
+        if expected != found:
+            self.say("hold", name, f"hold {name}", expected, found)
+
+    def _reversal(
+        self, number: int, kind: str, reverses: int | None, postings: list[tuple[Any, ...]]
+    ) -> None:
+        """Of no account, and never in all, may more come back than the original moved."""
+        moved: Counter[tuple[str, str]] = Counter()
+        for posting in postings:
+            asset, amount = posting[5], posting[6]
+            moved[posting[3], asset] -= amount
+            moved[posting[4], asset] += amount
+        for own in ("wallet", "held", "disputed", "owed"):
+            moved.pop((own, "CREDIT"), None)
+        if number in self.reversed_numbers:
+            self.originals[number] = (kind, moved)
+        if reverses is None:
+            return
+        original = self.originals.get(reverses)
+        if original is None or original[0] in FINAL_KINDS:
+            what = "none" if original is None else original[0]
+            self.say("reversal", number, f"reverses {reverses}", "a transaction that may be reversed", what)
+            return
+        undone = self.undone.setdefault(reverses, Counter())
+        for place, amount in moved.items():
+            undone[place] += amount
+            limit = -original[1][place]
+            if not (0 <= undone[place] <= limit or limit <= undone[place] <= 0):
+                self.say(
+                    "reversal", number, f"reverses {reverses}, {place[0]}", f"at most {limit}", undone[place]
+                )
+
+    def _legs(
+        self, number: int, link: tuple[int | None, int | None], postings: list[tuple[Any, ...]]
+    ) -> None:
+        """Gather what goes into transit, and check that lots moved with their share of the cost."""
+        into: Counter[str] = Counter()
+        shares: Counter[str] = Counter()
+        for _, _, _, debit, credit, asset, amount, name, lot_after, _, _ in postings:
+            if "transit" not in (debit, credit):
+                continue
+            sign = 1 if credit == "transit" else -1
+            into[asset] += sign * amount
+            lot = self.lots.get(name)
+            if asset == "CREDIT" and lot is not None and lot.row is not None and lot.row.currency is not None:
+                row = lot.row
+                if sign > 0:
+                    used = row.amount - lot_after
+                    shares[lot.row.currency] += share(row.cost, row.amount, used - amount, used)
+                else:
+                    shares[lot.row.currency] -= row.cost
+        if not into and link[1] is None:
+            return
+        self.links += 1
+        self.leg = (self.head.wallet_id, number, link[0], link[1], dict(into))
+        money = {asset: amount for asset, amount in into.items() if asset != "CREDIT"}
+        expected = {asset: amount for asset, amount in shares.items() if amount}
+        if money != expected:
+            self.say("cost_share", number, "money in transit", expected, money)
+
+    def close(self, slices: dict[tuple[int, int], int]) -> None:
+        """Compare what the postings give with the rows of wallet, lots, open holds and slices."""
+        head = self.head
+        say = self.say
+        if head.number != self.number:
+            say("head", self.number, "wallets.number", self.number, head.number)
+        if bytes(head.head_hash) != self.hash:
+            say("head_hash", self.number, "wallets.head_hash", self.hash.hex(), head.head_hash.hex())
+        if self.number and head.last_at != self.recorded:
+            say("head", self.number, "wallets.last_at", self.recorded, head.last_at)
+        own = (self.wallet, self.held, self.disputed, self.owed)
+        if own != (head.wallet, head.held, head.disputed, head.owed):
+            say(
+                "balance",
+                None,
+                "wallets",
+                own,
+                (head.wallet, head.held, head.disputed, head.owed),
+            )
+        if head.last_lot != len(self.lots):
+            say("head", None, "wallets.last_lot", len(self.lots), head.last_lot)
+        self._close_lots()
+        expected: Counter[tuple[int, int]] = Counter()
+        for name, hold in self.holds.items():
+            self._compare_hold(name, hold, "open")
+            for lot, pinned in hold.slices.items():
+                expected[name, lot] += pinned
+        for place in sorted(expected.keys() | slices.keys()):
+            if expected[place] != slices.get(place, 0):
+                name, lot_name = place
+                say("slice", name, f"hold {name}, lot {lot_name}", expected[place], slices.get(place, 0))
+        self._close_due()
+
+    def _close_lots(self) -> None:
+        free = pinned = 0
+        for name, lot in self.lots.items():
+            free += lot.remaining - lot.pinned
+            pinned += lot.pinned
+            row = lot.row
+            expected = (lot.amount, lot.remaining, lot.pinned)
+            if row is None:
+                self.say("lot", lot.born, f"lot {name}", expected, "no row")
+            elif (row.amount, row.remaining, row.pinned) != expected:
+                self.say("lot", None, f"lot {name}", expected, (row.amount, row.remaining, row.pinned))
+        for name in sorted(self.rows.keys() - self.lots.keys()):
+            self.say("lot", None, f"lot {name}", "no row", self.rows[name][1:])
+        if (free, pinned) != (self.wallet, self.held + self.disputed):
+            self.say("lots_total", None, "lots", (self.wallet, self.held + self.disputed), (free, pinned))
+
+    def _close_due(self) -> None:
+        """The job finds a wallet by ``due_at``: nothing may fall due before it."""
+        times = [hold.row.expires_at for hold in self.holds.values() if hold.row is not None]
+        times += [
+            lot.row.expires_at
+            for lot in self.lots.values()
+            if lot.row is not None and lot.row.expires_at is not None and lot.remaining > lot.pinned
+        ]
+        first = min(times, default=None)
+        if first is not None and (self.head.due_at is None or self.head.due_at > first):
+            self.say("due", None, "wallets.due_at", f"at most {first}", self.head.due_at)

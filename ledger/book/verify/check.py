@@ -1,0 +1,296 @@
+"""Verify: read every book and recompute it, a chunk of wallets at a time.
+
+A chunk is read in one REPEATABLE READ, READ ONLY snapshot, which is short even where the run is long
+(an old snapshot would keep dead rows alive for hours). Both legs of a transfer are committed together,
+so the snapshot that shows one shows the other: each leg is compared with its counterpart in the
+snapshot of its own chunk, and nothing has to be remembered between chunks.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ledger.book.hashing import notes_digest
+from ledger.book.verify.book import Book, Leg
+from ledger.book.verify.report import Fault, Report
+from ledger.book.verify.rows import (
+    IN_CHUNK,
+    IN_LIST,
+    POSTING,
+    TRANSACTION,
+    Connection,
+    HoldRow,
+    LotRow,
+    WalletRow,
+    connect,
+    rows,
+    stream,
+)
+
+WALLETS_MAX = 2_000
+"""Wallets of a chunk at most."""
+
+TRANSACTIONS_MAX = 100_000
+"""A chunk ends with the wallet that brings it above this many transactions."""
+
+LEGS_MAX = 1_000
+"""Legs whose counterparts are asked for in one statement."""
+
+_LAST = 2**63 - 1
+
+Row = tuple[Any, ...]
+
+
+def verify_now(database_url: str, wallet_ids: Iterable[int] | None = None) -> Report:
+    """Verify all books, or those of ``wallet_ids``. Changes nothing; needs only the right to read."""
+    began = time.perf_counter()
+    report = Report.empty()
+    with connect(database_url) as connection:
+        if wallet_ids is not None:
+            ids = sorted(set(wallet_ids))
+            for start in range(0, len(ids), WALLETS_MAX):
+                with _snapshot(connection):
+                    _Chunk(connection, report, IN_LIST, {"ids": ids[start : start + WALLETS_MAX]}).check()
+        else:
+            after = 0
+            while after < _LAST:
+                with _snapshot(connection):
+                    upto = _chunk_end(connection, after)
+                    _Chunk(connection, report, IN_CHUNK, {"after": after, "upto": upto}).check()
+                after = upto
+    report.seconds = time.perf_counter() - began
+    return report
+
+
+def _snapshot(connection: Connection) -> Any:
+    connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    return connection.transaction()
+
+
+def _chunk_end(connection: Connection, after: int) -> int:
+    """The last wallet id of the chunk that begins behind ``after``."""
+    heads = rows(
+        connection,
+        "SELECT wallet_id, number FROM wallets WHERE wallet_id > %(after)s"
+        " ORDER BY wallet_id LIMIT %(limit)s",
+        {"after": after, "limit": WALLETS_MAX},
+    )
+    numbers = 0
+    for wallet_id, number in heads:
+        numbers += number
+        if numbers > TRANSACTIONS_MAX:
+            return int(wallet_id)
+    return _LAST if len(heads) < WALLETS_MAX else int(heads[-1][0])
+
+
+class _Chunk:
+    """Some wallets, read in one snapshot. Streams are merged by (wallet, number)."""
+
+    def __init__(self, connection: Connection, report: Report, where: str, params: dict[str, Any]) -> None:
+        self.connection = connection
+        self.report = report
+        self.where = where
+        self.params = params
+        self.legs: list[Leg] = []
+
+    def check(self) -> None:
+        heads = [WalletRow(*row) for row in self._rows(f"{', '.join(WalletRow._fields)} FROM wallets")]
+        self._heads_and_lots(heads)
+        self.checked("wallets", len(heads))
+        transactions = self._stream("transactions", TRANSACTION, "number")
+        postings = _Groups(self._stream("postings", POSTING, "number, line"), self._stray_posting)
+        holds = _Groups(self._stream("holds", ", ".join(HoldRow._fields), "hold"), self._stray_hold)
+        notes = _Groups(self._stream("notes", "wallet_id, number, salt, body", "number"), self._stray_note)
+        book: Book | None = None
+        known = {head.wallet_id: head for head in heads}
+        for transaction in transactions:
+            wallet_id, number = transaction[0], transaction[1]
+            if book is None or book.head.wallet_id != wallet_id:
+                self._close(book)
+                book = self._open(known.pop(wallet_id, None), wallet_id)
+            lines = postings.take(wallet_id, number)
+            hold = holds.take(wallet_id, number) if transaction[2] == "hold" else None
+            book.transaction(transaction, lines, HoldRow(*hold[0]) if hold else None)
+            self.checked("transactions", 1)
+            self.checked("postings", len(lines))
+            self.checked("holds", 1 if hold else 0)
+            for note in notes.take(wallet_id, number):
+                self._note(note, transaction[-2])
+            if book.leg is not None:
+                self.legs.append(book.leg)
+                if len(self.legs) >= LEGS_MAX:
+                    self._pairs()
+        self._close(book)
+        for head in known.values():
+            self._close(self._open(head, head.wallet_id))
+        for groups in (postings, holds, notes):
+            groups.finish()
+        self._pairs()
+        self._unique()
+
+    def checked(self, what: str, count: int) -> None:
+        self.report.checked[what] += count
+
+    def say(
+        self, wallet_id: int, kind: str, number: int | None, place: str, expected: object, found: object
+    ) -> None:
+        self.report.add(
+            Fault(
+                kind=kind,
+                wallet_id=wallet_id,
+                number=number,
+                place=place,
+                expected=str(expected),
+                found=str(found),
+            )
+        )
+
+    def _rows(self, select: str, more: str = "") -> list[Row]:
+        return rows(self.connection, f"SELECT {select} WHERE {self.where} {more}", self.params)
+
+    def _stream(self, table: str, columns: str, order: str) -> Iterator[Row]:
+        query = f"SELECT {columns} FROM {table} WHERE {self.where} ORDER BY wallet_id, {order}"  # noqa: S608 - constants of this module
+        return stream(self.connection, f"verify_{table}", query, self.params)
+
+    def _heads_and_lots(self, heads: list[WalletRow]) -> None:
+        self.lots: dict[int, dict[int, LotRow]] = defaultdict(dict)
+        for row in self._rows(f"{', '.join(LotRow._fields)} FROM lots"):
+            lot = LotRow(*row)
+            self.lots[lot.wallet_id][lot.lot] = lot
+            self.checked("lots", 1)
+        self.slices: dict[int, dict[tuple[int, int], int]] = defaultdict(dict)
+        for wallet_id, hold, lot, pinned in self._rows(
+            "wallet_id, hold, lot, pinned FROM hold_slices", "AND pinned > 0"
+        ):
+            self.slices[wallet_id][hold, lot] = pinned
+        self.reversed_numbers: dict[int, set[int]] = defaultdict(set)
+        for wallet_id, number in self._rows(
+            "DISTINCT wallet_id, reverses FROM transactions", "AND reverses IS NOT NULL"
+        ):
+            self.reversed_numbers[wallet_id].add(number)
+        self.events = {
+            wallet_id: tuple(rest)
+            for wallet_id, *rest in self._rows(
+                "wallet_id, count(*), min(event), max(event) FROM outbox", "GROUP BY wallet_id"
+            )
+        }
+        known = {head.wallet_id for head in heads}
+        for what, found in (("lot", self.lots), ("slice", self.slices), ("event", self.events)):
+            for wallet_id in sorted(found.keys() - known):
+                self.say(wallet_id, "wallet", None, what, "a wallet", "none")
+
+    def _open(self, head: WalletRow | None, wallet_id: int) -> Book:
+        def say(kind: str, number: int | None, place: str, expected: object, found: object) -> None:
+            self.say(wallet_id, kind, number, place, expected, found)
+
+        if head is None:
+            say("wallet", None, "transactions", "a wallet", "none")
+            head = WalletRow(wallet_id, 0, 0, 0, 0, 0, 0, 0, 0, None, b"")
+        return Book(head, self.lots.get(wallet_id, {}), self.reversed_numbers.get(wallet_id, set()), say)
+
+    def _close(self, book: Book | None) -> None:
+        if book is None:
+            return
+        head = book.head
+        book.close(self.slices.get(head.wallet_id, {}))
+        last = head.event_number
+        found = self.events.get(head.wallet_id, (0, None, None))
+        self.checked("events", found[0])
+        if found != ((last, 1, last) if last else (0, None, None)):
+            place = f"event {self._first_gap(head.wallet_id, last)}"
+            self.say(head.wallet_id, "event", None, place, f"1 to {last}", f"{found[0]} up to {found[2]}")
+
+    def _first_gap(self, wallet_id: int, last: int) -> int:
+        expected = 1
+        query = "SELECT event FROM outbox WHERE wallet_id = %(id)s ORDER BY event"
+        for (event,) in stream(self.connection, "verify_events", query, {"id": wallet_id}):
+            if event != expected:
+                break
+            expected += 1
+        return expected
+
+    def _note(self, note: Row, digest: bytes) -> None:
+        self.checked("notes", 1)
+        wallet_id, number, salt, body = note
+        found = notes_digest(salt, body)
+        if found != digest:
+            self.say(wallet_id, "notes", number, "notes", digest.hex(), found.hex())
+
+    def _stray_posting(self, row: Row) -> None:
+        self.say(row[0], "stray_posting", row[1], f"line {row[2]}", "a transaction", "none")
+
+    def _stray_hold(self, row: Row) -> None:
+        self.say(row[0], "hold", row[1], f"hold {row[1]}", "a transaction that placed it", "none")
+
+    def _stray_note(self, row: Row) -> None:
+        self.say(row[0], "notes", row[1], "notes", "a transaction", "none")
+
+    def _pairs(self) -> None:
+        """Compare the gathered legs with the other legs, as this snapshot shows them."""
+        legs, self.legs = self.legs, []
+        wanted = [leg for leg in legs if leg[2] is not None]
+        others: dict[tuple[int, int], tuple[int | None, int | None, dict[str, int]]] = {}
+        for wallet_id, number, link_wallet_id, link_number, asset, amount in rows(
+            self.connection,
+            _OTHER_LEGS,
+            {"wallets": [leg[2] for leg in wanted], "numbers": [leg[3] for leg in wanted]},
+        ):
+            leg = others.setdefault((wallet_id, number), (link_wallet_id, link_number, {}))
+            if asset is not None and amount:
+                leg[2][asset] = -int(amount)
+        for wallet_id, number, link_wallet_id, link_number, into in legs:
+            expected = {asset: amount for asset, amount in into.items() if amount}
+            other = others.get((link_wallet_id, link_number)) if link_wallet_id and link_number else None
+            if other is None:
+                self.say(wallet_id, "transit", number, "link", "a transaction in the other book", "none")
+            elif other[:2] != (wallet_id, number):
+                self.say(wallet_id, "transit", number, "link", "a link back", other[:2])
+            elif other[2] != expected:
+                self.say(wallet_id, "transit", number, "transit of the other leg", expected, other[2])
+
+    def _unique(self) -> None:
+        """Keys and facts, without trusting the unique indexes."""
+        for column, kind in (("key_hash", "key"), ("event_hash", "event_id")):
+            for wallet_id, first in self._rows(
+                "wallet_id, max(number) FROM transactions",
+                f"AND {column} IS NOT NULL GROUP BY wallet_id, {column} HAVING count(*) > 1 ORDER BY 1, 2",
+            ):
+                self.say(wallet_id, kind, first, column, "once", "more than once")
+
+
+_OTHER_LEGS = """
+SELECT t.wallet_id, t.number, t.link_wallet_id, t.link_number, p.asset,
+       sum(CASE WHEN p.credit = 'transit' THEN p.amount ELSE -p.amount END)::bigint
+FROM unnest(%(wallets)s::bigint[], %(numbers)s::bigint[]) AS wanted(wallet_id, number)
+JOIN transactions t USING (wallet_id, number)
+LEFT JOIN postings p ON (p.wallet_id, p.number) = (t.wallet_id, t.number) AND 'transit' IN (p.debit, p.credit)
+GROUP BY t.wallet_id, t.number, t.link_wallet_id, t.link_number, p.asset
+"""
+
+
+class _Groups:
+    """A stream ordered by (wallet, number), handed out by that pair; what is passed over is stray."""
+
+    def __init__(self, source: Iterator[Row], stray: Any) -> None:
+        self.source = source
+        self.stray = stray
+        self.next = next(source, None)
+
+    def take(self, wallet_id: int, number: int) -> list[Row]:
+        row = self.next
+        source = self.source
+        while row is not None and (row[0] < wallet_id or (row[0] == wallet_id and row[1] < number)):
+            self.stray(row)
+            row = next(source, None)
+        group = []
+        while row is not None and row[1] == number and row[0] == wallet_id:
+            group.append(row)
+            row = next(source, None)
+        self.next = row
+        return group
+
+    def finish(self) -> None:
+        while self.next is not None:
+            self.stray(self.next)
+            self.next = next(self.source, None)

@@ -1,0 +1,96 @@
+"""The statements verify reads with, and the shapes of their rows.
+
+Times are read as PostgreSQL sends them, in microseconds since 2000: making ``datetime`` objects would
+take more time than checking them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.pq import Format
+
+EPOCH_US = 946_684_800_000_000
+"""2000-01-01 in microseconds since 1970."""
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class WalletRow(NamedTuple):
+    wallet_id: int
+    wallet: int
+    held: int
+    disputed: int
+    owed: int
+    number: int
+    event_number: int
+    last_lot: int
+    last_at: int
+    due_at: int | None
+    head_hash: bytes
+
+
+class LotRow(NamedTuple):
+    wallet_id: int
+    lot: int
+    amount: int
+    remaining: int
+    pinned: int
+    expires_at: int | None
+    cost: int
+    currency: str | None
+
+
+class HoldRow(NamedTuple):
+    wallet_id: int
+    hold: int
+    amount: int
+    captured: int
+    released: int
+    state: str
+    expires_at: int
+
+
+TRANSACTION = (
+    "wallet_id, number, kind, key_hash, fingerprint, event_hash, actor, effective_at, recorded_at, reverses,"
+    " link_wallet_id, link_number, wallet_after, held_after, disputed_after, owed_after, limit_after,"
+    " notes_digest, hash"
+)
+POSTING = "wallet_id, number, line, debit, credit, asset, amount, lot, lot_after, hold, balance_after"
+IN_CHUNK = "wallet_id > %(after)s AND wallet_id <= %(upto)s"
+IN_LIST = "wallet_id = ANY(%(ids)s::bigint[])"
+
+PAGE = 5_000
+
+
+@contextmanager
+def connect(url: str) -> Iterator[Connection]:
+    """A connection that reads int8 for timestamptz and bytes for uuid."""
+    head, _, rest = url.partition("://")
+    with psycopg.connect(
+        f"{head.partition('+')[0]}://{rest}",
+        autocommit=True,
+        application_name="credit-ledger verify",
+        options="-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0",
+    ) as connection:
+        for read, like in (("timestamptz", "int8"), ("uuid", "bytea")):
+            loader = connection.adapters.get_loader(psycopg.adapters.types[like].oid, Format.BINARY)
+            assert loader is not None
+            connection.adapters.register_loader(read, loader)
+        yield connection
+
+
+def stream(
+    connection: Connection, name: str, query: str, params: dict[str, Any]
+) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query, page by page, through a cursor in the database."""
+    with connection.cursor(name=name, binary=True) as cursor:
+        cursor.execute(query, params)
+        while page := cursor.fetchmany(PAGE):
+            yield from page
+
+
+def rows(connection: Connection, query: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor(binary=True) as cursor:
+        return cursor.execute(query, params).fetchall()

@@ -1,0 +1,130 @@
+"""The Celery application, its settings (each line earns its place), and a worker process's own loop and database."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
+
+from celery import Celery
+from celery.signals import setup_logging, worker_process_init, worker_process_shutdown
+
+from ledger import settings
+from ledger.alerts.participant import BalanceLevels
+from ledger.book.door import Door
+from ledger.kit import telemetry
+from ledger.kit.db import SERVICE_ROLE, Database
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+TASK_LIMIT_S = 120
+VISIBILITY_S = 4 * TASK_LIMIT_S
+"""Redis gives a task to somebody else after this: longer than any task may run."""
+
+config = settings.load()
+
+app = Celery("credit-ledger", broker=config.redis_url, set_as_current=True)
+app.conf.update(
+    task_serializer="json",
+    accept_content=["json"],
+    task_ignore_result=True,
+    # A task is acknowledged when it is done; one whose process died is given out again.
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_acks_on_failure=True,
+    task_acks_on_timeout=True,
+    worker_prefetch_multiplier=1,
+    task_time_limit=TASK_LIMIT_S,
+    task_soft_time_limit=TASK_LIMIT_S - 15,
+    visibility_timeout=VISIBILITY_S,
+    broker_transport_options={
+        "visibility_timeout": VISIBILITY_S,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": 10,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+    },
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_pool_acquire_timeout=5,
+    worker_soft_shutdown_timeout=30,
+    worker_enable_soft_shutdown_on_idle=True,
+    worker_hijack_root_logger=False,
+    worker_cancel_long_running_tasks_on_connection_loss=True,
+    enable_utc=True,
+    timezone="UTC",
+    imports=("workers.outbox", "workers.book"),
+)
+
+
+class Process:
+    """What a worker process has: an event loop, a database, an open door."""
+
+    def __init__(self) -> None:
+        self.runner = asyncio.Runner()
+        self.database = Database(
+            config.database,
+            pool_size=min(4, config.db_pool_size),
+            statement_timeout_ms=config.statement_timeout_ms,
+            lock_timeout_ms=config.lock_timeout_ms,
+            idle_in_transaction_timeout_ms=config.idle_in_transaction_timeout_ms,
+            role=SERVICE_ROLE,
+            application_name="credit-ledger worker",
+        )
+        self.door = Door(self.database, participants=[BalanceLevels()])
+        self.runner.run(self.door.start())
+
+    def close(self) -> None:
+        """Finish what was accepted, and let go of the connections."""
+        self.runner.run(self._close())
+        self.runner.close()
+
+    async def _close(self) -> None:
+        await self.door.stop()
+        await self.database.dispose()
+
+
+_process: Process | None = None
+
+
+def process() -> Process:
+    """This process's own; made when it is first needed (never before a fork)."""
+    global _process
+    if _process is None:
+        _process = Process()
+    return _process
+
+
+def task(name: str) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Callable[P, R]]:
+    """A coroutine function as the task of this name, run on the process's loop."""
+
+    def register(work: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            return process().runner.run(work(*args, **kwargs))
+
+        run.__name__ = work.__name__
+        run.__doc__ = work.__doc__
+        registered: Callable[P, R] = app.task(name=name)(run)
+        return registered
+
+    return register
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator] # Celery has no types
+def _logging(**_: object) -> None:
+    telemetry.configure(level=config.log_level, log_format=config.log_format, service="worker")
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator] # Celery has no types
+def _begin(**_: object) -> None:
+    process()
+
+
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator] # Celery has no types
+def _end(**_: object) -> None:
+    if _process is not None:
+        _process.close()
+
+
+import workers.schedule  # noqa: E402, F401 - it sets the beat schedule of ``app``

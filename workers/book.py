@@ -1,0 +1,37 @@
+"""The book's background work."""
+
+import msgspec
+import structlog
+
+from ledger.book.upkeep import book_due, forget_refusals
+from ledger.book.verify import verify
+from workers.app import config, process, task
+
+log = structlog.get_logger(__name__)
+
+
+@task("book.due")
+async def due() -> int:
+    """Book lots and holds that have expired in wallets nobody touches."""
+    own = process()
+    booked = await book_due(own.database, own.door)
+    if booked:
+        log.info("book.due", wallets=booked)
+    return booked
+
+
+@task("book.forget_refusals")
+async def forget() -> int:
+    """Delete refusals that are no longer remembered."""
+    return await forget_refusals(process().database)
+
+
+@task("book.verify")
+async def verify_all() -> bool:
+    """Recompute every book; a fault is an error in the log."""
+    report = await verify(config.database)
+    if report.ok:
+        log.info("verify.ok", **report.checked)
+    else:
+        log.error("verify.faults", faults=msgspec.to_builtins(report.faults))
+    return report.ok
