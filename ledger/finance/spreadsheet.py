@@ -8,8 +8,9 @@ so that ``restore`` gives back exactly what was written. Amounts and numbers nev
 import re
 from typing import Final
 
-_RUNS: Final = re.compile(r"'*(?:[\t\r\n]|\s*[=+\-@＝＋－＠])")
-_NEUTRAL: Final = re.compile(r"'(?='*(?:[\t\r\n]|\s*[=+\-@＝＋－＠]))")
+_BEGINNING: Final = r"'*\s*[\t\r\n=+\-@＝＋－＠]"
+_RUNS: Final = re.compile(_BEGINNING)
+_NEUTRAL: Final = re.compile("'" + _BEGINNING)
 
 
 def neutral(text: str) -> str:
