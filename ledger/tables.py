@@ -1,8 +1,11 @@
 """Every concept's tables, imported so that the one MetaData is whole (for migrations and checks)."""
 
+import ledger.access.tables
 import ledger.alerts.tables
 import ledger.book.tables
-import ledger.kit.outbox  # noqa: F401
+import ledger.kit.idempotency
+import ledger.kit.outbox
+import ledger.wallets.tables  # noqa: F401
 from ledger.kit.tables import metadata
 
 __all__ = ["metadata"]

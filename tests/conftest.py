@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ from tests.support import servers
 
 SEED_VARIABLE = "LEDGER_TEST_SEED"
 """The seed of a run, for random and Hypothesis alike: set it to repeat a run."""
+
+_OWN_MARK = uuid.uuid4().hex
+"""Of a run in one process; one in several has a mark from xdist."""
 
 _kept = DirectoryBasedExampleDatabase(".hypothesis/examples")
 _shared = {
@@ -56,10 +60,14 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def _home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory that all processes of this run share; its path is short enough for sockets."""
-    base = tmp_path_factory.getbasetemp()
-    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "servers"
+def _home() -> Path:
+    """A directory that all processes of this run share. The keeper removes it.
+
+    Not one of pytest's, which only their owner may enter: as root, PostgreSQL is another user.
+    """
+    home = Path(tempfile.gettempdir(), f"credit-ledger-tests-{_run_mark()}")
+    home.mkdir(mode=0o755, exist_ok=True)
+    return home
 
 
 @pytest.fixture(scope="session")
@@ -111,4 +119,4 @@ def empty_database_url(postgres_url: str) -> Iterator[str]:
 
 
 def _run_mark() -> str:
-    return os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))[:12]
+    return os.environ.get("PYTEST_XDIST_TESTRUNUID", _OWN_MARK)[:12]

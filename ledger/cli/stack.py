@@ -60,9 +60,8 @@ class Stack:
         database_url, redis_url = self._start_database(), self._start_broker()
         self.config = replace(self.config, database_url=database_url, redis_url=redis_url)
         self._migrate(database_url)
-        key = self._first_key(database_url)
         self._start_services()
-        self._announce(key)
+        self._announce(self._key(database_url))
 
     def look(self) -> None:
         """Start again what has ended."""
@@ -79,8 +78,7 @@ class Stack:
         self._supervisor.kill()
 
     def _make_room(self) -> None:
-        for part in ("run", "logs"):
-            places.make_directory(self.home / part)
+        places.make_home(self.home)
         places.require_free_space(self.home)
         (self.home / "up.json").unlink(missing_ok=True)
         end_services(self.home)
@@ -124,20 +122,31 @@ class Stack:
         now = migrate.revision(database_url)
         self.say(f"schema      {now}" + ("" if now == before else f" (was {before or 'empty'})"))
 
-    def _first_key(self, database_url: str) -> str | None:
-        """The key of an earlier run if it is still at hand, or a first one."""
-        kept = self.home / "key.json"
+    def _key(self, database_url: str) -> str:
+        """The key that an earlier run made, if it still opens the API, or else a first one."""
+        file = self.home / "key.json"
         try:
-            known: dict[str, str] = json.loads(kept.read_text())
-        except (OSError, ValueError):
-            known = {}
-        if known.get("database") == _mark(database_url):
-            return known["key"]
+            kept = str(json.loads(file.read_text())["key"])
+        except (OSError, ValueError, KeyError, TypeError):
+            kept = ""
+        if kept and self._opens(kept):
+            return kept
         from ledger.access.service import create_first_key
 
-        key: str = create_first_key(database_url)
-        write_private(kept, {"database": _mark(database_url), "key": key})
+        key = create_first_key(database_url)
+        write_private(file, {"key": key})
         return key
+
+    def _opens(self, key: str) -> bool:
+        """Whether the API knows this key. It does not, if the database is another one by now."""
+        asked = urllib.request.Request(  # noqa: S310 - our own address
+            f"{self.api}/v1/wallets?owner_id=nobody", headers={"Authorization": f"Bearer {key}"}
+        )
+        try:
+            with urllib.request.urlopen(asked, timeout=5):  # noqa: S310 - as above
+                return True
+        except urllib.error.HTTPError as refused:
+            return refused.code != 401
 
     def _start_services(self) -> None:
         schedule = self.home / "run" / "beat-schedule"
@@ -192,7 +201,7 @@ class Stack:
         except redis.RedisError:
             return False
 
-    def _announce(self, key: str | None) -> None:
+    def _announce(self, key: str) -> None:
         self.answer = {
             "api": self.api,
             "key": key,
@@ -251,8 +260,3 @@ def write_private(path: Path, answer: object) -> None:
 
 def _note(home: Path, name: str) -> Path:
     return home / "run" / f"{name}.json"
-
-
-def _mark(database_url: str) -> str:
-    """Which database a key belongs to, without its password."""
-    return without_password(database_url)

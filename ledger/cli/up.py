@@ -20,6 +20,7 @@ from ledger.cli.output import emit_json, json_option, say
 from ledger.cli.stack import Stack, end_leftovers
 from ledger.cli.uplock import UpLock
 from ledger.embedded.errors import EmbeddedError
+from ledger.embedded.places import make_home
 from ledger.embedded.process import is_alive
 
 DEFAULT_DATA = Path(".credit-ledger")
@@ -103,7 +104,7 @@ def _detach(home: Path, port: int | None, *, quiet: bool) -> dict[str, object]:
     """Start `up` in a session of its own, and show what it says until it is ready."""
     UpLock(home).require_free()
     log = home / "logs" / "up.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    make_home(home)
     command = [sys.executable, "-m", "ledger.cli", "up", "--data", str(home)]
     with log.open("ab") as out:
         start = out.tell()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.embedded.errors import EmbeddedError
-from ledger.embedded.places import make_directory
+from ledger.embedded.places import make_home
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class UpLock:
         Raises:
             EmbeddedError: another `up` runs on this data.
         """
-        make_directory(self.home)
+        make_home(self.home)
         with self._file.open("a+") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -34,8 +34,9 @@ def main() -> int:
 
 
 def keep(home: Path, watch: int) -> None:
-    """Start both servers, write `servers.json`, and stay until `watch` ends."""
+    """Start both servers, write `servers.json`, stay until `watch` ends, and remove it all."""
     supervisor = Supervisor(say=_say)
+    over = False
     try:
         postgres, valkey = Postgres(home, THROWAWAY), Valkey(home)
         postgres.prepare()
@@ -47,11 +48,14 @@ def keep(home: Path, watch: int) -> None:
         _answer(home, {"postgres_url": postgres.url("postgres"), "redis_url": valkey.url})
         while is_alive(watch):
             time.sleep(0.2)
+        over = True
     except EmbeddedError as error:
         _answer(home, {"error": str(error)})
     finally:
         supervisor.stop()
         shutil.rmtree((home / "postgres").resolve(), ignore_errors=True)
+        if over:  # nobody reads the answer or the logs any more
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def _say(line: str) -> None:

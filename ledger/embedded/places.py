@@ -24,7 +24,7 @@ ROOT_HOME = Path("/var/lib/credit-ledger")
 """Where the database's files are when root runs us from a place that no other user may enter."""
 
 
-def make_directory(path: Path, *, mode: int = 0o700) -> Path:
+def make_directory(path: Path, *, mode: int = 0o755) -> Path:
     """Make sure that the directory is there.
 
     Raises:
@@ -37,6 +37,16 @@ def make_directory(path: Path, *, mode: int = 0o700) -> Path:
             f"The directory {path} cannot be made: {error.strerror}. Choose another place with --data."
         ) from error
     return path
+
+
+def make_home(home: Path) -> None:
+    """Make the directory that keeps everything. Who may look into it sees nothing secret there.
+
+    Raises:
+        EmbeddedError: it cannot be made.
+    """
+    for part, mode in ((home, 0o755), (home / "logs", 0o755), (home / "run", 0o700)):
+        make_directory(part, mode=mode)
 
 
 def require_free_space(path: Path, bytes_min: int = FREE_BYTES_MIN) -> None:
@@ -89,11 +99,11 @@ def socket_directory(wanted: Path, socket_name: str, user: User | None) -> Path:
     """
     fits = len(os.fsencode(wanted / socket_name)) <= SOCKET_PATH_BYTES_MAX
     if fits and can_reach(wanted.parent, user):
-        found = make_directory(wanted)
+        found = make_directory(wanted, mode=0o700)
     else:
         mark = hashlib.sha256(os.fsencode(wanted)).hexdigest()[:12]
         short = Path("/tmp") if len(tempfile.gettempdir()) > 50 else Path(tempfile.gettempdir())  # noqa: S108 - its owner is checked below
-        found = make_directory(short / f"credit-ledger-{os.getuid()}-{mark}")
+        found = make_directory(short / f"credit-ledger-{os.getuid()}-{mark}", mode=0o700)
     owner = found.lstat().st_uid
     if found.is_symlink() or owner not in {os.getuid(), user.uid if user else os.getuid()}:
         raise EmbeddedError(

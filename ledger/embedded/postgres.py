@@ -123,8 +123,7 @@ class Postgres:
         Raises:
             EmbeddedError: something keeps it from running.
         """
-        for part in ("run", "logs"):
-            places.make_directory(self.home / part)
+        places.make_home(self.home)
         places.require_free_space(self.home)
         self._require_our_version()
         self.end_leftovers()
@@ -210,7 +209,7 @@ class Postgres:
         data = self.data.resolve()
         fresh = data.with_name("postgres.new")
         shutil.rmtree(fresh, ignore_errors=True)
-        places.make_directory(fresh)
+        places.make_directory(fresh, mode=0o700)
         if self.user is not None:
             os.chown(fresh, self.user.uid, self.user.gid)
         done = subprocess.run(  # noqa: S603 - the command line is our own

@@ -42,8 +42,7 @@ class Valkey:
 
     def prepare(self) -> None:
         """End what an earlier run left, and write the settings."""
-        for part in ("run", "logs"):
-            places.make_directory(self.home / part)
+        places.make_home(self.home)
         stop_leftover(self._note, signal.SIGTERM, timeout_s=STOP_TIMEOUT_S)
         settings = {
             "bind": "127.0.0.1",

@@ -117,9 +117,7 @@ class TestAppendOnly:
             owner.execute(change.format(table=table), {"wallet_id": wallet_id})
 
     @pytest.mark.parametrize("change", CHANGES)
-    def test_the_service_has_no_right_to(
-        self, service: Connection, wallet_id: int, table: str, change: str
-    ) -> None:
+    def test_the_service_has_no_right_to(self, service: Connection, wallet_id: int, table: str, change: str) -> None:
         """The role that the service works as lacks the privilege, even where no row matches."""
         with pytest.raises(errors.InsufficientPrivilege):
             service.execute(change.format(table=table), {"wallet_id": wallet_id})
@@ -172,9 +170,7 @@ class TestPostings:
             ({"lot_after": -1}, "postings_lot_check"),
         ],
     )
-    def test_keep_their_rules(
-        self, service: Connection, wallet_id: int, wrong: dict[str, Any], check: str
-    ) -> None:
+    def test_keep_their_rules(self, service: Connection, wallet_id: int, wrong: dict[str, Any], check: str) -> None:
         with pytest.raises(errors.CheckViolation, match=check), service.transaction():
             service.execute(TRANSACTION, transaction(wallet_id))
             service.execute(POSTING, posting(wallet_id, **wrong))
@@ -193,9 +189,7 @@ class TestTransactions:
             ({"hash": b"short"}, "transactions_hashes_check"),
         ],
     )
-    def test_keep_their_rules(
-        self, service: Connection, wallet_id: int, wrong: dict[str, Any], check: str
-    ) -> None:
+    def test_keep_their_rules(self, service: Connection, wallet_id: int, wrong: dict[str, Any], check: str) -> None:
         with pytest.raises(errors.CheckViolation, match=check):
             service.execute(TRANSACTION, transaction(wallet_id, **wrong))
 
@@ -262,9 +256,7 @@ def test_a_balance_ends_where_bigint_ends(service: Connection, wallet_id: int) -
         ({"source": "thin air"}, "lots_source_check"),
     ],
 )
-def test_a_lot_keeps_its_rules(
-    service: Connection, wallet_id: int, wrong: dict[str, Any], check: str
-) -> None:
+def test_a_lot_keeps_its_rules(service: Connection, wallet_id: int, wrong: dict[str, Any], check: str) -> None:
     with pytest.raises(errors.CheckViolation, match=check):
         service.execute(LOT, lot(wallet_id, **wrong))
 
@@ -280,9 +272,7 @@ def test_a_lot_keeps_its_rules(
         ({"expires_at": "2026-01-02Z"}, "holds_expires_at_check"),
     ],
 )
-def test_a_hold_keeps_its_rules(
-    service: Connection, wallet_id: int, wrong: dict[str, Any], check: str
-) -> None:
+def test_a_hold_keeps_its_rules(service: Connection, wallet_id: int, wrong: dict[str, Any], check: str) -> None:
     row = {"captured": 0, "released": 0, "state": "open", "expires_at": "2026-01-03Z"}
     with pytest.raises(errors.CheckViolation, match=check):
         service.execute(HOLD, {"wallet_id": wallet_id, **row, **wrong})

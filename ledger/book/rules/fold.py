@@ -183,7 +183,8 @@ class Unit:
         if book.due_at is None or book.due_at > self.now:
             return
         book_due(book, self.now, self.write_freed if freed else self.write_due)
-        book.due_at = next_due(book, self.now, self.next_due.get(book.wallet_id))
+        if not book.backlog:
+            book.due_at = next_due(book, self.now, self.next_due.get(book.wallet_id))
         book.changed = True
 
 

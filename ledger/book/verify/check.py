@@ -150,7 +150,7 @@ class _Chunk:
         return rows(self.connection, f"SELECT {select} WHERE {self.where} {more}", self.params)
 
     def _stream(self, table: str, columns: str, order: str) -> Iterator[Row]:
-        query = f"SELECT {columns} FROM {table} WHERE {self.where} ORDER BY wallet_id, {order}"  # noqa: S608 - constants of this module
+        query = f"SELECT {columns} FROM {table} WHERE {self.where} ORDER BY wallet_id, {order}"
         return stream(self.connection, f"verify_{table}", query, self.params)
 
     def _heads_and_lots(self, heads: list[WalletRow]) -> None:

@@ -1,0 +1,190 @@
+"""What is wrong with this installation, a line for each thing that was looked at."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+import psycopg
+import redis
+
+from ledger import settings
+from ledger.cli.output import emit_json, json_option
+from ledger.settings import Settings, SettingsError, libpq_url, without_password
+
+FREE_MB_MIN = 1024
+POSTGRES_VERSIONS = (16, 17, 18)
+MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
+TIMEOUT_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, how it is (ok, warn or fail), what was seen, and what to do about it."""
+
+    what: str
+    state: str
+    seen: str
+    advice: str = ""
+
+
+@click.command()
+@json_option
+def doctor(as_json: bool) -> None:
+    """Look at settings, database, broker and disk; exit 1 if something fails."""
+    found = list(examine(os.environ))
+    failed = any(one.state == "fail" for one in found)
+    if as_json:
+        emit_json({"ok": not failed, "checks": [asdict(one) for one in found]})
+    else:
+        for one in found:
+            click.echo(f"{MARKS[one.state]}  {one.what:<20} {one.seen}")
+            if one.advice:
+                click.echo(f"{'':<26} → {one.advice}")
+    if failed:
+        raise SystemExit(1)
+
+
+def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """All findings, in the order they are shown."""
+    for name in settings.unknown(environ):
+        yield Finding(name, "warn", "is not a setting", "Check its spelling, or remove it.")
+    try:
+        config = Settings.from_environ(environ)
+    except SettingsError as error:
+        yield Finding("settings", "fail", str(error), "Correct it; nothing else was looked at.")
+        return
+    yield Finding("settings", "ok", "all well formed")
+    yield from _database(config)
+    yield from _broker(config)
+    yield _stripe(config)
+    yield _disk()
+
+
+def _database(config: Settings) -> Iterator[Finding]:
+    if config.database_url is None:
+        yield Finding("database", "fail", "LEDGER_DATABASE_URL is not set", "Set it.")
+        return
+    shown = without_password(config.database_url)
+    try:
+        with psycopg.connect(
+            libpq_url(config.database_url), connect_timeout=TIMEOUT_S, autocommit=True
+        ) as connection:
+            yield Finding("database", "ok", shown)
+            for look in (_version, _durability, _schema(config.database_url), _clock(config)):
+                yield from look(connection)
+    except psycopg.Error as error:
+        yield Finding(
+            "database", "fail", f"{shown}: {_first_line(error)}", "Start it, or correct the address."
+        )
+
+
+def _version(connection: psycopg.Connection) -> Iterator[Finding]:
+    major = connection.info.server_version // 10_000
+    fits = major in POSTGRES_VERSIONS
+    advice = "" if fits else "PostgreSQL 16, 17 and 18 are tested."
+    yield Finding("database version", "ok" if fits else "fail", f"PostgreSQL {major}", advice)
+
+
+def _durability(connection: psycopg.Connection) -> Iterator[Finding]:
+    fatal = "What was answered with 201 could be lost in a crash. Set it to on."
+    for name, safe in (
+        ("fsync", ("on",)),
+        ("full_page_writes", ("on",)),
+        ("synchronous_commit", ("on", "remote_apply", "remote_write", "local")),
+    ):
+        row = connection.execute("SELECT current_setting(%s)", [name]).fetchone()
+        value = str(row[0]) if row else "?"
+        state = "ok" if value in safe else "fail"
+        yield Finding(name, state, value, "" if state == "ok" else fatal)
+
+
+def _schema(url: str) -> Callable[[psycopg.Connection], Iterator[Finding]]:
+    def look(connection: psycopg.Connection) -> Iterator[Finding]:
+        from ledger.cli import migrate
+
+        at, newest = migrate.revision(url), migrate.head()
+        if at == newest:
+            yield Finding("schema", "ok", f"at {at}, the newest")
+        else:
+            seen = f"at {at or 'nothing'}, and {newest} is the newest"
+            yield Finding("schema", "fail", seen, "Run `credit-ledger migrate`.")
+
+    return look
+
+
+def _clock(config: Settings) -> Callable[[psycopg.Connection], Iterator[Finding]]:
+    def look(connection: psycopg.Connection) -> Iterator[Finding]:
+        with suppress(psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedTable):
+            row = connection.execute(
+                "SELECT extract(epoch FROM ledger_now() - clock_timestamp())::float8,"
+                " extract(epoch FROM clock_timestamp())::float8"
+            ).fetchone()
+            assert row is not None
+            yield _offset(float(row[0]), config)
+
+    return look
+
+
+def _offset(ahead_s: float, config: Settings) -> Finding:
+    if abs(ahead_s) < 1:
+        return Finding("clock", "ok", "the ledger's clock is the database's")
+    seen = f"the ledger's clock is {ahead_s:+.0f} s from the database's"
+    if config.test_clock:
+        return Finding("clock", "warn", seen, "As LEDGER_TEST_CLOCK allows; never in production.")
+    return Finding("clock", "fail", seen, "Put it back: only tests and the sandbox may set it.")
+
+
+def _broker(config: Settings) -> Iterator[Finding]:
+    if config.redis_url is None:
+        advice = "Workers and beat need it. Set it."
+        yield Finding("broker", "fail", "LEDGER_REDIS_URL is not set", advice)
+        return
+    shown = without_password(config.redis_url)
+    try:
+        with redis.Redis.from_url(
+            config.redis_url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
+        ) as client:
+            client.ping()
+            yield Finding("broker", "ok", shown)
+            yield _eviction(client)
+    except (redis.RedisError, OSError) as error:
+        advice = "Start it, or correct the address."
+        yield Finding("broker", "fail", f"{shown}: {_first_line(error)}", advice)
+
+
+def _eviction(client: redis.Redis) -> Finding:
+    info = client.info("memory")
+    assert isinstance(info, dict)
+    policy = str(info.get("maxmemory_policy", "unknown"))
+    if policy == "noeviction":
+        return Finding("broker eviction", "ok", policy)
+    advice = "Queues could be thrown away to make room. Set maxmemory-policy noeviction."
+    return Finding("broker eviction", "fail", policy, advice)
+
+
+def _stripe(config: Settings) -> Finding:
+    if config.stripe_api_key is None:
+        advice = "Set LEDGER_STRIPE_API_KEY and LEDGER_STRIPE_WEBHOOK_SECRET to take payments."
+        return Finding("stripe", "warn", "not set up", advice)
+    if config.stripe_webhook_secret is None:
+        advice = "Set LEDGER_STRIPE_WEBHOOK_SECRET, or payments are only found by polling."
+        return Finding("stripe", "warn", "no secret for its webhooks", advice)
+    live = "_live_" in config.stripe_api_key
+    return Finding("stripe", "ok", f"{'live' if live else 'test'} key, at {config.stripe_api_base}")
+
+
+def _disk() -> Finding:
+    free_mb = shutil.disk_usage(Path.cwd()).free // 2**20
+    if free_mb < FREE_MB_MIN:
+        return Finding("disk", "warn", f"{free_mb} MB free here", "Make room.")
+    return Finding("disk", "ok", f"{free_mb} MB free here")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,40 @@
+"""Which database a command works on: the one named, the one in the environment, or the one that ``up`` runs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+DATA = Path(".credit-ledger")
+"""Where ``up`` keeps what it needs, unless it was told otherwise."""
+
+database_option: Callable[[Any], Any] = click.option(
+    "--database-url",
+    envvar="LEDGER_DATABASE_URL",
+    help="The database; by default LEDGER_DATABASE_URL, or else the one that `up` runs here.",
+)
+
+
+def running(data: Path = DATA) -> dict[str, Any]:
+    """What ``up`` wrote about itself; empty where it does not run from this directory."""
+    try:
+        found = json.loads((data / "up.json").read_text())
+        os.kill(found["pid"], 0)
+    except (OSError, ValueError, KeyError):
+        return {}
+    return dict(found)
+
+
+def database_url(given: str | None) -> str:
+    """The database's address; a message that says what to do where there is none."""
+    url = given or running().get("database_url")
+    if not url:
+        raise click.ClickException(
+            "no database: set LEDGER_DATABASE_URL, or run `credit-ledger up` in this directory first"
+        )
+    return str(url)

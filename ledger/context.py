@@ -1,0 +1,68 @@
+"""What a request can reach: the parts of the service, made once per process, and who is calling."""
+
+from typing import NamedTuple
+
+from ledger.access.service import Access, Principal
+from ledger.book.commands import Attempt, Changed, Command, Outcome, Posted, Refused
+from ledger.book.door import Door
+from ledger.book.read import Reader
+from ledger.kit.db import Database
+from ledger.kit.http.problems import RefusedBefore
+from ledger.kit.http.strict import StrictRequest
+from ledger.wallets.directory import Directory
+
+
+class Services(NamedTuple):
+    """The parts of one process."""
+
+    database: Database
+    door: Door
+    reader: Reader
+    directory: Directory
+    access: Access
+
+
+class LedgerRequest(StrictRequest):
+    """A request, with the service behind it."""
+
+    @property
+    def services(self) -> Services:
+        services: Services = self.scope["litestar_app"].state.services
+        return services
+
+    @property
+    def principal(self) -> Principal:
+        principal: Principal = self.scope["auth"]
+        return principal
+
+    def attempt(self, command: Command, key: str) -> Attempt:
+        """The command as this caller's attempt."""
+        principal = self.principal
+        return Attempt(
+            command=command,
+            key=key,
+            namespace=principal.namespace,
+            actor=principal.key_id,
+            request_id=self.scope["request_id"],  # type: ignore[typeddict-item]
+        )
+
+    async def post(self, command: Command, key: str | None = None) -> Posted:
+        """Post one command under the request's Idempotency-Key. Raises what it is refused with."""
+        attempt = self.attempt(command, key or self.idempotency_key())
+        outcome = (await self.services.door.submit([attempt]))[0]
+        if isinstance(outcome, Posted):
+            return outcome
+        raise _refusal(outcome)
+
+    async def change(self, command: Command) -> Changed:
+        """Carry out a command that writes no transaction. Raises what it is refused with."""
+        key = self.optional_key() or self.scope["request_id"]  # type: ignore[typeddict-item]
+        outcome = (await self.services.door.submit([self.attempt(command, key)]))[0]
+        if isinstance(outcome, Changed):
+            return outcome
+        raise _refusal(outcome)
+
+
+def _refusal(outcome: Outcome) -> Exception:
+    assert isinstance(outcome, Refused), f"the book answered with {type(outcome).__name__}"
+    return RefusedBefore(outcome.error) if outcome.replayed else outcome.error

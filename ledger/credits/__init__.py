@@ -1,0 +1,1 @@
+"""Credits: given, adjusted, and the lots and balance that they make."""

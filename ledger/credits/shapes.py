@@ -1,0 +1,221 @@
+"""What requests and answers about credits, lots and balances look like."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from ledger.book.commands import Balances, LotFacts, Posted
+from ledger.book.view import BalanceView, LotGroup, LotView
+from ledger.kit.http.fields import Amount, Decimal, Instant, Metadata, Reason, Time, shown, shown_or_none
+from ledger.kit.ids import row_public, wallet_public
+from ledger.kit.money import format_amount
+from ledger.transactions.shapes import BalanceAfter, TransactionShape, balance_after, transaction
+
+Source = Literal["promotional", "earned", "adjustment", "allowance"]
+Basis = Literal["recorded", "effective"]
+
+
+class Grant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Credits to give. (Purchased ones come in by payments only.)"""
+
+    amount: Amount
+    source: Source
+    reason: Reason
+    expires_at: Instant | None = None
+    priority: Annotated[int, Meta(ge=0, le=1000, description="Lower burns first.")] = 100
+    effective_at: Instant | None = None
+    metadata: Metadata = {}
+
+
+class Adjustment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A correction by a person: ``credit`` gives, ``debit`` takes what is free."""
+
+    amount: Amount
+    direction: Literal["credit", "debit"]
+    reason: Reason
+    metadata: Metadata = {}
+
+
+class LotMade(msgspec.Struct, frozen=True, kw_only=True):
+    """The lot that credits went into: what never changes of it."""
+
+    id: str
+    source: str
+    priority: int
+    effective_at: Time
+    expires_at: Time | None
+    cost: Decimal
+    currency: str | None
+
+
+class Lot(msgspec.Struct, frozen=True, kw_only=True):
+    """A lot now. ``held`` is the part of ``remaining`` that holds reserve."""
+
+    id: str
+    wallet_id: str
+    source: str
+    state: Literal["open", "used", "expired"]
+    amount: Decimal
+    remaining: Decimal
+    held: Decimal
+    priority: int
+    effective_at: Time
+    expires_at: Time | None
+    cost: Decimal
+    currency: str | None
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """A transaction that gave or took credits. ``lot`` is null where they were taken."""
+
+    transaction: TransactionShape
+    lot: LotMade | None
+    balance: BalanceAfter
+
+
+class LotSum(msgspec.Struct, frozen=True, kw_only=True):
+    """Free credits of one source and expiry."""
+
+    source: str
+    remaining: Decimal
+    expires_at: Time | None
+
+
+class Balance(msgspec.Struct, frozen=True, kw_only=True):
+    """The balance now. ``available`` is what can be used, overdraft included; ``lots`` stand in the order in
+    which they burn."""
+
+    wallet_id: str
+    status: str
+    balance: Decimal
+    held: Decimal
+    disputed: Decimal
+    owed: Decimal
+    available: Decimal
+    pending: Decimal
+    currency: str
+    overdraft_limit: Decimal
+    low_balance_warning: Decimal
+    lots: list[LotSum]
+    more_lots: bool
+    message: str
+    number: int
+    as_of: Time
+
+
+class PastBalance(msgspec.Struct, frozen=True, kw_only=True):
+    """The balance at an instant, by ``recorded`` or ``effective`` time."""
+
+    wallet_id: str
+    balance: Decimal
+    held: Decimal
+    disputed: Decimal
+    owed: Decimal
+    available: Decimal
+    currency: str
+    overdraft_limit: Decimal
+    basis: Basis
+    as_of: Time
+
+
+def given(posted: Posted) -> Given:
+    """The answer to credits given or taken."""
+    t = posted.transaction
+    return Given(
+        transaction=transaction(t),
+        lot=None if posted.lot is None else _lot_made(t.wallet_id, posted.lot),
+        balance=balance_after(posted),
+    )
+
+
+def lot(view: LotView) -> Lot:
+    facts = view.facts
+    return Lot(
+        id=row_public("lot", view.wallet_id, facts.lot),
+        wallet_id=wallet_public(view.wallet_id),
+        source=facts.source,
+        state=view.state,  # type: ignore[arg-type]
+        amount=format_amount(view.amount),
+        remaining=format_amount(view.remaining),
+        held=format_amount(view.pinned),
+        priority=facts.priority,
+        effective_at=shown(facts.effective_at),
+        expires_at=shown_or_none(facts.expires_at),
+        cost=_cost(facts),
+        currency=facts.currency,
+    )
+
+
+def balance(view: BalanceView) -> Balance:
+    b = view.balances
+    return Balance(
+        wallet_id=wallet_public(view.wallet_id),
+        status=view.status,
+        balance=format_amount(b.balance),
+        held=format_amount(b.held),
+        disputed=format_amount(b.disputed),
+        owed=format_amount(b.owed),
+        available=format_amount(b.available),
+        pending="0",
+        currency="credits",
+        overdraft_limit=format_amount(b.limit),
+        low_balance_warning=format_amount(view.warning_at),
+        lots=[_sum(group) for group in view.lots],
+        more_lots=view.more_lots,
+        message=_message(b, view.status),
+        number=view.number,
+        as_of=shown(view.at),
+    )
+
+
+def past_balance(wallet_id: int, b: Balances, basis: Basis, as_of: str) -> PastBalance:
+    return PastBalance(
+        wallet_id=wallet_public(wallet_id),
+        balance=format_amount(b.balance),
+        held=format_amount(b.held),
+        disputed=format_amount(b.disputed),
+        owed=format_amount(b.owed),
+        available=format_amount(b.available),
+        currency="credits",
+        overdraft_limit=format_amount(b.limit),
+        basis=basis,
+        as_of=as_of,
+    )
+
+
+def _lot_made(wallet_id: int, facts: LotFacts) -> LotMade:
+    return LotMade(
+        id=row_public("lot", wallet_id, facts.lot),
+        source=facts.source,
+        priority=facts.priority,
+        effective_at=shown(facts.effective_at),
+        expires_at=shown_or_none(facts.expires_at),
+        cost=_cost(facts),
+        currency=facts.currency,
+    )
+
+
+def _sum(group: LotGroup) -> LotSum:
+    return LotSum(
+        source=group.source,
+        remaining=format_amount(group.remaining),
+        expires_at=shown_or_none(group.expires_at),
+    )
+
+
+def _cost(facts: LotFacts) -> str:
+    return "0" if facts.currency is None else format_amount(facts.cost, facts.currency)
+
+
+def _message(b: Balances, status: str) -> str:
+    """One line for a person."""
+    parts = [f"{format_amount(b.available)} credits available"]
+    if b.held:
+        parts.append(f"{format_amount(b.held)} held")
+    if b.disputed:
+        parts.append(f"{format_amount(b.disputed)} disputed")
+    if b.owed:
+        parts.append(f"{format_amount(b.owed)} owed")
+    ending = "" if status == "active" else f"; the wallet is {status}"
+    return ", ".join(parts) + ending + "."

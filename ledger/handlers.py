@@ -1,0 +1,23 @@
+"""Every handler there is, concept by concept: what is served, and what is described."""
+
+from typing import Final
+
+from litestar.handlers import HTTPRouteHandler
+
+import ledger.credits.api
+import ledger.health.api
+import ledger.holds.api
+import ledger.transactions.api
+import ledger.transfers.api
+import ledger.usage.api
+import ledger.wallets.api
+
+HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
+    *ledger.health.api.HANDLERS,
+    *ledger.wallets.api.HANDLERS,
+    *ledger.transactions.api.HANDLERS,
+    *ledger.credits.api.HANDLERS,
+    *ledger.usage.api.HANDLERS,
+    *ledger.holds.api.HANDLERS,
+    *ledger.transfers.api.HANDLERS,
+)

@@ -1,0 +1,127 @@
+"""The outermost layer: the request's id, who is calling, and what no route ever sees.
+
+It stands before routing, so that answers which no handler makes (an unknown path, a method that is not
+taken) have an id too, and a stranger learns nothing of the paths. One ASGI function does it all: a
+stack of middlewares would cost as much as the handler.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol
+
+from litestar import Litestar
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.params import QueryParameter
+
+from ledger.errors import Forbidden, InvalidRequest, LedgerError, NotFound, Unauthenticated
+from ledger.kit import ids
+from ledger.kit.http.problems import as_ledger_error, problem_answer
+
+_SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_QUERY_NAME = re.compile(rb"(?:^|&)([^=&]*)")
+
+
+class Caller(Protocol):
+    """Who is calling. ``scopes``: what the caller may do, implied scopes included."""
+
+    @property
+    def scopes(self) -> frozenset[str]: ...
+
+
+Authenticate = Callable[[bytes], Awaitable[Caller]]
+"""Who presents this token. Raises Unauthenticated."""
+
+
+class EdgedLitestar(Litestar):
+    """Litestar with the edge before its router.
+
+    ``authenticate`` tells who presents a token. Paths below ``/v1`` need one, but for those in ``open_paths``.
+    """
+
+    authenticate: Authenticate
+    open_paths: frozenset[str]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        headers = {name: value for name, value in scope["headers"] if name in _READ}
+        given = headers.get(b"x-request-id", b"")
+        request_id = given if _SANE_ID.fullmatch(given) else ids.new_token("req").encode()
+        scope["request_id"] = request_id.decode()
+
+        async def send_with_id(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
+            await send(message)
+
+        try:
+            self._refuse_early(scope)
+            if scope["path"].startswith("/v1") and scope["path"] not in self.open_paths:
+                scope["auth"] = await self.authenticate(_bearer(headers))
+        except LedgerError as error:
+            await problem_answer(error).send_to(scope, receive, send_with_id)
+            return
+        except Exception as error:
+            failed = as_ledger_error(error, request_id.decode())
+            await problem_answer(failed).send_to(scope, receive, send_with_id)
+            return
+        await super().__call__(scope, receive, send_with_id)
+
+    def _refuse_early(self, scope: Any) -> None:
+        if b"clk_" in scope["query_string"]:
+            raise InvalidRequest("an API key belongs in the Authorization header, never in an address")
+        if "\x00" in scope["path"]:
+            raise NotFound("there is nothing at this path")
+        if b"%00" in scope["query_string"]:
+            raise InvalidRequest("the query must not contain the character NUL")
+
+
+_READ: Final = frozenset([b"authorization", b"x-request-id"])
+_PREFIX: Final = b"bearer "
+
+
+def _bearer(headers: dict[bytes, bytes]) -> bytes:
+    value = headers.get(b"authorization")
+    if value is None:
+        raise Unauthenticated("send an API key: Authorization: Bearer clk_…")
+    if value[:7].lower() != _PREFIX:
+        raise Unauthenticated("the Authorization header must be: Bearer <API key>")
+    return value[7:].strip()
+
+
+def may(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """The guard of all routes: the scope in ``opt`` must be the caller's. Raises Forbidden."""
+    scope = handler.opt.get("scope")
+    if scope is not None and scope not in connection.scope["auth"].scopes:
+        raise Forbidden(f"this needs a key with the scope '{scope}'", scope=scope)
+    if connection.scope["query_string"]:
+        _refuse_unknown_query(connection.scope["query_string"], handler)
+
+
+_query_names: dict[BaseRouteHandler, frozenset[bytes]] = {}
+
+
+def _refuse_unknown_query(query: bytes, handler: BaseRouteHandler) -> None:
+    known = _query_names.get(handler)
+    if known is None:
+        known = _query_names[handler] = _names_of(handler)
+    names = [match[1] for match in _QUERY_NAME.finditer(query) if match[1]]
+    for name in names:
+        if name not in known:
+            shown = name.decode("ascii", "replace")[:80]
+            raise InvalidRequest(
+                f"{shown}: is not a parameter of this request",
+                errors=[{"path": shown, "message": "is not a parameter of this request"}],
+            )
+    if len(names) > len(set(names)):
+        raise InvalidRequest("a query parameter is given twice")
+
+
+def _names_of(handler: BaseRouteHandler) -> frozenset[bytes]:
+    names = set()
+    for name, field in handler.parsed_fn_signature.parameters.items():
+        if isinstance(field.kwarg_definition, QueryParameter):
+            names.add((field.kwarg_definition.name or name).encode())
+    return frozenset(names)

@@ -1,0 +1,166 @@
+"""A transaction as it is shown. A function of the book's records alone: no clock, no request."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from ledger.book.chart import OWED, OWN, WALLET
+from ledger.book.commands import Metadata, Posted, Transaction
+from ledger.book.commands import Posting as BookPosting
+from ledger.kit.http.fields import Amount, Decimal, Reason, Time, shown
+from ledger.kit.ids import row_public, wallet_public
+from ledger.kit.money import CREDIT, format_amount
+
+Status = Literal["posted", "partially_reversed", "reversed"]
+
+
+class Reversal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Without an amount, all that is left."""
+
+    amount: Amount | None = None
+    reason: Reason
+
+
+class Refund(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Credits come back for a failed job. Without an amount, all that is left."""
+
+    amount: Amount | None = None
+    reason: Reason | None = None
+
+
+class PostingShape(msgspec.Struct, frozen=True, kw_only=True):
+    """One line: ``amount`` of ``asset`` out of the account ``debit`` into the account ``credit``."""
+
+    line: int
+    debit: str
+    credit: str
+    asset: str
+    amount: Decimal
+    lot_id: str | None
+    hold_id: str | None
+    balance_after: Decimal
+
+
+class TransactionShape(msgspec.Struct, frozen=True, kw_only=True):
+    """A transaction. ``hash`` chains it to the one before it in its book: a receipt."""
+
+    id: Annotated[str, Meta(examples=["txn_0GJkz3mQx7B1"])]
+    wallet_id: str
+    number: Annotated[int, Meta(description="1, 2, 3 … in the wallet's book, without a gap.")]
+    kind: Annotated[str, Meta(examples=["usage"])]
+    status: Status
+    amount: Annotated[str, Meta(description="Credits that crossed the wallet's border, or moved within it.")]
+    service: str | None
+    postings: list[PostingShape]
+    balance_after: Decimal
+    effective_at: Time
+    recorded_at: Time
+    actor: str
+    key: str | None
+    reverses: str | None
+    linked_transaction_id: str | None
+    description: str | None
+    event_id: str | None
+    metadata: Metadata
+    facts: Metadata
+    hash: str
+
+
+class BalanceAfter(msgspec.Struct, frozen=True, kw_only=True):
+    """The balance right after a transaction."""
+
+    balance: Decimal
+    held: Decimal
+    owed: Decimal
+    available: Decimal
+
+
+def transaction(t: Transaction, reversed_amount: int = 0) -> TransactionShape:
+    """The transaction as it is shown. ``reversed_amount``: what later ones took back of it."""
+    notes = t.notes
+    amount = amount_of(t)
+    return TransactionShape(
+        id=row_public("txn", t.wallet_id, t.number),
+        wallet_id=wallet_public(t.wallet_id),
+        number=t.number,
+        kind=t.kind,
+        status=_status(amount, reversed_amount),
+        amount=format_amount(amount),
+        service=service_of(t),
+        postings=[_posting(t.wallet_id, posting) for posting in t.postings],
+        balance_after=format_amount(t.after.balance),
+        effective_at=shown(t.effective_at),
+        recorded_at=shown(t.recorded_at),
+        actor=t.actor,
+        key=notes.key if notes else None,
+        reverses=None if t.reverses is None else row_public("txn", t.wallet_id, t.reverses),
+        linked_transaction_id=_linked(t),
+        description=notes.description if notes else None,
+        event_id=notes.event_id if notes else None,
+        metadata=_sorted(notes.metadata) if notes else {},
+        facts=_sorted(notes.facts) if notes else {},
+        hash=t.hash.hex(),
+    )
+
+
+def balance_after(posted: Posted) -> BalanceAfter:
+    """The balance right after it: the same in every replay."""
+    after = posted.transaction.after
+    return BalanceAfter(
+        balance=format_amount(after.balance),
+        held=format_amount(after.held),
+        owed=format_amount(after.owed),
+        available=format_amount(after.available),
+    )
+
+
+def amount_of(t: Transaction) -> int:
+    """Credits that crossed the wallet's border; where none did (holds), what moved within it."""
+    credits = [p for p in t.postings if p.asset == CREDIT]
+    crossed = sum(p.amount for p in credits if p.debit not in OWN or p.credit not in OWN)
+    return crossed or sum(p.amount for p in credits if (p.debit, p.credit) != (WALLET, OWED))
+
+
+def service_of(t: Transaction) -> str | None:
+    """The service of a use, or of what comes back from one."""
+    for posting in t.postings:
+        for account in (posting.credit, posting.debit):
+            if account.startswith("used:"):
+                return account[5:]
+    return None
+
+
+def location(t: Transaction) -> str:
+    """Where the transaction can be fetched."""
+    return f"/v1/transactions/{row_public('txn', t.wallet_id, t.number)}"
+
+
+def _posting(wallet_id: int, p: BookPosting) -> PostingShape:
+    return PostingShape(
+        line=p.line,
+        debit=p.debit,
+        credit=p.credit,
+        asset=p.asset,
+        amount=format_amount(p.amount, p.asset),
+        lot_id=None if p.lot is None else row_public("lot", wallet_id, p.lot),
+        hold_id=None if p.hold is None else row_public("hld", wallet_id, p.hold),
+        balance_after=format_amount(p.balance_after),
+    )
+
+
+def _status(amount: int, reversed_amount: int) -> Status:
+    if reversed_amount == 0:
+        return "posted"
+    return "reversed" if reversed_amount >= amount else "partially_reversed"
+
+
+def _linked(t: Transaction) -> str | None:
+    if t.link_wallet_id is None or t.link_number is None:
+        return None
+    return row_public("txn", t.link_wallet_id, t.link_number)
+
+
+def _sorted(metadata: Metadata) -> Metadata:
+    """By key: as given and as stored must be the same bytes."""
+    return dict(sorted(metadata.items()))

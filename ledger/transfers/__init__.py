@@ -1,0 +1,1 @@
+"""Transfers: credits move from one wallet to another, in both books at once."""

@@ -1,0 +1,1 @@
+"""Usage: credits that services use, one event at a time or up to a thousand in a batch."""

@@ -1,0 +1,41 @@
+"""Usage: /v1/wallets/{wallet_id}/usage and /v1/usage/batch."""
+
+import msgspec
+from litestar import post
+from litestar.params import FromPath, JSONBody
+
+from ledger.context import LedgerRequest
+from ledger.kit.http.answers import Answer, answer, created
+from ledger.kit.http.strict import decode
+from ledger.transactions.shapes import location
+from ledger.usage.batch import charge_all
+from ledger.usage.shapes import BatchResults, Charged, LenientBatch, UsageBatch, UsageEvent, charged, use_of
+
+BATCH_BODY_MAX = 4 * 1024 * 1024
+
+_batch = msgspec.json.Decoder(LenientBatch)
+
+
+@post("/v1/wallets/{wallet_id:str}/usage", opt={"scope": "write"})
+async def charge_usage(request: LedgerRequest, wallet_id: FromPath[str], data: JSONBody[UsageEvent]) -> Answer[Charged]:
+    """Charge what a service used, out of the wallet's lots in burn-down order."""
+    key = request.idempotency_key()
+    command = use_of(data, 0)
+    found = await request.services.directory.find_or_open(wallet_id)
+    posted = await request.post(msgspec.structs.replace(command, wallet_id=found), key)
+    return created(charged(posted), location(posted.transaction), replayed=posted.replayed)
+
+
+@post(
+    "/v1/usage/batch",
+    status_code=200,
+    opt={"scope": "write", "body": UsageBatch},
+    request_max_body_size=BATCH_BODY_MAX,
+)
+async def charge_batch(request: LedgerRequest) -> Answer[BatchResults]:
+    """Charge up to 1,000 usage events. Each has its own outcome; with ``atomic``, all or none."""
+    batch = decode(await request.json_bytes(), _batch)
+    return answer(BatchResults(await charge_all(request, batch.items, batch.atomic)))
+
+
+HANDLERS = [charge_usage, charge_batch]

@@ -1,0 +1,139 @@
+"""Wallets: open, show, change, freeze, close."""
+
+import re
+from functools import cache
+from typing import Any, NoReturn
+from zoneinfo import available_timezones
+
+import msgspec
+from msgspec import UNSET
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.errors import InvalidRequest, NotFound, WalletExists
+from ledger.kit import ids
+from ledger.kit.db import Database
+from ledger.kit.money import parse_amount
+from ledger.wallets import store
+from ledger.wallets.shapes import NewWallet, WalletChange
+
+_ZERO = re.compile(r"0(?:\.0{1,6})?")
+
+
+async def open_wallet(connection: AsyncConnection, new: NewWallet) -> Row[Any]:
+    """Open a wallet. Raises WalletExists where the owner has it."""
+    limit = limit_of(new.overdraft_limit, "overdraft_limit")
+    _check_time_zone(new.time_zone)
+    wallet_id = ids.new_wallet_id()
+    if new.purpose is None:
+        taken = new.owner_id in await store.take_primary(connection, {new.owner_id: wallet_id})
+    else:
+        taken = await store.take_purpose(connection, new.owner_id, new.purpose, wallet_id)
+    if not taken:
+        raise await _exists(connection, new.owner_id, new.purpose)
+    settings = {
+        "wallet_id": wallet_id,
+        "owner_id": new.owner_id,
+        "purpose": new.purpose,
+        "time_zone": new.time_zone,
+        "metadata": new.metadata,
+    }
+    await store.insert_wallets(connection, [settings], limit)
+    row = await store.wallet_row(connection, wallet_id)
+    assert row is not None
+    return row
+
+
+async def get_wallet(database: Database, wallet_id: int) -> Row[Any]:
+    """Raises NotFound."""
+    async with database.transaction() as connection:
+        row = await store.wallet_row(connection, wallet_id)
+    if row is None:
+        raise _not_found(wallet_id)
+    return row
+
+
+async def list_wallets(database: Database, *, owner_id: str | None, after: int, limit: int) -> list[Row[Any]]:
+    """Wallets by id, after this one."""
+    async with database.transaction() as connection:
+        return await store.wallet_rows(connection, owner_id=owner_id, after=after, limit=limit)
+
+
+async def change_wallet(database: Database, wallet_id: int, change: WalletChange) -> None:
+    """Change a wallet's settings (its overdraft limit is the book's). Raises NotFound, WalletExists."""
+    changes = _changes(change)
+    if changes:
+        await database.retrying(lambda connection: _change(connection, wallet_id, changes))
+
+
+async def _change(connection: AsyncConnection, wallet_id: int, changes: dict[str, Any]) -> None:
+    if not await store.lock_wallet(connection, wallet_id):
+        raise _not_found(wallet_id)
+    row = await store.wallet_row(connection, wallet_id)
+    assert row is not None
+    warning = changes.get("warning_at", row.warning_at)
+    if changes.get("critical_at", row.critical_at) > warning:
+        _refuse("critical_balance", "must not be above low_balance_warning")
+    if changes.get("purpose", row.purpose) != row.purpose:
+        await _rename(connection, row, changes["purpose"])
+    await store.change_settings(connection, wallet_id, changes)
+
+
+async def _rename(connection: AsyncConnection, row: Row[Any], purpose: str) -> None:
+    if row.primary:
+        _refuse("purpose", "the primary wallet has none")
+    await store.drop_purpose(connection, row.wallet_id)
+    if not await store.take_purpose(connection, row.owner_id, purpose, row.wallet_id):
+        raise await _exists(connection, row.owner_id, purpose)
+
+
+def _changes(change: WalletChange) -> dict[str, Any]:
+    """The columns of ``wallet_settings`` to change."""
+    given = {
+        "purpose": change.purpose,
+        "time_zone": change.time_zone,
+        "metadata": change.metadata,
+        "warning_at": _optional_limit(change.low_balance_warning, "low_balance_warning"),
+        "critical_at": _optional_limit(change.critical_balance, "critical_balance"),
+    }
+    if isinstance(change.time_zone, str):
+        _check_time_zone(change.time_zone)
+    return {name: value for name, value in given.items() if value is not UNSET}
+
+
+def limit_of(value: str | int, path: str) -> int:
+    """An amount that may be zero, in micro-credits. Raises InvalidAmount."""
+    return 0 if _ZERO.fullmatch(str(value)[:10]) else parse_amount(value, path=path)
+
+
+def _optional_limit(value: str | int | msgspec.UnsetType, path: str) -> int | msgspec.UnsetType:
+    return UNSET if isinstance(value, msgspec.UnsetType) else limit_of(value, path)
+
+
+async def _exists(connection: AsyncConnection, owner_id: str, purpose: str | None) -> WalletExists:
+    if purpose is None:
+        found = (await store.primary_ids(connection, [owner_id])).get(owner_id)
+        what = "a primary wallet; a further one needs a purpose"
+    else:
+        found = await store.purpose_id(connection, owner_id, purpose)
+        what = f"a wallet for {purpose!r}"
+    facts = {} if found is None else {"wallet_id": ids.wallet_public(found)}
+    return WalletExists(f"the owner has {what}", **facts)
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _check_time_zone(name: str) -> None:
+    if name not in _time_zones():
+        _refuse("time_zone", "must be a name of the IANA time zone database, such as Europe/Berlin")
+
+
+def _refuse(path: str, message: str) -> NoReturn:
+    raise InvalidRequest(f"{path}: {message}", errors=[{"path": path, "message": message}])
+
+
+def _not_found(wallet_id: int) -> NotFound:
+    return NotFound(f"there is no wallet {ids.wallet_public(wallet_id)}")

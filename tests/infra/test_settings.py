@@ -1,0 +1,120 @@
+"""What the environment may say, and how a slip is answered."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from ledger.settings import (
+    BOUNDS,
+    Settings,
+    SettingsError,
+    libpq_url,
+    unknown,
+    variable,
+    without_password,
+)
+
+
+def test_nothing_set_gives_the_defaults() -> None:
+    """An empty environment is allowed; an empty variable is as good as none."""
+    assert Settings.from_environ({}) == Settings()
+    assert Settings.from_environ({"LEDGER_PORT": " "}) == Settings()
+
+
+def test_everything_can_be_set() -> None:
+    """Each setting is read from its variable."""
+    given = {
+        "LEDGER_DATABASE_URL": "postgresql://me:pw@db:5433/ledger",
+        "LEDGER_REDIS_URL": "redis://broker:6379/1",
+        "LEDGER_STRIPE_API_KEY": "sk_test_1",
+        "LEDGER_STRIPE_WEBHOOK_SECRET": "whsec_1",
+        "LEDGER_STRIPE_API_BASE": "http://127.0.0.1:12111",
+        "LEDGER_HOST": "0.0.0.0",
+        "LEDGER_PORT": "9000",
+        "LEDGER_LOG_LEVEL": "DEBUG",
+        "LEDGER_LOG_FORMAT": "console",
+        "LEDGER_DB_POOL_SIZE": "5",
+        "LEDGER_BATCH_COMMANDS_MAX": "100",
+        "LEDGER_STATEMENT_TIMEOUT_MS": "4000",
+        "LEDGER_LOCK_TIMEOUT_MS": "1000",
+        "LEDGER_IDLE_IN_TRANSACTION_TIMEOUT_MS": "8000",
+        "LEDGER_TEST_CLOCK": "true",
+    }
+    read = Settings.from_environ(given)
+
+    assert {variable(one.name) for one in fields(Settings)} == set(given)
+    assert [one.name for one in fields(Settings) if getattr(read, one.name) == one.default] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("LEDGER_PORT", "0", "a whole number from 1 to 65535"),
+        ("LEDGER_PORT", "84OO", "a whole number from 1 to 65535"),
+        ("LEDGER_DB_POOL_SIZE", "1e3", "a whole number from 1 to 200"),
+        ("LEDGER_LOG_LEVEL", "loud", "one of debug, info, warning, error"),
+        ("LEDGER_TEST_CLOCK", "perhaps", "true or false"),
+        ("LEDGER_DATABASE_URL", "mysql://db/ledger", "like postgresql://"),
+        ("LEDGER_DATABASE_URL", "postgresql://db", "like postgresql://"),
+        ("LEDGER_DATABASE_URL", "postgresql://db:port/ledger", "like postgresql://"),
+        ("LEDGER_DATABASE_URL", "postgresql:///ledger", "like postgresql://"),
+        ("LEDGER_REDIS_URL", "localhost:6379", "like redis://"),
+        ("LEDGER_STRIPE_API_BASE", "api.stripe.com", "like https://"),
+    ],
+)
+def test_a_slip_names_the_variable_its_value_and_what_is_allowed(name: str, value: str, allowed: str) -> None:
+    """The message can be acted on without looking anything up."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ({name: value})
+
+    assert name in str(caught.value)
+    assert value in str(caught.value)
+    assert allowed in str(caught.value)
+
+
+def test_a_lock_is_not_waited_for_longer_than_its_statement() -> None:
+    """Otherwise the shorter limit would hide the other."""
+    with pytest.raises(SettingsError, match="LEDGER_LOCK_TIMEOUT_MS is 9000"):
+        Settings.from_environ({"LEDGER_LOCK_TIMEOUT_MS": "9000"})
+
+
+def test_what_is_missing_is_named() -> None:
+    """Who needs a database says so before anything starts."""
+    with pytest.raises(SettingsError, match="LEDGER_DATABASE_URL and LEDGER_REDIS_URL are not set"):
+        Settings().require("database_url", "redis_url")
+
+
+def test_secrets_are_shown_nowhere() -> None:
+    """Neither a message nor a repr holds a password or a key."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ({"LEDGER_STRIPE_API_KEY": "pk_live_abcdef"})
+    with pytest.raises(SettingsError) as caught_url:
+        Settings.from_environ({"LEDGER_DATABASE_URL": "mysql://me:hidden@db/ledger"})
+
+    assert "abcdef" not in str(caught.value)
+    assert "hidden" not in str(caught_url.value)
+    assert "hidden" not in repr(Settings(database_url="postgresql://me:hidden@db/ledger"))
+    assert without_password("redis://:hidden@h:1/0") == "redis://:***@h:1/0"
+
+
+def test_a_unix_socket_may_stand_in_the_address() -> None:
+    """As the embedded server has nothing else."""
+    url = "postgresql://ledger@/ledger?host=/run/pg"
+
+    assert Settings.from_environ({"LEDGER_DATABASE_URL": url}).database == url
+    assert libpq_url(f"postgresql+psycopg{url.removeprefix('postgresql')}") == url
+
+
+def test_a_variable_that_is_no_setting_is_found() -> None:
+    """A typing mistake would otherwise leave a default in force unseen."""
+    assert unknown({"LEDGER_PROT": "1", "LEDGER_PORT": "1", "LEDGER_TEST_SEED": "1", "HOME": "/"}) == ["LEDGER_PROT"]
+
+
+def test_every_setting_is_documented_with_its_bounds() -> None:
+    """The docstring of Settings names each field, and the bounds of each number."""
+    text = Settings.__doc__ or ""
+
+    assert [one.name for one in fields(Settings) if f"        {one.name}: " not in text] == []
+    assert [name for name, (low, high) in BOUNDS.items() if f"{low} to {high}" not in " ".join(text.split())] == []

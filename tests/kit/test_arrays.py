@@ -1,0 +1,47 @@
+"""Array literals say to PostgreSQL what the list says here."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import psycopg
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.kit.arrays import binaries, flags, numbers, texts, times, uuids
+from tests.support.book import session
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
+
+
+def test_every_kind_of_list_is_read_back(postgres_url: str) -> None:
+    with session(postgres_url) as connection:
+
+        def read(literal: str, kind: str) -> object:
+            row = connection.execute(f"SELECT %s::{kind}[]", [literal]).fetchone()
+            assert row is not None
+            return row[0]
+
+        @given(st.lists(TEXT | st.none()))
+        def check_texts(values: list[str | None]) -> None:
+            assert values == read(texts(values), "text")
+
+        @given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.none()))
+        def check_numbers(values: list[int | None]) -> None:
+            assert values == read(numbers(values), "bigint")
+
+        @given(st.lists(st.binary()))
+        def check_binaries(values: list[bytes]) -> None:
+            assert values == read(binaries(values), "bytea")
+
+        check_texts()
+        check_numbers()
+        check_binaries()
+        assert read(flags([True, False]), "boolean") == [True, False]
+        [found] = read(uuids([bytes(range(16))]), "uuid")  # type: ignore[misc]
+        assert bytes(range(16)) == found.bytes
+        at = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+        moved = at.astimezone(timezone(timedelta(hours=5)))
+        assert [at, None, at] == read(times([at, None, moved]), "timestamptz")
+
+
+def test_psycopg_is_the_binary_build_that_the_timings_are_of() -> None:
+    assert psycopg.pq.__impl__ == "binary"

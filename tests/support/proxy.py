@@ -1,0 +1,56 @@
+"""A TCP relay in front of PostgreSQL that counts round trips as the network sees them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import parse_qs, urlsplit
+
+
+class CountingProxy:
+    """``trips`` goes up each time the client speaks after the server has spoken."""
+
+    def __init__(self, url: str) -> None:
+        self._url = urlsplit(url)
+        self.trips = 0
+        self.port = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        """The same database, by way of the proxy."""
+        return f"postgresql://{self._url.username}@127.0.0.1:{self.port}{self._url.path}"
+
+    async def _upstream(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        directory = parse_qs(self._url.query).get("host")
+        if directory:
+            return await asyncio.open_unix_connection(f"{directory[0]}/.s.PGSQL.{self._url.port or 5432}")
+        return await asyncio.open_connection(self._url.hostname, self._url.port or 5432)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server_reader, server_writer = await self._upstream()
+        spoke_last = "server"
+
+        async def relay(source: asyncio.StreamReader, target: asyncio.StreamWriter, who: str) -> None:
+            nonlocal spoke_last
+            while data := await source.read(65536):
+                self.trips += who == "client" and spoke_last == "server"
+                spoke_last = who
+                target.write(data)
+                await target.drain()
+            target.close()
+
+        await asyncio.gather(
+            relay(reader, server_writer, "client"), relay(server_reader, writer, "server"), return_exceptions=True
+        )
+
+
+@asynccontextmanager
+async def counting_proxy(url: str) -> AsyncIterator[CountingProxy]:
+    """A proxy in front of the server of ``url``, on a port of its own."""
+    proxy = CountingProxy(url)
+    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    proxy.port = server.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        server.close()
