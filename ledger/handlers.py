@@ -5,6 +5,7 @@ from typing import Final
 from litestar.handlers import HTTPRouteHandler
 
 import ledger.credits.api
+import ledger.finance.api
 import ledger.health.api
 import ledger.holds.api
 import ledger.transactions.api
@@ -20,4 +21,5 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.usage.api.HANDLERS,
     *ledger.holds.api.HANDLERS,
     *ledger.transfers.api.HANDLERS,
+    *ledger.finance.api.HANDLERS,
 )

@@ -16,14 +16,14 @@ from ledger.kit.http.stream import Stream
 From = Annotated[
     str | None,
     QueryParameter(
-        query="from",
+        name="from",
         max_length=40,
         description="Postings effective at this instant or later; a date is its first instant in UTC.",
     ),
 ]
 To = Annotated[
     str | None,
-    QueryParameter(query="to", max_length=40, description="Postings effective before this instant or date in UTC."),
+    QueryParameter(name="to", max_length=40, description="Postings effective before this instant or date in UTC."),
 ]
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)

@@ -6,6 +6,7 @@ client's own library tells that something is missing. A client that went away en
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 from litestar.types import Receive, Scope, Send
 
@@ -24,7 +25,8 @@ class Stream(Answer[bytes]):
         """The ASGI application."""
         gone = asyncio.create_task(_gone(receive), name="stream: client gone")
         try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            start: Any = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            await send(start)
             async for chunk in self._chunks:
                 if gone.done():
                     return
