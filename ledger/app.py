@@ -1,6 +1,5 @@
 """The HTTP application: every concept's handlers behind one edge, one guard, one exception handler."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,25 +7,27 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 from ledger.access.service import Access
+from ledger.alerts.participant import BalanceLevels
 from ledger.book.door import Door
 from ledger.book.read import Reader
 from ledger.context import LedgerRequest, Services
 from ledger.handlers import HANDLERS
+from ledger.kit import telemetry
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.http.edge import EdgedLitestar, may
 from ledger.kit.http.problems import refuse
 from ledger.kit.http.strict import BODY_MAX
+from ledger.settings import Settings, load
 from ledger.wallets.directory import Directory
 
-OPEN_PATHS = frozenset(["/v1/info"])
 
-
-def create_app(database_url: str | None = None, *, pool_size: int = 10) -> EdgedLitestar:
-    """The application over this database (``LEDGER_DATABASE_URL`` where none is given)."""
-    url = database_url or os.environ.get("LEDGER_DATABASE_URL")
-    if not url:
-        raise SystemExit("LEDGER_DATABASE_URL is not set: it names the database to serve")
-    services = _services(Database(url, pool_size=pool_size, role=SERVICE_ROLE))
+def create_app(settings: Settings | None = None) -> EdgedLitestar:
+    """The application. Without settings it is this process's own: they come from the environment, and its
+    logs are configured. Raises SettingsError where the database is not named."""
+    if settings is None:
+        settings = load()
+        telemetry.configure(level=settings.log_level, log_format=settings.log_format)
+    services = _services(settings)
     app = EdgedLitestar(
         route_handlers=list(HANDLERS),
         request_class=LedgerRequest,
@@ -39,12 +40,22 @@ def create_app(database_url: str | None = None, *, pool_size: int = 10) -> Edged
         logging_config=None,
     )
     app.authenticate = services.access.authenticate
-    app.open_paths = OPEN_PATHS
+    app.open_paths = frozenset(path for handler in HANDLERS if handler.opt.get("open") for path in handler.paths)
     return app
 
 
-def _services(database: Database) -> Services:
-    return Services(database, Door(database), Reader(database), Directory(database), Access(database))
+def _services(settings: Settings) -> Services:
+    database = Database(
+        settings.database,
+        pool_size=settings.db_pool_size,
+        statement_timeout_ms=settings.statement_timeout_ms,
+        lock_timeout_ms=settings.lock_timeout_ms,
+        idle_in_transaction_timeout_ms=settings.idle_in_transaction_timeout_ms,
+        role=SERVICE_ROLE,
+        application_name="credit-ledger api",
+    )
+    door = Door(database, participants=[BalanceLevels()], batch_max=settings.batch_commands_max)
+    return Services(database, door, Reader(database), Directory(database), Access(database))
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from typing import Final
 from litestar.handlers import HTTPRouteHandler
 
 import ledger.credits.api
+import ledger.docs.api
 import ledger.finance.api
 import ledger.health.api
 import ledger.holds.api
@@ -15,6 +16,7 @@ import ledger.wallets.api
 
 HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.health.api.HANDLERS,
+    *ledger.docs.api.HANDLERS,
     *ledger.wallets.api.HANDLERS,
     *ledger.transactions.api.HANDLERS,
     *ledger.credits.api.HANDLERS,

@@ -17,6 +17,7 @@ from litestar.params import QueryParameter
 from ledger.errors import Forbidden, InvalidRequest, LedgerError, NotFound, Unauthenticated
 from ledger.kit import ids
 from ledger.kit.http.problems import as_ledger_error, problem_answer
+from ledger.kit.http.strict import invalid
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _QUERY_NAME = re.compile(rb"(?:^|&)([^=&]*)")
@@ -111,10 +112,7 @@ def _refuse_unknown_query(query: bytes, handler: BaseRouteHandler) -> None:
     for name in names:
         if name not in known:
             shown = name.decode("ascii", "replace")[:80]
-            raise InvalidRequest(
-                f"{shown}: is not a parameter of this request",
-                errors=[{"path": shown, "message": "is not a parameter of this request"}],
-            )
+            raise invalid(shown, "is not a parameter of this request")
     if len(names) > len(set(names)):
         raise InvalidRequest("a query parameter is given twice")
 
