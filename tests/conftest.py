@@ -66,7 +66,8 @@ def _home() -> Path:
     Not one of pytest's, which only their owner may enter: as root, PostgreSQL is another user.
     """
     home = Path(tempfile.gettempdir(), f"credit-ledger-tests-{_run_mark()}")
-    home.mkdir(mode=0o755, exist_ok=True)
+    home.mkdir(exist_ok=True)
+    home.chmod(0o755)  # whatever the umask says
     return home
 
 
