@@ -219,7 +219,7 @@ class Stack:
             "",
             "Try:   "
             f"curl -s {self.api}/v1/wallets -H 'Authorization: Bearer {key}' "
-            f"-H 'Content-Type: application/json' -d \"{{\\\"owner_id\\\": \\\"user-$(date +%s)\\\"}}\"",
+            f'-H \'Content-Type: application/json\' -d "{{\\"owner_id\\": \\"user-$(date +%s)\\"}}"',
             "",
         ):
             self.say(line)

@@ -85,7 +85,7 @@ class Page:
         problem = answer.json()
         facts = {name: problem[name] for name in ("available", "required", "shortfall", "reason") if name in problem}
         facts |= {
-            name: value for name, value in problem.get("details", {}).items() if not str(value).startswith("wal_")
+            name: value for name, value in problem.get("details", {}).items() if str(value)[:4] not in ("wal_", "txn_")
         }
         shown = ", ".join(f"{name} {value}" for name, value in facts.items())
         self._lines += [f"Refused: {problem['status']} `{problem['code']}`" + (f" ({shown})" if shown else ""), ""]

@@ -92,7 +92,7 @@ async def test_a_customers_first_weeks(api: Api, clock: Clock) -> None:
     page.say("Eleven days later what was left of the gift has expired. Nobody ran a job: reads and writes both know.")
     await page.balances(ada)
     await page.step(
-        "The next posting books the expiry first, so its number is one later than one might think. It goes 12.5 into the"
+        "The next posting books the expiry first, so its number is one later than one might think. It goes 10 into the"
         " overdraft.",
         f"{wallet}/usage",
         {"service": "code_completion", "credits": "40"},
