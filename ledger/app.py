@@ -1,6 +1,5 @@
-"""The HTTP application: every concept's handlers behind one edge, one guard, one exception handler."""
+"""The HTTP application: every concept's handlers behind one edge and one exception handler."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,30 +7,30 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 from ledger.access.service import Access
-from ledger.book.door import Door
 from ledger.book.read import Reader
 from ledger.context import LedgerRequest, Services
 from ledger.handlers import HANDLERS
-from ledger.kit.db import SERVICE_ROLE, Database
-from ledger.kit.http.edge import EdgedLitestar, may
+from ledger.kit import telemetry
+from ledger.kit.http.edge import EdgedLitestar, authorized
 from ledger.kit.http.problems import refuse
 from ledger.kit.http.strict import BODY_MAX
+from ledger.parts import make_database, make_door
+from ledger.settings import Settings, load
 from ledger.wallets.directory import Directory
 
-OPEN_PATHS = frozenset(["/v1/info"])
 
-
-def create_app(database_url: str | None = None, *, pool_size: int = 10) -> EdgedLitestar:
-    """The application over this database (``LEDGER_DATABASE_URL`` where none is given)."""
-    url = database_url or os.environ.get("LEDGER_DATABASE_URL")
-    if not url:
-        raise SystemExit("LEDGER_DATABASE_URL is not set: it names the database to serve")
-    services = _services(Database(url, pool_size=pool_size, role=SERVICE_ROLE))
+def create_app(settings: Settings | None = None) -> EdgedLitestar:
+    """The application. Without settings it is this process's own: they come from the environment, and its
+    logs are configured. Raises SettingsError where the database is not named."""
+    if settings is None:
+        settings = load()
+        telemetry.configure(level=settings.log_level, log_format=settings.log_format)
+    services = _services(settings)
     app = EdgedLitestar(
         route_handlers=list(HANDLERS),
         request_class=LedgerRequest,
         request_max_body_size=BODY_MAX,
-        guards=[may],
+        middleware=[authorized],
         exception_handlers={Exception: refuse},
         lifespan=[_running],
         state=State({"services": services}),
@@ -39,12 +38,14 @@ def create_app(database_url: str | None = None, *, pool_size: int = 10) -> Edged
         logging_config=None,
     )
     app.authenticate = services.access.authenticate
-    app.open_paths = OPEN_PATHS
+    app.open_paths = frozenset(path for handler in HANDLERS if handler.opt.get("open") for path in handler.paths)
     return app
 
 
-def _services(database: Database) -> Services:
-    return Services(database, Door(database), Reader(database), Directory(database), Access(database))
+def _services(settings: Settings) -> Services:
+    database = make_database(settings, "credit-ledger api")
+    door = make_door(database, settings)
+    return Services(database, door, Reader(database), Directory(database), Access(database))
 
 
 @asynccontextmanager

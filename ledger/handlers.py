@@ -5,6 +5,8 @@ from typing import Final
 from litestar.handlers import HTTPRouteHandler
 
 import ledger.credits.api
+import ledger.docs.api
+import ledger.finance.api
 import ledger.health.api
 import ledger.holds.api
 import ledger.transactions.api
@@ -14,10 +16,12 @@ import ledger.wallets.api
 
 HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.health.api.HANDLERS,
+    *ledger.docs.api.HANDLERS,
     *ledger.wallets.api.HANDLERS,
     *ledger.transactions.api.HANDLERS,
     *ledger.credits.api.HANDLERS,
     *ledger.usage.api.HANDLERS,
     *ledger.holds.api.HANDLERS,
     *ledger.transfers.api.HANDLERS,
+    *ledger.finance.api.HANDLERS,
 )

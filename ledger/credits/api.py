@@ -33,7 +33,7 @@ OpenOnly = Annotated[bool, QueryParameter(description="Only lots that have somet
 BasisQuery = Annotated[Basis, QueryParameter(description="Which time `as_of` is compared with.")]
 
 
-@post("/v1/wallets/{wallet_id:str}/credits", opt={"scope": "write"})
+@post("/v1/wallets/{wallet_id:str}/credits", opt={"scope": "write", "key": "required"})
 async def give_credits(request: LedgerRequest, wallet_id: FromPath[str], data: JSONBody[Grant]) -> Answer[Given]:
     """Give credits: they become a lot, or join one that is alike."""
     amount = parse_amount(data.amount)
@@ -53,7 +53,7 @@ async def give_credits(request: LedgerRequest, wallet_id: FromPath[str], data: J
     return _answer(await request.post(command, key))
 
 
-@post("/v1/wallets/{wallet_id:str}/adjustments", opt={"scope": "admin"})
+@post("/v1/wallets/{wallet_id:str}/adjustments", opt={"scope": "admin", "key": "required"})
 async def adjust_credits(request: LedgerRequest, wallet_id: FromPath[str], data: JSONBody[Adjustment]) -> Answer[Given]:
     """Correct a balance by hand."""
     amount = parse_amount(data.amount)

@@ -14,10 +14,13 @@ from ledger.kit.http.paging import Cursor, Limit, Page, number_of, page
 from ledger.kit.money import parse_amount
 from ledger.transactions.shapes import location
 
-StateFilter = Annotated[State | None, QueryParameter(description="Only holds in this state.")]
+ALL = CaptureHold()
+"""What a capture without a body is: all that is left."""
+
+StateFilter = Annotated[State | None, QueryParameter(name="state", description="Only holds in this state.")]
 
 
-@post("/v1/wallets/{wallet_id:str}/holds", opt={"scope": "write"})
+@post("/v1/wallets/{wallet_id:str}/holds", opt={"scope": "write", "key": "required"})
 async def place_hold(request: LedgerRequest, wallet_id: FromPath[str], data: JSONBody[NewHold]) -> Answer[HoldMoved]:
     """Reserve credits before a job runs."""
     amount = parse_amount(data.amount)
@@ -40,7 +43,7 @@ async def place_hold(request: LedgerRequest, wallet_id: FromPath[str], data: JSO
 async def list_holds(
     request: LedgerRequest,
     wallet_id: FromPath[str],
-    state: StateFilter = None,
+    state_: StateFilter = None,
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Answer[Page[Hold]]:
@@ -48,7 +51,7 @@ async def list_holds(
     found = await request.services.directory.find(wallet_id)
     await request.services.reader.wallet(found)
     name = f"holds of {found}"
-    rows = await request.services.reader.holds(found, before=number_of(name, cursor), limit=limit + 1, state=state)
+    rows = await request.services.reader.holds(found, before=number_of(name, cursor), limit=limit + 1, state=state_)
     return answer(page(name, rows, limit, lambda row: hold(found, row.facts), lambda row: row.facts.hold))
 
 
@@ -59,9 +62,9 @@ async def get_hold(request: LedgerRequest, hold_id: FromPath[str]) -> Answer[Hol
     return answer(hold(wallet_id, (await request.services.reader.hold(wallet_id, number)).facts))
 
 
-@post("/v1/holds/{hold_id:str}/capture", opt={"scope": "write"})
+@post("/v1/holds/{hold_id:str}/capture", opt={"scope": "write", "key": "required"})
 async def capture_hold(
-    request: LedgerRequest, hold_id: FromPath[str], data: JSONBody[CaptureHold]
+    request: LedgerRequest, hold_id: FromPath[str], data: JSONBody[CaptureHold] = ALL
 ) -> Answer[HoldMoved]:
     """Use what a hold reserved. More than that is taken from the wallet, if it can pay."""
     wallet_id, number = ids.parse_row("hld", hold_id, "hold")
@@ -75,7 +78,7 @@ async def capture_hold(
     return await _end(request, command)
 
 
-@post("/v1/holds/{hold_id:str}/release", opt={"scope": "write"})
+@post("/v1/holds/{hold_id:str}/release", opt={"scope": "write", "key": "required"})
 async def release_hold(request: LedgerRequest, hold_id: FromPath[str]) -> Answer[HoldMoved]:
     """Give what is left of a hold back to the wallet."""
     wallet_id, number = ids.parse_row("hld", hold_id, "hold")

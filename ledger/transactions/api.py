@@ -14,6 +14,9 @@ from ledger.kit.http.paging import Cursor, Limit, Page, number_of, page
 from ledger.kit.money import parse_amount
 from ledger.transactions.shapes import Refund, Reversal, TransactionShape, location, transaction
 
+WHOLE = Refund()
+"""What a refund without a body is: all that is left."""
+
 Kind = Annotated[str | None, QueryParameter(max_length=40, description="Only this kind, such as `usage`.")]
 From = Annotated[
     str | None, QueryParameter(name="from", max_length=40, description="Only what counts at or after this instant.")
@@ -54,7 +57,7 @@ async def get_transaction(request: LedgerRequest, transaction_id: FromPath[str])
     return answer(transaction(found, await reader.reversed_amount(wallet_id, number)))
 
 
-@post("/v1/transactions/{transaction_id:str}/reverse", opt={"scope": "write"})
+@post("/v1/transactions/{transaction_id:str}/reverse", opt={"scope": "write", "key": "required"})
 async def reverse_transaction(
     request: LedgerRequest, transaction_id: FromPath[str], data: JSONBody[Reversal]
 ) -> Answer[TransactionShape]:
@@ -62,9 +65,9 @@ async def reverse_transaction(
     return await _reverse(request, transaction_id, data, refund=False)
 
 
-@post("/v1/transactions/{transaction_id:str}/refund", opt={"scope": "write"})
+@post("/v1/transactions/{transaction_id:str}/refund", opt={"scope": "write", "key": "required"})
 async def refund_usage(
-    request: LedgerRequest, transaction_id: FromPath[str], data: JSONBody[Refund]
+    request: LedgerRequest, transaction_id: FromPath[str], data: JSONBody[Refund] = WHOLE
 ) -> Answer[TransactionShape]:
     """Give the credits of a failed job back, into the lots that they came from."""
     return await _reverse(request, transaction_id, data, refund=True)

@@ -19,7 +19,7 @@ from ledger.wallets.directory import USER
 WalletFilter = Annotated[str, QueryParameter(description="The wallet on either side: `wal_…` or `user:…`.")]
 
 
-@post("/v1/transfers", opt={"scope": "write"})
+@post("/v1/transfers", opt={"scope": "write", "key": "required"})
 async def make_transfer(request: LedgerRequest, data: JSONBody[NewTransfer]) -> Answer[Transfer]:
     """Move credits to another wallet, lot by lot; overdraft is never transferred."""
     if data.require_approval:

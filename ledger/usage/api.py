@@ -16,7 +16,7 @@ BATCH_BODY_MAX = 4 * 1024 * 1024
 _batch = msgspec.json.Decoder(LenientBatch)
 
 
-@post("/v1/wallets/{wallet_id:str}/usage", opt={"scope": "write"})
+@post("/v1/wallets/{wallet_id:str}/usage", opt={"scope": "write", "key": "required"})
 async def charge_usage(request: LedgerRequest, wallet_id: FromPath[str], data: JSONBody[UsageEvent]) -> Answer[Charged]:
     """Charge what a service used, out of the wallet's lots in burn-down order."""
     key = request.idempotency_key()

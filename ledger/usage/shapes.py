@@ -41,7 +41,7 @@ class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class BatchItem(UsageEvent, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A usage event with its wallet (or owner) and its key."""
 
-    key: Annotated[str, Meta(min_length=1, max_length=255, pattern="^[!-~]+$")]
+    key: Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[!-~]+$(?!\n)")]
     wallet_id: Annotated[str, Meta(max_length=300, examples=["wal_0GJkz3mQx7B"])] | None = None
     user_id: OwnerId | None = None
 

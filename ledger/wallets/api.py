@@ -19,7 +19,7 @@ from ledger.wallets.shapes import NewWallet, Wallet, WalletChange, wallet
 OwnerFilter = Annotated[str | None, QueryParameter(description="Only this owner's wallets.")]
 
 
-@post("/v1/wallets", opt={"scope": "write"})
+@post("/v1/wallets", opt={"scope": "write", "key": "optional"})
 async def open_wallet(request: LedgerRequest, data: JSONBody[NewWallet]) -> Answer[Wallet]:
     """Open a wallet: the owner's primary one, or a further one for a purpose."""
 

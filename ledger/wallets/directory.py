@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.errors import InvalidRequest, NotFound
 from ledger.kit import ids
 from ledger.kit.db import Database
+from ledger.kit.http.strict import invalid
 from ledger.wallets import store
 
 USER = "user:"
@@ -79,8 +80,7 @@ async def open_primaries(connection: AsyncConnection, owners: set[str]) -> dict[
 def checked_owner(owner: str, path: str) -> str:
     """The owner's id, if it may be one. Raises InvalidRequest."""
     if not 1 <= len(owner) <= OWNER_MAX or "\x00" in owner or not _encodable(owner):
-        message = f"must be 1 to {OWNER_MAX} characters of text"
-        raise InvalidRequest(f"{path}: {message}", errors=[{"path": path, "message": message}])
+        raise invalid(path, f"must be 1 to {OWNER_MAX} characters of text")
     return owner
 
 

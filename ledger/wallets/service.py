@@ -2,7 +2,7 @@
 
 import re
 from functools import cache
-from typing import Any, NoReturn
+from typing import Any
 from zoneinfo import available_timezones
 
 import msgspec
@@ -10,9 +10,10 @@ from msgspec import UNSET
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.errors import InvalidRequest, NotFound, WalletExists
+from ledger.errors import NotFound, WalletExists
 from ledger.kit import ids
 from ledger.kit.db import Database
+from ledger.kit.http.strict import invalid
 from ledger.kit.money import parse_amount
 from ledger.wallets import store
 from ledger.wallets.shapes import NewWallet, WalletChange
@@ -73,7 +74,7 @@ async def _change(connection: AsyncConnection, wallet_id: int, changes: dict[str
     assert row is not None
     warning = changes.get("warning_at", row.warning_at)
     if changes.get("critical_at", row.critical_at) > warning:
-        _refuse("critical_balance", "must not be above low_balance_warning")
+        raise invalid("critical_balance", "must not be above low_balance_warning")
     if changes.get("purpose", row.purpose) != row.purpose:
         await _rename(connection, row, changes["purpose"])
     await store.change_settings(connection, wallet_id, changes)
@@ -81,7 +82,7 @@ async def _change(connection: AsyncConnection, wallet_id: int, changes: dict[str
 
 async def _rename(connection: AsyncConnection, row: Row[Any], purpose: str) -> None:
     if row.primary:
-        _refuse("purpose", "the primary wallet has none")
+        raise invalid("purpose", "the primary wallet has none")
     await store.drop_purpose(connection, row.wallet_id)
     if not await store.take_purpose(connection, row.owner_id, purpose, row.wallet_id):
         raise await _exists(connection, row.owner_id, purpose)
@@ -128,11 +129,7 @@ def _time_zones() -> frozenset[str]:
 
 def _check_time_zone(name: str) -> None:
     if name not in _time_zones():
-        _refuse("time_zone", "must be a name of the IANA time zone database, such as Europe/Berlin")
-
-
-def _refuse(path: str, message: str) -> NoReturn:
-    raise InvalidRequest(f"{path}: {message}", errors=[{"path": path, "message": message}])
+        raise invalid("time_zone", "must be a name of the IANA time zone database, such as Europe/Berlin")
 
 
 def _not_found(wallet_id: int) -> NotFound:

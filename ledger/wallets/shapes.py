@@ -15,7 +15,19 @@ Purpose = Annotated[
     Meta(min_length=1, max_length=100, description="What a further wallet is for; one per owner and purpose."),
 ]
 TimeZone = Annotated[str, Meta(min_length=1, max_length=64, description="IANA name.", examples=["Europe/Berlin"])]
-Limit = Annotated[str | int, Meta(description="A decimal string or an integer; zero or more.", examples=["50"])]
+Limit = Annotated[
+    str | int,
+    Meta(
+        description="A decimal string (at most 6 decimals) or an integer; zero or more.",
+        examples=["50"],
+        extra_json_schema={
+            "anyOf": [
+                {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,11})(\.[0-9]{1,6})?$"},
+                {"type": "integer", "minimum": 0, "maximum": 10**12},
+            ]
+        },
+    ),
+]
 _WALLET_EXAMPLE = "wal_0GJkz3mQx7B"
 
 

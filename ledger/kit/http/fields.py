@@ -8,10 +8,20 @@ from litestar.params import QueryParameter
 from msgspec import Meta
 
 from ledger.errors import InvalidRequest
+from ledger.kit.http.strict import invalid
 
 Amount = Annotated[
     str | int,
-    Meta(description='A decimal string such as `"45.6"`, or an integer; more than zero.', examples=["45.6"]),
+    Meta(
+        description='A decimal string such as `"45.6"` (at most 6 decimals), or an integer; more than zero.',
+        examples=["45.6"],
+        extra_json_schema={
+            "anyOf": [
+                {"type": "string", "pattern": r"^(?!0(\.0+)?$)(0|[1-9][0-9]{0,11})(\.[0-9]{1,6})?$"},
+                {"type": "integer", "minimum": 1, "maximum": 10**12},
+            ]
+        },
+    ),
 ]
 """An amount in a request: read by ``kit.money.parse_amount``."""
 
@@ -35,7 +45,7 @@ OwnerId = Annotated[str, Meta(min_length=1, max_length=255, description="The pla
 Service = Annotated[
     str,
     Meta(
-        pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$",
+        pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$(?!\n)",
         description="A service: lower-case letters, digits, `_`, `.`, `-`; at most 64.",
         examples=["code_completion"],
     ),
@@ -83,5 +93,4 @@ def queried_instant(text: str | None, path: str) -> datetime | None:
 
 
 def _no_instant(path: str) -> InvalidRequest:
-    message = "must be an instant such as 2026-01-31T12:00:00Z"
-    return InvalidRequest(f"{path}: {message}", errors=[{"path": path, "message": message}])
+    return invalid(path, "must be an instant such as 2026-01-31T12:00:00Z")

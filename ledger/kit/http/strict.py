@@ -36,7 +36,7 @@ AMOUNTS: Final = frozenset(["amount", "credits", "overdraft_limit", "low_balance
 _NOT_VISIBLE = re.compile(r"[^\x21-\x7e]")
 _PATH = re.compile(r"(.*) - at `(?:key in )?\$(.*)`", re.DOTALL)
 _FIELD = re.compile(r"Object (contains unknown|missing required) field `(.*)`", re.DOTALL)
-_AMOUNT: Final = "Expected `int | str`"
+_AMOUNT: Final = "Expected `int | str"
 """What msgspec says of a field that is an amount: no other field is of this type."""
 
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
