@@ -116,6 +116,8 @@ class Model:
             return {"code": "NOT_FOUND", "facts": {}, "replayed": False}
         empty = book.wallet == book.held == book.disputed == book.owed == 0
         if isinstance(command, SetStatus):
+            if book.status == "closed" and command.status != "closed":
+                return {"code": "WALLET_CLOSED", "facts": {}, "replayed": False}
             if command.status == "closed" and not empty:
                 return {"code": "WALLET_NOT_EMPTY", "facts": {}, "replayed": False}
             book.status = command.status
