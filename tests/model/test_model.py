@@ -6,6 +6,7 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.driver import DoorDriver, Driver
+from tests.model.http import HttpDriver
 from tests.model.machine import LedgerMachine
 
 
@@ -23,3 +24,8 @@ def run(driver: Driver, *, steps: int) -> None:
 def test_the_door_answers_as_the_model_does(database_url: str) -> None:
     """Two doors on PostgreSQL: answers, journal, lots and holds are those of the model."""
     run(DoorDriver(database_url), steps=30)
+
+
+def test_the_api_answers_as_the_model_does(database_url: str) -> None:
+    """Two applications on PostgreSQL: the same, as far as the API can say it."""
+    run(HttpDriver(database_url), steps=30)
