@@ -33,6 +33,8 @@ class Driver(Protocol):
         """The command as this face can say it."""
 
     actor: str
+    keys_once: bool
+    """Whether a batch with one key twice is refused as a whole."""
 
     def new_wallets(self, count: int) -> list[int]: ...
     def reset(self) -> None:
@@ -54,6 +56,7 @@ class DoorDriver:
         self.doors = [Door(database, participants=[BalanceLevels()]) for database in self.databases]
         self.turn = 0
         self.actor = "key_model"
+        self.keys_once = False
         self.owner: psycopg.Connection[Any] = psycopg.connect(url, autocommit=True)
 
     async def start(self) -> None:

@@ -50,6 +50,7 @@ class HttpDriver(DoorDriver):
         engine.dispose()
         self.settings = Settings(database_url=url, db_pool_size=6, log_level="error")
         self.actor = self.key.key_id
+        self.keys_once = True
 
     async def start(self) -> None:
         """An application must end in the task in which it began: one task runs them all."""
@@ -80,7 +81,7 @@ class HttpDriver(DoorDriver):
     async def submit(self, attempts: Sequence[Attempt], *, atomic: bool = False) -> list[Answer]:
         self.turn += 1
         client = self.clients[self.turn % 2]
-        if len(attempts) > 1:
+        if len(attempts) > 1 or atomic:
             return await self._batch(client, attempts, atomic)
         attempt = attempts[0]
         method, path, body = request_of(attempt.command)

@@ -54,6 +54,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def batch(self, data: st.DataObject, atomic: bool) -> None:
         """Several commands in one request."""
         attempts = [self._attempt(data, in_batch=True) for _ in range(data.draw(st.integers(2, 5)))]
+        if self.driver.keys_once:
+            attempts = list({attempt.key: attempt for attempt in attempts}.values())
         self._together([attempts], atomic=atomic)
 
     @rule(data=st.data())
