@@ -8,10 +8,8 @@ from celery import Celery
 from celery.signals import setup_logging, worker_process_init, worker_process_shutdown
 
 from ledger import settings
-from ledger.alerts.participant import BalanceLevels
-from ledger.book.door import Door
 from ledger.kit import telemetry
-from ledger.kit.db import SERVICE_ROLE, Database
+from ledger.parts import make_database, make_door
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,16 +61,8 @@ class Process:
 
     def __init__(self) -> None:
         self.runner = asyncio.Runner()
-        self.database = Database(
-            config.database,
-            pool_size=min(4, config.db_pool_size),
-            statement_timeout_ms=config.statement_timeout_ms,
-            lock_timeout_ms=config.lock_timeout_ms,
-            idle_in_transaction_timeout_ms=config.idle_in_transaction_timeout_ms,
-            role=SERVICE_ROLE,
-            application_name="credit-ledger worker",
-        )
-        self.door = Door(self.database, participants=[BalanceLevels()])
+        self.database = make_database(config, "credit-ledger worker", pool_size=min(4, config.db_pool_size))
+        self.door = make_door(self.database, config)
         self.runner.run(self.door.start())
 
     def close(self) -> None:

@@ -68,6 +68,8 @@ class Access:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: dict[bytes, tuple[Principal, float]] = {}
+        self._looking: dict[bytes, asyncio.Task[Principal]] = {}
+        """Look-ups on their way: all who present one key wait for one."""
         self._marking: set[asyncio.Task[None]] = set()
 
     async def authenticate(self, presented: bytes) -> Principal:
@@ -79,7 +81,12 @@ class Access:
         key_id = key_id_of(presented)
         if key_id is None:
             raise _unauthenticated()
-        return await self._look_up(key_id, hashed)
+        looking = self._looking.get(hashed)
+        if looking is None:
+            looking = asyncio.create_task(self._look_up(key_id, hashed), name="access: look up")
+            self._looking[hashed] = looking
+            looking.add_done_callback(lambda _: self._looking.pop(hashed, None))
+        return await asyncio.shield(looking)
 
     async def _look_up(self, key_id: str, hashed: bytes) -> Principal:
         async with self._database.transaction() as connection:

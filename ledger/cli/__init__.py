@@ -23,6 +23,10 @@ COMMANDS: dict[str, str] = {
     "worker": "ledger.cli.serve:worker",
     "beat": "ledger.cli.serve:beat",
     "migrate": "ledger.cli.migrate:migrate",
+    "keys": "ledger.cli.keys:keys",
+    "balance": "ledger.cli.wallet:balance",
+    "history": "ledger.cli.wallet:history",
+    "verify": "ledger.cli.verify:verify_command",
     "doctor": "ledger.cli.doctor:doctor",
 }
 """Name of the command, and where its click command is: `module:name`."""

@@ -26,8 +26,8 @@ from ledger.embedded.supervisor import Supervisor
 from ledger.embedded.valkey import Valkey
 from ledger.settings import Settings, variable, without_password
 
-API_TIMEOUT_S = 30.0
-WORKER_TIMEOUT_S = 30.0
+API_TIMEOUT_S = 60.0
+WORKER_TIMEOUT_S = 60.0
 SERVICES = ("api", "worker", "beat")
 STOP_TIMEOUTS_S = {"api": serve.DRAIN_S + 5.0, "worker": 35.0, "beat": 5.0}
 LOG_BYTES_MAX = 20 * 2**20
@@ -229,9 +229,7 @@ class Stack:
 
 def end_services(home: Path) -> bool:
     """End what an earlier run left of the API, the worker and beat."""
-    ended = [
-        stop_leftover(_note(home, name), signal.SIGTERM, timeout_s=STOP_TIMEOUTS_S[name]) for name in SERVICES
-    ]
+    ended = [stop_leftover(_note(home, name), signal.SIGTERM, timeout_s=STOP_TIMEOUTS_S[name]) for name in SERVICES]
     return any(ended)
 
 

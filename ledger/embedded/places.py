@@ -106,9 +106,7 @@ def socket_directory(wanted: Path, socket_name: str, user: User | None) -> Path:
         found = make_directory(short / f"credit-ledger-{os.getuid()}-{mark}", mode=0o700)
     owner = found.lstat().st_uid
     if found.is_symlink() or owner not in {os.getuid(), user.uid if user else os.getuid()}:
-        raise EmbeddedError(
-            f"{found} belongs to {user_name(owner)}: it cannot be trusted with a socket. Remove it."
-        )
+        raise EmbeddedError(f"{found} belongs to {user_name(owner)}: it cannot be trusted with a socket. Remove it.")
     found.chmod(0o700)
     if user is not None:
         os.chown(found, user.uid, user.gid)

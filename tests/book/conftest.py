@@ -47,9 +47,7 @@ class Clock:
 
     def advance(self, by: timedelta) -> None:
         with session(self._url) as connection:
-            connection.execute(
-                "UPDATE clock SET ahead_us = ahead_us + %s", [by // timedelta(microseconds=1)]
-            )
+            connection.execute("UPDATE clock SET ahead_us = ahead_us + %s", [by // timedelta(microseconds=1)])
 
 
 @pytest.fixture

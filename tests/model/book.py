@@ -133,8 +133,7 @@ class ModelBook:
             name
             for name, lot in sorted(self.lots.items())
             if lot["remaining"] > 0
-            and (lot["source"], lot["priority"], lot["expires_at"], lot["cost"])
-            == (source, priority, expires_at, 0)
+            and (lot["source"], lot["priority"], lot["expires_at"], lot["cost"]) == (source, priority, expires_at, 0)
         ]
         if join and cost == 0 and alike:
             self.lots[alike[0]]["amount"] += amount
@@ -172,9 +171,7 @@ class ModelBook:
             amount -= part
         assert amount == 0
 
-    def commit(
-        self, kind: str, *, effective_at: datetime, recorded_at: datetime, **facts: Any
-    ) -> dict[str, Any]:
+    def commit(self, kind: str, *, effective_at: datetime, recorded_at: datetime, **facts: Any) -> dict[str, Any]:
         """Close the transaction whose lines were posted."""
         assert len(self.lines) > 0
         if len(self.lines) > 1000:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec import structs
+
 from ledger.book.commands import (
     Attempt,
     BookDue,
@@ -53,15 +55,13 @@ class Model:
 
     # Attempts
 
-    def judge(
-        self, attempts: Sequence[Attempt], now: datetime, *, atomic: bool = False
-    ) -> list[dict[str, Any]]:
+    def judge(self, attempts: Sequence[Attempt], now: datetime, *, atomic: bool = False) -> list[dict[str, Any]]:
         """What each attempt must answer, in order; the books stand afterwards as they must stand."""
         self.now = now
         if not atomic:
             return [self._attempt(attempt, remember=True) for attempt in attempts]
-        for wallet_id in sorted({id_ for attempt in attempts for id_ in attempt.command.wallet_ids}):
-            if wallet_id in self.books:
+        for attempt in attempts:
+            for wallet_id in self._touched(attempt.command):
                 self._book_due(self.books[wallet_id])
         before = {wallet_id: book.copy() for wallet_id, book in self.books.items()}
         answers = [self._attempt(attempt, remember=False) for attempt in attempts]
@@ -71,21 +71,21 @@ class Model:
 
     def _attempt(self, attempt: Attempt, *, remember: bool) -> dict[str, Any]:
         command = attempt.command
-        for wallet_id in sorted(set(command.wallet_ids)):
-            if wallet_id in self.books:
-                self._book_due(self.books[wallet_id])
+        for wallet_id in self._touched(command):
+            self._book_due(self.books[wallet_id])
         book = self.books.get(command.wallet_id)
         if isinstance(command, SetStatus | SetOverdraft | BookDue):
             return self._unkeyed(book, command)
+        if isinstance(command, Reverse):
+            command = structs.replace(command, other_id=self._other_id(command))
+            attempt = structs.replace(attempt, command=command)
         key, print_ = key_hash(attempt.namespace, attempt.key), fingerprint(command)
         if book is not None:
             old = self._remembered(book, key, print_)
             if old is not None:
                 return old
         before = {
-            wallet_id: self.books[wallet_id].copy()
-            for wallet_id in command.wallet_ids
-            if wallet_id in self.books
+            wallet_id: self.books[wallet_id].copy() for wallet_id in command.wallet_ids if wallet_id in self.books
         }
         try:
             if book is None or not all(wallet_id in self.books for wallet_id in command.wallet_ids):
@@ -97,6 +97,19 @@ class Model:
             if remember and book is not None and BY_CODE[refusal.code].remembered:
                 self.books[command.wallet_id].refusals[key] = {**answer, "print": print_, "at": self.now}
             return answer
+
+    def _other_id(self, command: Reverse) -> int | None:
+        """The other wallet of what is to be reversed: stored, and never changing."""
+        book = self.books.get(command.wallet_id)
+        if book is None or not 0 < command.number <= len(book.journal):
+            return None
+        link = book.journal[command.number - 1]["link"]
+        return link[0] if link else None
+
+    def _touched(self, command: Any) -> list[int]:
+        other_id = self._other_id(command) if isinstance(command, Reverse) else None
+        touched = {*command.wallet_ids, *([other_id] if other_id else [])}
+        return sorted(touched & self.books.keys())
 
     def _unkeyed(self, book: ModelBook | None, command: Any) -> dict[str, Any]:
         if book is None:
@@ -167,9 +180,9 @@ class Model:
             if asked > recorded + SKEW:
                 raise Refusal("INVALID_EFFECTIVE_AT")
             return recorded
+        if asked < recorded - LATE:
+            raise Refusal("INVALID_EFFECTIVE_AT")
         if isinstance(command, Use):
-            if asked < recorded - LATE:
-                raise Refusal("INVALID_EFFECTIVE_AT")
             return max(asked, self.open_from)
         if asked < self.open_from:
             raise Refusal("PERIOD_CLOSED")
@@ -183,9 +196,7 @@ class Model:
     # What is due
 
     def _book_due(self, book: ModelBook) -> None:
-        due = [
-            hold for hold, it in book.holds.items() if it["state"] == "open" and it["expires_at"] <= self.now
-        ]
+        due = [hold for hold, it in book.holds.items() if it["state"] == "open" and it["expires_at"] <= self.now]
         freed: dict[int, datetime] = {}
         for hold in sorted(due, key=lambda name: (book.holds[name]["expires_at"], name)):
             it = book.holds[hold]
@@ -213,13 +224,10 @@ class Model:
                 part = book.free(lot)
                 book.leave(lot, part)
                 book.post("wallet", "expired", part, lot)
-            micros = (instant - EPOCH) // timedelta(microseconds=1)
-            name = f"expiry:{micros}:{book.next_number}"
+            name = f"expiry:{book.next_number}"
             self._commit_due(book, "expiry", name, min(effective, recorded), recorded)
 
-    def _commit_due(
-        self, book: ModelBook, kind: str, key: str, effective: datetime, recorded: datetime
-    ) -> None:
+    def _commit_due(self, book: ModelBook, kind: str, key: str, effective: datetime, recorded: datetime) -> None:
         book.commit(
             kind,
             effective_at=effective,
@@ -291,8 +299,7 @@ class Model:
         amount = left if command.amount is None else command.amount
         account = f"used:{command.service or hold['service']}"
         backed = min(amount, left)
-        if amount > backed:
-            self._enough(amount - backed, book.available)
+        self._enough(amount, backed + book.available)
         book.unpin(command.hold, account, backed)
         hold["captured"] += backed
         if amount > backed:

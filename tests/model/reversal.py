@@ -59,9 +59,7 @@ def last_first(lines: list[tuple[int, Any]], done: int, amount: int) -> list[tup
 
 def give_back(book: ModelBook, original: dict[str, Any], command: Reverse, facts: dict[str, Any]) -> None:
     """What was used or withdrawn comes back."""
-    lines = [
-        (line[4], line) for line in original["postings"] if line[2].partition(":")[0] in ("used", "withdrawn")
-    ]
+    lines = [(line[4], line) for line in original["postings"] if line[2].partition(":")[0] in ("used", "withdrawn")]
     amount, done = wanted(book, command, lines)
     now = facts["recorded_at"]
     at = {"at": facts["effective_at"]}
@@ -134,6 +132,6 @@ def send_back(
         payee.post("wallet", "transit", part, line[5])
         pieces.append((part, it["priority"], it["expires_at"], cost, it["currency"] if cost else None))
     numbers = {book.wallet_id: command.number, other.wallet_id: original["link"][1]}
-    facts = {**facts, "reversed": amount, "reverses": numbers[payer.wallet_id]}
-    other_facts = {"reverses": numbers[payee.wallet_id]}
-    model.move(payee, payer, pieces, "reversal", facts, payer, other_facts)
+    facts = {**facts, "reversed": amount}
+    other_facts = {"reverses": numbers[other.wallet_id]}
+    model.move(payee, payer, pieces, "reversal", facts, book, other_facts)

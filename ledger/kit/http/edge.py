@@ -5,20 +5,23 @@ taken) have an id too, and a stranger learns nothing of the paths. One ASGI func
 stack of middlewares would cost as much as the handler.
 """
 
+import itertools
 import re
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 from litestar import Litestar
-from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
+from litestar.types import ASGIApp, Receive, Send
 
 from ledger.errors import Forbidden, InvalidRequest, LedgerError, NotFound, Unauthenticated
-from ledger.kit import ids
 from ledger.kit.http.problems import as_ledger_error, problem_answer
 from ledger.kit.http.strict import invalid
 
+_PROCESS: Final = f"req_{secrets.token_hex(8)}".encode()
+_number = itertools.count()
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _QUERY_NAME = re.compile(rb"(?:^|&)([^=&]*)")
 
@@ -49,7 +52,7 @@ class EdgedLitestar(Litestar):
             return
         headers = {name: value for name, value in scope["headers"] if name in _READ}
         given = headers.get(b"x-request-id", b"")
-        request_id = given if _SANE_ID.fullmatch(given) else ids.new_token("req").encode()
+        request_id = given if _SANE_ID.fullmatch(given) else _new_id()
         scope["request_id"] = request_id.decode()
 
         async def send_with_id(message: Any) -> None:
@@ -79,6 +82,11 @@ class EdgedLitestar(Litestar):
             raise InvalidRequest("the query must not contain the character NUL")
 
 
+def _new_id() -> bytes:
+    """Unique: a random name of the process, and a number in it."""
+    return b"%s%08x" % (_PROCESS, next(_number))
+
+
 _READ: Final = frozenset([b"authorization", b"x-request-id"])
 _PREFIX: Final = b"bearer "
 
@@ -92,13 +100,24 @@ def _bearer(headers: dict[bytes, bytes]) -> bytes:
     return value[7:].strip()
 
 
-def may(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """The guard of all routes: the scope in ``opt`` must be the caller's. Raises Forbidden."""
-    scope = handler.opt.get("scope")
-    if scope is not None and scope not in connection.scope["auth"].scopes:
-        raise Forbidden(f"this needs a key with the scope '{scope}'", scope=scope)
-    if connection.scope["query_string"]:
-        _refuse_unknown_query(connection.scope["query_string"], handler)
+def authorized(app: ASGIApp) -> ASGIApp:
+    """The middleware of all routes: the scope in the handler's ``opt`` must be the caller's, and the query may
+    only have what the handler names. Raises Forbidden, InvalidRequest.
+
+    (Not a guard: Litestar copies the handler for every call of one, and runs a plain function in a thread.)
+    """
+
+    async def check(scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            handler = scope["route_handler"]
+            needed = handler.opt.get("scope")
+            if needed is not None and needed not in scope["auth"].scopes:
+                raise Forbidden(f"this needs a key with the scope '{needed}'", scope=needed)
+            if scope["query_string"]:
+                _refuse_unknown_query(scope["query_string"], handler)
+        await app(scope, receive, send)
+
+    return check
 
 
 _query_names: dict[BaseRouteHandler, frozenset[bytes]] = {}

@@ -1,0 +1,33 @@
+"""How a process is put together: the database as settings say, and a door with every participant.
+
+The API and the workers are two ways into the same service, so they are made of the same parts.
+"""
+
+from ledger.alerts.participant import BalanceLevels
+from ledger.book.door import Door
+from ledger.book.participants import Participant
+from ledger.kit.db import SERVICE_ROLE, Database
+from ledger.settings import Settings
+
+
+def make_database(config: Settings, name: str, *, pool_size: int | None = None) -> Database:
+    """The database, worked with as the service's role; ``name`` is how it shows in pg_stat_activity."""
+    return Database(
+        config.database,
+        pool_size=pool_size or config.db_pool_size,
+        statement_timeout_ms=config.statement_timeout_ms,
+        lock_timeout_ms=config.lock_timeout_ms,
+        idle_in_transaction_timeout_ms=config.idle_in_transaction_timeout_ms,
+        role=SERVICE_ROLE,
+        application_name=name,
+    )
+
+
+def participants() -> list[Participant]:
+    """The concepts that take part in every posting, in this order."""
+    return [BalanceLevels()]
+
+
+def make_door(database: Database, config: Settings) -> Door:
+    """The door for changes of balances, not yet started."""
+    return Door(database, participants=participants(), batch_max=config.batch_commands_max)

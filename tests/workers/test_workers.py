@@ -1,0 +1,146 @@
+"""Real Celery workers on a real Valkey: what is due gets done, and the broker may forget everything."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import redis
+
+from ledger.alerts.participant import BalanceLevels
+from ledger.book.commands import Attempt, Inflow, Outcome, Use
+from ledger.book.door import Door
+from ledger.cli.serve import beat_argv, worker_argv
+from ledger.kit.db import SERVICE_ROLE, Database
+from ledger.settings import Settings
+from tests.book.conftest import Clock
+from tests.support.book import CREDIT, attempt, check, codes, new_wallets, session
+from tests.support.waiting import until
+
+
+def submit(url: str, *attempts: Attempt) -> list[Outcome]:
+    """Through a door of the test's own."""
+
+    async def run() -> list[Outcome]:
+        database = Database(url, role=SERVICE_ROLE)
+        door = Door(database, participants=[BalanceLevels()])
+        await door.start()
+        try:
+            return await door.submit(attempts)
+        finally:
+            await door.stop()
+            await database.dispose()
+
+    return asyncio.run(run())
+
+
+class Workers:
+    """A worker with two children, and beat, as ``credit-ledger worker`` and ``beat`` start them."""
+
+    def __init__(self, database_url: str, redis_url: str, home: Path) -> None:
+        self._environ = os.environ | {"LEDGER_DATABASE_URL": database_url, "LEDGER_REDIS_URL": redis_url}
+        self._home = home
+        self._log = home / "workers.log"
+        self.started: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        config = Settings.from_environ(self._environ)
+        for argv in (
+            worker_argv(config, name=f"test{os.getpid()}"),
+            beat_argv(config, schedule=str(self._home / "beat")),
+        ):
+            with self._log.open("ab") as log:
+                self.started.append(
+                    subprocess.Popen(argv, env=self._environ, stdout=log, stderr=log, start_new_session=True)
+                )
+
+    def kill(self) -> None:
+        """kill -9 of all of them, children included."""
+        for process in self.started:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self.started.clear()
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+
+@pytest.fixture
+def workers(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Workers]:
+    found = Workers(database_url, redis_url, tmp_path)
+    with ExitStack() as stack:
+        stack.callback(found.kill)
+        found.start()
+        yield found
+
+
+@pytest.fixture
+def clock(database_url: str) -> Iterator[Clock]:
+    yield Clock(database_url)
+    with session(database_url) as connection:
+        connection.execute("UPDATE clock SET ahead_us = 0")
+
+
+def count(url: str, sql: str, *params: object) -> int:
+    with session(url) as connection:
+        row = connection.execute(sql, params).fetchone()  # type: ignore[call-overload]
+    assert row is not None
+    return int(row[0])
+
+
+DONE = "SELECT count(*) FROM outbox WHERE state = 'done' AND wallet_id = ANY(%s)"
+EXPIRIES = "SELECT count(*) FROM transactions WHERE kind = 'expiry' AND wallet_id = ANY(%s)"
+
+
+def test_what_is_due_gets_done_though_the_broker_forgets_and_workers_die(
+    workers: Workers, database_url: str, redis_url: str, clock: Clock
+) -> None:
+    """Lots expire in wallets nobody touches and events are announced, through FLUSHALL and kill -9."""
+    wallets = new_wallets(database_url, 20)
+    soon = clock.now() + timedelta(hours=1)
+    granted = submit(
+        database_url,
+        *(
+            attempt(Inflow(wallet_id=wallet, amount=150 * CREDIT, source="promotional", expires_at=soon))
+            for wallet in wallets
+        ),
+        *(attempt(Use(wallet_id=wallet, amount=100 * CREDIT, service="chat")) for wallet in wallets),
+    )
+    assert ["posted"] * 40 == codes(granted)
+    until(lambda: count(database_url, DONE, wallets) == 20, "20 events announced")
+
+    clock.advance(timedelta(hours=2))
+    redis.Redis.from_url(redis_url).flushall()
+    until(lambda: count(database_url, EXPIRIES, wallets) == 20, "20 expiries booked after the broker forgot everything")
+    until(lambda: count(database_url, DONE, wallets) == 40, "20 more events announced (depleted)")
+
+    workers.kill()
+    more = submit(
+        database_url,
+        *(attempt(Inflow(wallet_id=wallet, amount=150 * CREDIT, source="promotional")) for wallet in wallets),
+    )
+    assert ["posted"] * 20 == codes(more)
+    workers.start()
+    until(lambda: count(database_url, DONE, wallets) == 60, "20 recoveries announced by new workers")
+    assert 60 == count(database_url, "SELECT count(*) FROM outbox WHERE wallet_id = ANY(%s)", wallets)
+    check(database_url, wallets)
+
+
+def test_every_task_that_is_scheduled_or_written_into_the_outbox_is_known(database_url: str, redis_url: str) -> None:
+    """In a process of its own, as the worker imports it."""
+    code = (
+        "import json, workers.app as w; from ledger.kit.outbox import ANNOUNCE; w.app.loader.import_default_modules();"
+        "named = {entry['task'] for entry in w.app.conf.beat_schedule.values()} | {ANNOUNCE};"
+        "print(json.dumps(sorted(named - set(w.app.tasks))))"
+    )
+    environ = os.environ | {"LEDGER_DATABASE_URL": database_url, "LEDGER_REDIS_URL": redis_url}
+
+    unknown = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+
+    assert "[]" == unknown.stdout.strip()
