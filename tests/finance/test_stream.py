@@ -3,9 +3,11 @@
 LEDGER_TEST_JOURNAL_RECORDS=1000000 (``make journal``) makes it a file of a million records.
 """
 
+import asyncio
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import httpx
 import pytest
