@@ -42,18 +42,18 @@ async def test_booking_what_is_due_changes_no_past_balance(
         return [(balances.wallet, balances.held) for balances in found]
 
     unbooked = await seen()
-    assert unbooked[:5] == [
+    assert [
         (0, 0),
         (150, 0),
         (120, 30),
         (120, 30),
         (120, 30),
-    ]
-    assert unbooked[5:8] == [(50, 30), (50, 30), (50, 30)] or unbooked[5:8] == [(120, 30), (50, 30), (50, 30)]
-    assert unbooked[9] == (50, 0)
+    ] == unbooked[:5]
+    assert [(50, 30), (50, 30), (50, 30)] == unbooked[5:8] or [(120, 30), (50, 30), (50, 30)] == unbooked[5:8]
+    assert (50, 0) == unbooked[9]
     await door.submit([attempt(BookDue(wallet_id=wallet))])
     assert unbooked == await seen()
-    assert ((await reader.balance(wallet)).balances.wallet, (await reader.balance(wallet)).balances.held) == (50, 0)
+    assert (50, 0) == ((await reader.balance(wallet)).balances.wallet, (await reader.balance(wallet)).balances.held)
     check(database_url, [wallet])
 
 
@@ -70,9 +70,9 @@ async def test_effective_time_moves_what_was_dated_back(
     async def at(days: float, basis: str) -> int:
         return (await reader.balance_as_of(wallet, now + timedelta(days=days), basis)).balance
 
-    assert [await at(days, "recorded") for days in (-1.5, -1, -0.5)] == [100, 100, 100]
-    assert [await at(days, "effective") for days in (-1.5, -1, -0.5)] == [100, 70, 70]
-    assert [await at(1, "recorded"), await at(1, "effective")] == [70, 70]
+    assert [100, 100, 100] == [await at(days, "recorded") for days in (-1.5, -1, -0.5)]
+    assert [100, 70, 70] == [await at(days, "effective") for days in (-1.5, -1, -0.5)]
+    assert [70, 70] == [await at(1, "recorded"), await at(1, "effective")]
     check(database_url, [wallet])
 
 

@@ -112,7 +112,7 @@ def test_what_is_due_gets_done_though_the_broker_forgets_and_workers_die(
         ),
         *(attempt(Use(wallet_id=wallet, amount=100 * CREDIT, service="chat")) for wallet in wallets),
     )
-    assert codes(granted) == ["posted"] * 40
+    assert ["posted"] * 40 == codes(granted)
     until(lambda: count(database_url, DONE, wallets) == 20, "20 events announced")
 
     clock.advance(timedelta(hours=2))
@@ -125,10 +125,10 @@ def test_what_is_due_gets_done_though_the_broker_forgets_and_workers_die(
         database_url,
         *(attempt(Inflow(wallet_id=wallet, amount=150 * CREDIT, source="promotional")) for wallet in wallets),
     )
-    assert codes(more) == ["posted"] * 20
+    assert ["posted"] * 20 == codes(more)
     workers.start()
     until(lambda: count(database_url, DONE, wallets) == 60, "20 recoveries announced by new workers")
-    assert count(database_url, "SELECT count(*) FROM outbox WHERE wallet_id = ANY(%s)", wallets) == 60
+    assert 60 == count(database_url, "SELECT count(*) FROM outbox WHERE wallet_id = ANY(%s)", wallets)
     check(database_url, wallets)
 
 
@@ -143,4 +143,4 @@ def test_every_task_that_is_scheduled_or_written_into_the_outbox_is_known(databa
 
     unknown = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
 
-    assert unknown.stdout.strip() == "[]"
+    assert "[]" == unknown.stdout.strip()
