@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from ledger.access.service import Access, Principal
-from ledger.book.commands import Attempt, Changed, Command, Outcome, Posted, Refused
+from ledger.book.commands import Attempt, Changed, Command, Outcome, Posted, Refused, Rider
 from ledger.book.door import Door
 from ledger.book.read import Reader
 from ledger.kit.db import Database
@@ -35,12 +35,13 @@ class LedgerRequest(StrictRequest):
         principal: Principal = self.scope["auth"]
         return principal
 
-    def attempt(self, command: Command, key: str) -> Attempt:
+    def attempt(self, command: Command, key: str, riders: tuple[Rider, ...] = ()) -> Attempt:
         """The command as this caller's attempt."""
         principal = self.principal
         return Attempt(
             command=command,
             key=key,
+            riders=riders,
             namespace=principal.namespace,
             actor=principal.key_id,
             request_id=self.scope["request_id"],  # type: ignore[typeddict-item]
@@ -54,10 +55,10 @@ class LedgerRequest(StrictRequest):
             return outcome
         raise _refusal(outcome)
 
-    async def change(self, command: Command) -> Changed:
-        """Carry out a command that writes no transaction. Raises what it is refused with."""
+    async def change(self, command: Command, riders: tuple[Rider, ...] = ()) -> Changed:
+        """Carry out a command that writes no transaction, with ``riders``. Raises what it is refused with."""
         key = self.optional_key() or self.scope["request_id"]  # type: ignore[typeddict-item]
-        outcome = (await self.services.door.submit([self.attempt(command, key)]))[0]
+        outcome = (await self.services.door.submit([self.attempt(command, key, riders)]))[0]
         if isinstance(outcome, Changed):
             return outcome
         raise _refusal(outcome)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import signal
 import urllib.error
 import urllib.request
@@ -212,7 +211,6 @@ class Stack:
             "pid": os.getpid(),
         }
         write_private(self.home / "up.json", self.answer)
-        owner = f"user-{secrets.token_hex(3)}"
         for line in (
             "",
             f"Ready. API {self.api}, its description {self.api}/docs",
@@ -221,7 +219,7 @@ class Stack:
             "",
             "Try:   "
             f"curl -s {self.api}/v1/wallets -H 'Authorization: Bearer {key}' "
-            f"-H 'Content-Type: application/json' -d '{{\"owner_id\": \"{owner}\"}}'",
+            f'-H \'Content-Type: application/json\' -d "{{\\"owner_id\\": \\"user-$(date +%s)\\"}}"',
             "",
         ):
             self.say(line)

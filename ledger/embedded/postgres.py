@@ -197,6 +197,8 @@ class Postgres:
         """Stop a server that an earlier run left on these files; whether there was one."""
         found = stop_leftover(self._note, signal.SIGINT, timeout_s=STOP_TIMEOUT_S)
         data = (self.home / "postgres").resolve()
+        if not data.exists():
+            return found
         deadline = time.monotonic() + STOP_TIMEOUT_S
         last_resort = False
         while left := [pid for pid in processes() if _works_in(pid, data)]:

@@ -34,7 +34,7 @@ async def charge_usage(request: LedgerRequest, wallet_id: FromPath[str], data: J
 )
 async def charge_batch(request: LedgerRequest) -> Answer[BatchResults]:
     """Charge up to 1,000 usage events. Each has its own outcome; with ``atomic``, all or none."""
-    batch = decode(await request.json_bytes(), _batch)
+    batch = decode(await request.json_bytes(), _batch, whole=False)
     return answer(BatchResults(await charge_all(request, batch.items, batch.atomic)))
 
 

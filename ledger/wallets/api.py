@@ -4,10 +4,9 @@ from typing import Annotated
 
 from litestar import get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
-from msgspec import UNSET
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.book.commands import SetOverdraft, SetStatus
+from ledger.book.commands import SetStatus
 from ledger.context import LedgerRequest
 from ledger.kit.http.answers import Answer, Header, answer, encode
 from ledger.kit.http.paging import Cursor, Limit, Page, number_of, page
@@ -66,12 +65,8 @@ async def change_wallet(
 ) -> Answer[Wallet]:
     """Change a wallet's settings. ``metadata`` is replaced as a whole."""
     found = await request.services.directory.find_or_open(wallet_id)
-    limit = None
-    if data.overdraft_limit is not UNSET:
-        limit = service.limit_of(data.overdraft_limit, "overdraft_limit")
-    await service.change_wallet(request.services.database, found, data)
-    if limit is not None:
-        await request.change(SetOverdraft(wallet_id=found, limit=limit))
+    plan = await service.plan_change(request.services.database, found, data)
+    await request.change(plan.command, plan.riders)
     return await _shown(request, found)
 
 

@@ -2,14 +2,14 @@
 
 import re
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import available_timezones
 
-import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.book.commands import BookDue, Command, Rider, SetOverdraft
 from ledger.errors import NotFound, WalletExists
 from ledger.kit import ids
 from ledger.kit.db import Database
@@ -60,32 +60,35 @@ async def list_wallets(database: Database, *, owner_id: str | None, after: int, 
         return await store.wallet_rows(connection, owner_id=owner_id, after=after, limit=limit)
 
 
-async def change_wallet(database: Database, wallet_id: int, change: WalletChange) -> None:
-    """Change a wallet's settings (its overdraft limit is the book's). Raises NotFound, WalletExists."""
+class Plan(NamedTuple):
+    """A change of settings, ready for the door: they are written under the wallet's lock, or not at all."""
+
+    command: Command
+    riders: tuple[Rider, ...]
+
+
+async def plan_change(database: Database, wallet_id: int, change: WalletChange) -> Plan:
+    """What to submit for a change. Raises NotFound, InvalidRequest, InvalidAmount, WalletExists."""
     changes = _changes(change)
-    if changes:
-        await database.retrying(lambda connection: _change(connection, wallet_id, changes))
-
-
-async def _change(connection: AsyncConnection, wallet_id: int, changes: dict[str, Any]) -> None:
-    if not await store.lock_wallet(connection, wallet_id):
-        raise _not_found(wallet_id)
-    row = await store.wallet_row(connection, wallet_id)
-    assert row is not None
-    warning = changes.get("warning_at", row.warning_at)
-    if changes.get("critical_at", row.critical_at) > warning:
+    row = await get_wallet(database, wallet_id)
+    if changes.get("critical_at", row.critical_at) > changes.get("warning_at", row.warning_at):
         raise invalid("critical_balance", "must not be above low_balance_warning")
+    riders = [store.change_rider(row, changes)] if changes else []
     if changes.get("purpose", row.purpose) != row.purpose:
-        await _rename(connection, row, changes["purpose"])
-    await store.change_settings(connection, wallet_id, changes)
+        await _check_purpose(database, row, changes["purpose"])
+        riders += store.rename_riders(row, changes["purpose"])
+    command: Command = BookDue(wallet_id=wallet_id)
+    if not isinstance(change.overdraft_limit, UnsetType):
+        command = SetOverdraft(wallet_id=wallet_id, limit=limit_of(change.overdraft_limit, "overdraft_limit"))
+    return Plan(command, tuple(riders))
 
 
-async def _rename(connection: AsyncConnection, row: Row[Any], purpose: str) -> None:
+async def _check_purpose(database: Database, row: Row[Any], purpose: str) -> None:
     if row.primary:
         raise invalid("purpose", "the primary wallet has none")
-    await store.drop_purpose(connection, row.wallet_id)
-    if not await store.take_purpose(connection, row.owner_id, purpose, row.wallet_id):
-        raise await _exists(connection, row.owner_id, purpose)
+    async with database.transaction() as connection:
+        if await store.purpose_id(connection, row.owner_id, purpose) is not None:
+            raise await _exists(connection, row.owner_id, purpose)
 
 
 def _changes(change: WalletChange) -> dict[str, Any]:
@@ -107,8 +110,8 @@ def limit_of(value: str | int, path: str) -> int:
     return 0 if _ZERO.fullmatch(str(value)[:10]) else parse_amount(value, path=path)
 
 
-def _optional_limit(value: str | int | msgspec.UnsetType, path: str) -> int | msgspec.UnsetType:
-    return UNSET if isinstance(value, msgspec.UnsetType) else limit_of(value, path)
+def _optional_limit(value: str | int | UnsetType, path: str) -> int | UnsetType:
+    return UNSET if isinstance(value, UnsetType) else limit_of(value, path)
 
 
 async def _exists(connection: AsyncConnection, owner_id: str, purpose: str | None) -> WalletExists:

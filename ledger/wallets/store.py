@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, delete, func, insert, select, update
+from psycopg.types.json import Jsonb
+from sqlalchemy import Row, Select, and_, func, insert, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.book.commands import Metadata
+from ledger.book.commands import Rider
 from ledger.book.hashing import genesis
 from ledger.book.tables import owners, wallet_settings, wallets
 from ledger.wallets.tables import purposes
@@ -38,10 +39,6 @@ async def take_purpose(connection: AsyncConnection, owner_id: str, purpose: str,
         .returning(purposes.c.wallet_id)
     )
     return (await connection.execute(statement)).first() is not None
-
-
-async def drop_purpose(connection: AsyncConnection, wallet_id: int) -> None:
-    await connection.execute(delete(purposes).where(purposes.c.wallet_id == wallet_id))
 
 
 async def insert_wallets(connection: AsyncConnection, rows: Iterable[dict[str, Any]], overdraft_limit: int = 0) -> None:
@@ -106,13 +103,25 @@ async def wallet_rows(connection: AsyncConnection, *, owner_id: str | None, afte
     return list(await connection.execute(statement))
 
 
-async def lock_wallet(connection: AsyncConnection, wallet_id: int) -> bool:
-    """Lock the wallet's row as the book does: settings are changed only under it."""
-    statement = select(_w.wallet_id).where(_w.wallet_id == wallet_id).with_for_update(key_share=True)
-    return await connection.scalar(statement) is not None
+def change_rider(row: Row[Any], changes: dict[str, Any]) -> Rider:
+    """The update of a wallet's settings, as long as its levels are still what they were."""
+    columns = ", ".join(f"{column} = %({column})s" for column in changes)
+    params = {name: Jsonb(value) if name == "metadata" else value for name, value in changes.items()}
+    return Rider(
+        sql=f"UPDATE wallet_settings SET {columns} WHERE wallet_id = %(wallet_id)s"
+        " AND warning_at = %(old_warning)s AND critical_at = %(old_critical)s",
+        params=params | {"wallet_id": row.wallet_id, "old_warning": row.warning_at, "old_critical": row.critical_at},
+    )
 
 
-async def change_settings(
-    connection: AsyncConnection, wallet_id: int, changes: dict[str, str | int | Metadata | None]
-) -> None:
-    await connection.execute(update(wallet_settings).where(_s.wallet_id == wallet_id).values(changes))
+def rename_riders(row: Row[Any], purpose: str) -> list[Rider]:
+    """Give up the wallet's purpose and take this one, if it is free."""
+    params = {"wallet_id": row.wallet_id, "owner_id": row.owner_id, "purpose": purpose}
+    return [
+        Rider(sql="DELETE FROM purposes WHERE wallet_id = %(wallet_id)s", params=params),
+        Rider(
+            sql="INSERT INTO purposes (owner_id, purpose, wallet_id)"
+            " VALUES (%(owner_id)s, %(purpose)s, %(wallet_id)s) ON CONFLICT DO NOTHING",
+            params=params,
+        ),
+    ]

@@ -3,19 +3,24 @@
 A driver answers attempts and shows the state of wallets as plain dictionaries, in the model's words.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 import psycopg
 
 from ledger.alerts.participant import BalanceLevels
-from ledger.book.commands import Attempt, Outcome
+from ledger.book.commands import Attempt, Changed, Command, Outcome, Posted, Refused
 from ledger.book.door import Door
 from ledger.kit.db import SERVICE_ROLE, Database
+from ledger.kit.money import parse_amount
 from tests.support.book import check, new_wallets
 
 State = dict[int, dict[str, Any]]
+
+
+Answer = dict[str, Any]
+"""An answer in the model's words: as much of it as the face shows."""
 
 
 class Driver(Protocol):
@@ -23,7 +28,14 @@ class Driver(Protocol):
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
-    async def submit(self, attempts: Sequence[Attempt], *, atomic: bool = False) -> list[Outcome]: ...
+    async def submit(self, attempts: Sequence[Attempt], *, atomic: bool = False) -> list[Answer]: ...
+    def adapt(self, command: Command, *, in_batch: bool) -> Command:
+        """The command as this face can say it."""
+
+    actor: str
+    keys_once: bool
+    """Whether a batch with one key twice is refused as a whole."""
+
     def new_wallets(self, count: int) -> list[int]: ...
     def reset(self) -> None:
         """Begin an example: no closed period, the clock at the real time."""
@@ -43,6 +55,8 @@ class DoorDriver:
         self.databases = [Database(url, pool_size=6, role=SERVICE_ROLE) for _ in range(doors)]
         self.doors = [Door(database, participants=[BalanceLevels()]) for database in self.databases]
         self.turn = 0
+        self.actor = "key_model"
+        self.keys_once = False
         self.owner: psycopg.Connection[Any] = psycopg.connect(url, autocommit=True)
 
     async def start(self) -> None:
@@ -56,9 +70,13 @@ class DoorDriver:
             await database.dispose()
         self.owner.close()
 
-    async def submit(self, attempts: Sequence[Attempt], *, atomic: bool = False) -> list[Outcome]:
+    async def submit(self, attempts: Sequence[Attempt], *, atomic: bool = False) -> list[Answer]:
         self.turn += 1
-        return await self.doors[self.turn % len(self.doors)].submit(attempts, atomic=atomic)
+        outcomes = await self.doors[self.turn % len(self.doors)].submit(attempts, atomic=atomic)
+        return [answer_of(outcome) for outcome in outcomes]
+
+    def adapt(self, command: Command, *, in_batch: bool) -> Command:
+        return command
 
     def new_wallets(self, count: int) -> list[int]:
         return new_wallets(self.url, count)
@@ -87,6 +105,34 @@ class DoorDriver:
 
     def state(self, wallet_ids: Sequence[int]) -> State:
         return read_state(self.owner, wallet_ids)
+
+
+def answer_of(outcome: Outcome) -> Answer:
+    """What the door answered."""
+    match outcome:
+        case Refused():
+            return refusal(outcome.error.code, outcome.error.facts, replayed=outcome.replayed)
+        case Posted():
+            transaction = outcome.transaction
+            number, wallet_id = transaction.number, transaction.wallet_id
+            return {"number": number, "wallet_id": wallet_id, "replayed": outcome.replayed}
+        case Changed():
+            own = outcome.balances
+            balances = (own.wallet, own.held, own.disputed, own.owed, own.limit)
+            return {"status": outcome.status, "limit": own.limit, "balances": balances}
+
+
+def refusal(code: str, facts: Mapping[str, Any], *, replayed: bool) -> Answer:
+    """A refusal with those of its facts that the model predicts, in micro-credits."""
+    predicted = ("available", "required", "reversible", "state")
+    known = {name: _amount(facts[name]) for name in predicted if name in facts}
+    return {"code": code, "facts": known, "replayed": replayed}
+
+
+def _amount(value: Any) -> Any:
+    if not isinstance(value, str) or not value.replace(".", "").isdigit():
+        return value
+    return 0 if value == "0" else parse_amount(value)
 
 
 def read_state(connection: psycopg.Connection[Any], wallet_ids: Sequence[int]) -> State:

@@ -116,6 +116,8 @@ class Model:
             return {"code": "NOT_FOUND", "facts": {}, "replayed": False}
         empty = book.wallet == book.held == book.disputed == book.owed == 0
         if isinstance(command, SetStatus):
+            if book.status == "closed" and command.status != "closed":
+                return {"code": "WALLET_CLOSED", "facts": {}, "replayed": False}
             if command.status == "closed" and not empty:
                 return {"code": "WALLET_NOT_EMPTY", "facts": {}, "replayed": False}
             book.status = command.status
@@ -161,6 +163,8 @@ class Model:
         number = book.next_number
         answer = {"number": number, "wallet_id": book.wallet_id, "replayed": False}
         HANDLERS[type(command)](self, book, command, facts)
+        for touched in books:
+            self._expire(touched, self.now, recorded)
         return answer
 
     def _status(self, command: Any, books: list[ModelBook]) -> None:
@@ -196,41 +200,43 @@ class Model:
     # What is due
 
     def _book_due(self, book: ModelBook) -> None:
-        due = [hold for hold, it in book.holds.items() if it["state"] == "open" and it["expires_at"] <= self.now]
-        freed: dict[int, datetime] = {}
-        for hold in sorted(due, key=lambda name: (book.holds[name]["expires_at"], name)):
-            it = book.holds[hold]
-            recorded = self._recorded_at(book)
-            effective = min(max(it["expires_at"], self.open_from), recorded)
-            for lot, pinned in it["slices"].items():
-                if pinned:
-                    freed[lot] = max(effective, freed.get(lot, effective))
-            left = it["amount"] - it["captured"] - it["released"]
-            book.unpin(hold, "wallet", left)
-            it["released"] += left
-            it["state"] = "expired"
-            book.pay_debt()
-            self._commit_due(book, "release", f"hold:{hold}", effective, recorded)
-        expired = [
-            lot
-            for lot, it in sorted(book.lots.items())
-            if it["expires_at"] is not None and it["expires_at"] <= self.now and book.free(lot) > 0
-        ]
-        for instant in sorted({book.lots[lot]["expires_at"] for lot in expired}):
-            recorded = self._recorded_at(book)
-            lots = [lot for lot in expired if book.lots[lot]["expires_at"] == instant]
-            effective = max([instant, self.open_from, *(freed[lot] for lot in lots if lot in freed)])
-            for lot in lots:
-                part = book.free(lot)
+        """Instant by instant: holds that end, then lots that end or that such a hold freed."""
+        while True:
+            holds = [it["expires_at"] for it in book.holds.values() if it["state"] == "open"]
+            lots = [book.lots[lot]["expires_at"] for lot in book.lots if book.free(lot)]
+            due = [at for at in holds + lots if at is not None and at <= self.now]
+            if not due:
+                return
+            instant = min(due)
+            for hold, it in sorted(book.holds.items()):
+                if it["state"] == "open" and it["expires_at"] == instant:
+                    self._end_hold(book, hold, instant)
+            self._expire(book, instant, instant)
+
+    def _end_hold(self, book: ModelBook, hold: int, instant: datetime) -> None:
+        it = book.holds[hold]
+        left = it["amount"] - it["captured"] - it["released"]
+        book.unpin(hold, "wallet", left)
+        it["released"] += left
+        it["state"] = "expired"
+        book.pay_debt()
+        self._commit_due(book, "release", f"hold:{hold}", instant)
+
+    def _expire(self, book: ModelBook, instant: datetime, effective: datetime) -> None:
+        """What is free in lots that have expired at ``instant``."""
+        for lot, it in sorted(book.lots.items()):
+            part = book.free(lot)
+            if part and it["expires_at"] is not None and it["expires_at"] <= instant:
                 book.leave(lot, part)
                 book.post("wallet", "expired", part, lot)
-            name = f"expiry:{book.next_number}"
-            self._commit_due(book, "expiry", name, min(effective, recorded), recorded)
+        if book.lines:
+            self._commit_due(book, "expiry", f"expiry:{book.next_number}", effective)
 
-    def _commit_due(self, book: ModelBook, kind: str, key: str, effective: datetime, recorded: datetime) -> None:
+    def _commit_due(self, book: ModelBook, kind: str, key: str, effective: datetime) -> None:
+        recorded = self._recorded_at(book)
         book.commit(
             kind,
-            effective_at=effective,
+            effective_at=min(max(effective, self.open_from), recorded),
             recorded_at=recorded,
             actor="system",
             key_hash=key_hash("due", key),

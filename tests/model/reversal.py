@@ -63,13 +63,13 @@ def give_back(book: ModelBook, original: dict[str, Any], command: Reverse, facts
     amount, done = wanted(book, command, lines)
     now = facts["recorded_at"]
     at = {"at": facts["effective_at"]}
-    for part, skipped, (_, debit, account, _, _, lot, lot_after, _, _) in last_first(lines, done, amount):
+    for part, skipped, (_, debit, account, _, _, lot, _, _, _) in last_first(lines, done, amount):
         if debit == "owed":
             still_owed = min(part, book.owed)
             if still_owed:
                 book.post(account, "owed", still_owed)
             if part > still_owed:
-                new = book.new_lot("refund", part - still_owed, join=False, **at)
+                new = book.new_lot("refund", part - still_owed, **at)
                 book.post(account, "wallet", part - still_owed, new)
             continue
         it = book.lots[lot]
@@ -77,14 +77,13 @@ def give_back(book: ModelBook, original: dict[str, Any], command: Reverse, facts
             it["remaining"] += part
             book.post(account, "wallet", part, lot)
             continue
-        end = it["amount"] - lot_after - skipped
         life = max(it["expires_at"] - original["recorded_at"], timedelta(0))
         new = book.new_lot(
             "refund",
             part,
             priority=it["priority"],
             expires_at=now + life,
-            cost=share(it["cost"], it["amount"], end - part, end),
+            cost=share(it["cost"], it["amount"], skipped, skipped + part),
             currency=it["currency"],
             join=False,
             **at,

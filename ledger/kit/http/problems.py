@@ -152,5 +152,5 @@ def _method_not_allowed(request: Request[Any, Any, Any]) -> MethodNotAllowed:
 def _allowed(request: Request[Any, Any, Any]) -> bytes:
     """The methods of the path asked for; OPTIONS is one that every path has."""
     *_, template = request.app.asgi_router.handle_routing(path=request.scope["path"], method="OPTIONS")
-    methods = {str(method) for route in request.app.routes if route.path == template for method in route.methods}
-    return ", ".join(sorted(methods)).encode()
+    routes = [route for route in request.app.routes if template in (route.path, route.path_format)]
+    return ", ".join(sorted({str(method) for route in routes for method in route.methods})).encode()

@@ -122,10 +122,15 @@ def checked_key(key: str) -> str:
     return key
 
 
-def decode(body: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[T], at: str = "") -> T:
-    """The value of a JSON text. Raises InvalidRequest or InvalidAmount; ``at`` is where it stands."""
+def decode(body: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[T], at: str = "", *, whole: bool = True) -> T:
+    """The value of a JSON text. Raises InvalidRequest or InvalidAmount; ``at`` is where it stands.
+
+    ``whole`` False leaves the text of what is decoded as ``msgspec.Raw`` to whoever decodes that.
+    """
     try:
         value = decoder.decode(body)
+        if not whole:
+            return value
         raw = body if isinstance(body, bytes) else bytes(body)
         if not raw.isascii():
             raw.decode()
