@@ -128,6 +128,7 @@ class BlackHole:
             while data := await source.read(65536):
                 if not self.lost:
                     target.write(data)
+            target.close()
 
         await asyncio.gather(relay(reader, upstream_writer), relay(upstream_reader, writer), return_exceptions=True)
 
@@ -156,6 +157,7 @@ async def test_a_server_that_falls_silent_does_not_hang_the_door(database_url: s
     await asyncio.gather(asked, *door._lanes, return_exceptions=True)
     await database.dispose()
     server.close()
+    await asyncio.sleep(0.2)
     assert done, "the fast lane waits for a server that will never answer, and everybody for the lane"
 
 

@@ -99,9 +99,7 @@ async def test_a_capture_of_an_expired_lot_can_be_refunded(door: Door, database_
     clock.advance(timedelta(minutes=30))
     captured = await one(door, Capture(wallet_id=wallet, hold=held.transaction.number, amount=10))
 
-    [refund] = await door.submit(
-        [attempt(Reverse(wallet_id=wallet, number=captured.transaction.number, refund=True))]
-    )
+    [refund] = await door.submit([attempt(Reverse(wallet_id=wallet, number=captured.transaction.number, refund=True))])
     assert codes([refund])[0] != "INTERNAL_ERROR"
 
 
@@ -224,7 +222,9 @@ async def test_a_use_after_the_clock_went_back_verifies(door: Door, database_url
 # Reversals
 
 
-async def test_a_reversal_whose_link_was_not_known_yet_is_no_crash(database: Database, door: Door, database_url: str) -> None:
+async def test_a_reversal_whose_link_was_not_known_yet_is_no_crash(
+    database: Database, door: Door, database_url: str
+) -> None:
     """The link is looked up before the lock: a transfer that commits between is found without its other wallet."""
     a, b = new_wallets(database_url, 2)
     await one(door, Inflow(wallet_id=a, amount=10, source="promotional"))
