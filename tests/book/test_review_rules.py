@@ -282,7 +282,7 @@ async def test_an_atomic_batch_of_events_posted_before_says_so(door: Door, datab
     ["cost = cost * 2", "expires_at = expires_at + interval '1 year'", "priority = 1", "source = 'earned'"],
 )
 async def test_verify_sees_a_lot_whose_terms_were_changed(door: Door, database_url: str, tamper: str) -> None:
-    from ledger.book.verify import verify_now  # noqa: PLC0415
+    from ledger.book.verify import verify_now
 
     [wallet] = new_wallets(database_url)
     money = (MoneyLine("stripe_clearing", "deferred_revenue", "USD", 100),)
@@ -304,7 +304,7 @@ async def test_verify_sees_a_lot_whose_terms_were_changed(door: Door, database_u
         ),
     )
     with session(database_url) as connection:
-        connection.execute(f"UPDATE lots SET {tamper} WHERE wallet_id = %s", [wallet])  # type: ignore[call-overload]
+        connection.execute(f"UPDATE lots SET {tamper} WHERE wallet_id = %s", [wallet])
     assert not verify_now(database_url, [wallet]).ok
 
 
