@@ -306,12 +306,12 @@ async def test_verify_sees_a_lot_whose_terms_were_changed(door: Door, database_u
         ),
     )
     with session(database_url) as connection:
-        connection.execute(f"UPDATE lots SET {tamper} WHERE wallet_id = %s", [wallet])  # type: ignore[call-overload]
+        connection.execute(f"UPDATE lots SET {tamper} WHERE wallet_id = %s", [wallet])
     assert not verify_now(database_url, [wallet]).ok
 
 
-async def test_a_withdrawal_is_unused_import_guard(door: Door, database_url: str) -> None:
-    """A withdrawal and its reversal bring the lot back as it was (sound)."""
+async def test_a_reversed_withdrawal_brings_the_lot_back(door: Door, database_url: str) -> None:
+    """Sound."""
     [wallet] = new_wallets(database_url)
     await one(door, Inflow(wallet_id=wallet, amount=10, source="promotional"))
     taken = await one(door, Withdraw(wallet_id=wallet, amount=10))
