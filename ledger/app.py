@@ -7,16 +7,14 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 from ledger.access.service import Access
-from ledger.alerts.participant import BalanceLevels
-from ledger.book.door import Door
 from ledger.book.read import Reader
 from ledger.context import LedgerRequest, Services
 from ledger.handlers import HANDLERS
 from ledger.kit import telemetry
-from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.http.edge import EdgedLitestar, authorized
 from ledger.kit.http.problems import refuse
 from ledger.kit.http.strict import BODY_MAX
+from ledger.parts import make_database, make_door
 from ledger.settings import Settings, load
 from ledger.wallets.directory import Directory
 
@@ -45,16 +43,8 @@ def create_app(settings: Settings | None = None) -> EdgedLitestar:
 
 
 def _services(settings: Settings) -> Services:
-    database = Database(
-        settings.database,
-        pool_size=settings.db_pool_size,
-        statement_timeout_ms=settings.statement_timeout_ms,
-        lock_timeout_ms=settings.lock_timeout_ms,
-        idle_in_transaction_timeout_ms=settings.idle_in_transaction_timeout_ms,
-        role=SERVICE_ROLE,
-        application_name="credit-ledger api",
-    )
-    door = Door(database, participants=[BalanceLevels()], batch_max=settings.batch_commands_max)
+    database = make_database(settings, "credit-ledger api")
+    door = make_door(database, settings)
     return Services(database, door, Reader(database), Directory(database), Access(database))
 
 

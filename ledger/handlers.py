@@ -6,6 +6,7 @@ from litestar.handlers import HTTPRouteHandler
 
 import ledger.credits.api
 import ledger.docs.api
+import ledger.finance.api
 import ledger.health.api
 import ledger.holds.api
 import ledger.transactions.api
@@ -22,4 +23,5 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.usage.api.HANDLERS,
     *ledger.holds.api.HANDLERS,
     *ledger.transfers.api.HANDLERS,
+    *ledger.finance.api.HANDLERS,
 )

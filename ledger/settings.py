@@ -152,9 +152,7 @@ def unknown(environ: Mapping[str, str]) -> list[str]:
     known = {variable(f.name) for f in fields(Settings)}
     other = ("LEDGER_TEST_", "LEDGER_CITUS_", "LEDGER_BENCH_")
     return sorted(
-        name
-        for name in environ
-        if name.startswith(PREFIX) and name not in known and not name.startswith(other)
+        name for name in environ if name.startswith(PREFIX) and name not in known and not name.startswith(other)
     )
 
 

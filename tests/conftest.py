@@ -60,13 +60,17 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def _home() -> Path:
+def _home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory that all processes of this run share. The keeper removes it.
 
     Not one of pytest's, which only their owner may enter: as root, PostgreSQL is another user.
     """
+    if all(os.environ.get(name) for name in ("LEDGER_TEST_DATABASE_URL", "LEDGER_TEST_REDIS_URL")):
+        base = tmp_path_factory.getbasetemp()  # no keeper, which would tidy up
+        return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     home = Path(tempfile.gettempdir(), f"credit-ledger-tests-{_run_mark()}")
-    home.mkdir(mode=0o755, exist_ok=True)
+    home.mkdir(exist_ok=True)
+    home.chmod(0o755)  # whatever the umask says
     return home
 
 

@@ -142,7 +142,7 @@ class Door:
                 await self._wake.wait()
                 continue
             batch = self._take_batch()
-            skipped = await self._run(writer, batch, wait=False)
+            skipped = await self._run_guarded(writer, batch, wait=False)
             if skipped:
                 self._stuck.extend(skipped)
                 self._wake_slow.set()
@@ -161,7 +161,7 @@ class Door:
                 else:
                     await self._wake_slow.wait()
                 continue
-            await self._run(writer, self._take_stuck(), wait=True)
+            await self._run_guarded(writer, self._take_stuck(), wait=True)
         await writer.close()
 
     def _take_batch(self) -> list[Request]:
@@ -186,6 +186,15 @@ class Door:
                 rest.append(request)
         self._stuck = deque(rest)
         return batch
+
+    async def _run_guarded(self, writer: Writer, batch: list[Request], *, wait: bool) -> list[Request]:
+        """``_run``, whose failure must not end the lane: nobody would be answered any more."""
+        try:
+            return await self._run(writer, batch, wait=wait)
+        except Exception as error:
+            log.error("lane.failed", exc_info=error)
+            _fail(batch, InternalError("the request could not be finished; ask for it again under the same key"))
+            return []
 
     async def _run(self, writer: Writer, batch: list[Request], *, wait: bool) -> list[Request]:
         """Run a batch to its end, whatever happens; gives the requests whose wallets were locked."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection, AsyncRawCursor
 
 from ledger.book import commands as c
 from ledger.book.participants import Statement
@@ -18,6 +18,7 @@ from ledger.book.rules.fold import Stored, StoredRefusal, Unit
 from ledger.book.rules.reversal import Original
 from ledger.book.rules.state import Book, Hold, Lot
 from ledger.kit.arrays import numbers, texts, times, uuids
+from ledger.kit.statements import bound
 
 Row = tuple[Any, ...]
 Refs = list[tuple[int, int]]
@@ -162,11 +163,11 @@ class Pipe:
 
     async def fetch(self) -> None:
         """Send everything, then hand out the rows in order."""
-        cursors: list[AsyncCursor[Row]] = []
+        cursors: list[AsyncRawCursor[Row]] = []
         async with self._connection.pipeline():
             for sql, params, _ in self._queued:
-                cursor = self._connection.cursor(binary=True)
-                await cursor.execute(sql, params or None)
+                cursor = AsyncRawCursor(self._connection)
+                await cursor.execute(*bound(sql, params), binary=True)
                 cursors.append(cursor)
         for cursor, (_, _, take) in zip(cursors, self._queued, strict=True):
             if take is not None:

@@ -8,7 +8,7 @@ be what was meant to be written.
 from typing import Any, Final
 
 import msgspec
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncRawCursor
 
 from ledger.book.hashing import notes_body
 from ledger.book.participants import Event
@@ -16,6 +16,7 @@ from ledger.book.rules.fold import Unit
 from ledger.book.rules.state import Book, Hold, Lot
 from ledger.kit.arrays import binaries, flags, numbers, texts, times, uuids
 from ledger.kit.ids import row_public, wallet_public
+from ledger.kit.statements import bound
 
 Params = dict[str, str]
 Part = tuple[str, str, Params, int]
@@ -122,7 +123,8 @@ async def write(
     params: Params = {"now": unit.now.isoformat()}
     for _, _, own, _ in parts:
         params |= own
-    cursor = await connection.execute(f"{body} SELECT {counts}", params)
+    cursor = AsyncRawCursor(connection)
+    await cursor.execute(*bound(f"{body} SELECT {counts}", params), binary=True)
     row = await cursor.fetchone()
     expected = tuple(count for _, _, _, count in parts)
     if row != expected:

@@ -4,6 +4,7 @@ The planner is kept from sequential scans, hash and merge joins: statements are 
 a unit is by key, so a plan made while the tables were small must not be a scan when they are large.
 """
 
+from contextlib import suppress
 from typing import Any, Final
 
 import psycopg
@@ -39,4 +40,5 @@ class Writer:
         """Let go of the connection, with whatever was open on it."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            await connection.close()
+            with suppress(psycopg.Error, OSError):
+                await connection.close()

@@ -8,6 +8,7 @@ setting, a port, a disk) ends with one message on standard error and exit code 1
 
 from __future__ import annotations
 
+import errno
 from importlib import import_module
 
 import click
@@ -23,9 +24,17 @@ COMMANDS: dict[str, str] = {
     "worker": "ledger.cli.serve:worker",
     "beat": "ledger.cli.serve:beat",
     "migrate": "ledger.cli.migrate:migrate",
+    "keys": "ledger.cli.keys:keys",
+    "balance": "ledger.cli.wallet:balance",
+    "history": "ledger.cli.wallet:history",
+    "verify": "ledger.cli.verify:verify_command",
+    "import-usage": "ledger.cli.import_usage:import_usage",
     "doctor": "ledger.cli.doctor:doctor",
 }
 """Name of the command, and where its click command is: `module:name`."""
+
+OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+"""A full or read-only disk, and files of somebody else's: no fault of ours to show a traceback for."""
 
 
 class Commands(click.Group):
@@ -46,6 +55,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (SettingsError, EmbeddedError) as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            if error.errno not in OF_THE_MACHINE:
+                raise
+            raise click.ClickException(f"{error.filename or 'A file'}: {error.strerror}.") from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -15,7 +15,8 @@ import redis
 
 from ledger import settings
 from ledger.cli.output import emit_json, json_option
-from ledger.settings import Settings, SettingsError, libpq_url, without_password
+from ledger.cli.where import running
+from ledger.settings import Settings, SettingsError, libpq_url, variable, without_password
 
 FREE_MB_MIN = 1024
 POSTGRES_VERSIONS = (16, 17, 18)
@@ -37,7 +38,7 @@ class Finding:
 @json_option
 def doctor(as_json: bool) -> None:
     """Look at settings, database, broker and disk; exit 1 if something fails."""
-    found = list(examine(os.environ))
+    found = list(examine(_here() | os.environ))
     failed = any(one.state == "fail" for one in found)
     if as_json:
         emit_json({"ok": not failed, "checks": [asdict(one) for one in found]})
@@ -48,6 +49,12 @@ def doctor(as_json: bool) -> None:
                 click.echo(f"{'':<26} → {one.advice}")
     if failed:
         raise SystemExit(1)
+
+
+def _here() -> dict[str, str]:
+    """The servers that ``up`` runs from this directory, for what the environment does not name."""
+    up = running()
+    return {variable(name): up[name] for name in ("database_url", "redis_url") if up.get(name)}
 
 
 def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -72,16 +79,12 @@ def _database(config: Settings) -> Iterator[Finding]:
         return
     shown = without_password(config.database_url)
     try:
-        with psycopg.connect(
-            libpq_url(config.database_url), connect_timeout=TIMEOUT_S, autocommit=True
-        ) as connection:
+        with psycopg.connect(libpq_url(config.database_url), connect_timeout=TIMEOUT_S, autocommit=True) as connection:
             yield Finding("database", "ok", shown)
             for look in (_version, _durability, _schema(config.database_url), _clock(config)):
                 yield from look(connection)
     except psycopg.Error as error:
-        yield Finding(
-            "database", "fail", f"{shown}: {_first_line(error)}", "Start it, or correct the address."
-        )
+        yield Finding("database", "fail", f"{shown}: {_first_line(error)}", "Start it, or correct the address.")
 
 
 def _version(connection: psycopg.Connection) -> Iterator[Finding]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import signal
 import urllib.error
 import urllib.request
@@ -26,8 +25,8 @@ from ledger.embedded.supervisor import Supervisor
 from ledger.embedded.valkey import Valkey
 from ledger.settings import Settings, variable, without_password
 
-API_TIMEOUT_S = 30.0
-WORKER_TIMEOUT_S = 30.0
+API_TIMEOUT_S = 60.0
+WORKER_TIMEOUT_S = 60.0
 SERVICES = ("api", "worker", "beat")
 STOP_TIMEOUTS_S = {"api": serve.DRAIN_S + 5.0, "worker": 35.0, "beat": 5.0}
 LOG_BYTES_MAX = 20 * 2**20
@@ -212,7 +211,6 @@ class Stack:
             "pid": os.getpid(),
         }
         write_private(self.home / "up.json", self.answer)
-        owner = f"user-{secrets.token_hex(3)}"
         for line in (
             "",
             f"Ready. API {self.api}, its description {self.api}/docs",
@@ -221,7 +219,7 @@ class Stack:
             "",
             "Try:   "
             f"curl -s {self.api}/v1/wallets -H 'Authorization: Bearer {key}' "
-            f"-H 'Content-Type: application/json' -d '{{\"owner_id\": \"{owner}\"}}'",
+            f'-H \'Content-Type: application/json\' -d "{{\\"owner_id\\": \\"user-$(date +%s)\\"}}"',
             "",
         ):
             self.say(line)
@@ -229,9 +227,7 @@ class Stack:
 
 def end_services(home: Path) -> bool:
     """End what an earlier run left of the API, the worker and beat."""
-    ended = [
-        stop_leftover(_note(home, name), signal.SIGTERM, timeout_s=STOP_TIMEOUTS_S[name]) for name in SERVICES
-    ]
+    ended = [stop_leftover(_note(home, name), signal.SIGTERM, timeout_s=STOP_TIMEOUTS_S[name]) for name in SERVICES]
     return any(ended)
 
 

@@ -120,9 +120,7 @@ def _detach(home: Path, port: int | None, *, quiet: bool) -> dict[str, object]:
         return _follow(child, home, said, quiet=quiet)
 
 
-def _follow(
-    child: subprocess.Popen[bytes], home: Path, said: Iterator[bytes], *, quiet: bool
-) -> dict[str, object]:
+def _follow(child: subprocess.Popen[bytes], home: Path, said: Iterator[bytes], *, quiet: bool) -> dict[str, object]:
     deadline = time.monotonic() + READY_TIMEOUT_S
     last: list[str] = []
     while True:

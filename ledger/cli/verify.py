@@ -5,22 +5,17 @@ import sys
 import click
 
 from ledger.book.verify import Report, verify_now
+from ledger.cli import where
+from ledger.cli.where import database_option
 from ledger.errors import NotFound
 from ledger.kit.ids import parse_wallet
 
 
 @click.command("verify")
-@click.option(
-    "--database-url",
-    envvar="LEDGER_DATABASE_URL",
-    required=True,
-    help="The database to read; LEDGER_DATABASE_URL where it is not given.",
-)
-@click.option(
-    "--wallet", "wallets", multiple=True, metavar="wal_…", help="Only this wallet; can be repeated."
-)
+@database_option
+@click.option("--wallet", "wallets", multiple=True, metavar="wal_…", help="Only this wallet; can be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def verify_command(database_url: str, wallets: tuple[str, ...], as_json: bool) -> None:
+def verify_command(database_url: str | None, wallets: tuple[str, ...], as_json: bool) -> None:
     """Recompute every book from its postings: chain, balances, lots, holds, links, events.
 
     Changes nothing. Exits with 1 where something stored does not follow from the postings.
@@ -29,7 +24,7 @@ def verify_command(database_url: str, wallets: tuple[str, ...], as_json: bool) -
         wallet_ids = [parse_wallet(wallet) for wallet in wallets]
     except NotFound as error:
         raise click.BadParameter(error.detail, param_hint="--wallet") from error
-    report = verify_now(database_url, wallet_ids or None)
+    report = verify_now(where.database_url(database_url), wallet_ids or None)
     click.echo(report.to_json() if as_json else _text(report))
     missing = len(set(wallet_ids)) - report.checked["wallets"]
     if wallet_ids and missing:

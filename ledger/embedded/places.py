@@ -106,9 +106,7 @@ def socket_directory(wanted: Path, socket_name: str, user: User | None) -> Path:
         found = make_directory(short / f"credit-ledger-{os.getuid()}-{mark}", mode=0o700)
     owner = found.lstat().st_uid
     if found.is_symlink() or owner not in {os.getuid(), user.uid if user else os.getuid()}:
-        raise EmbeddedError(
-            f"{found} belongs to {user_name(owner)}: it cannot be trusted with a socket. Remove it."
-        )
+        raise EmbeddedError(f"{found} belongs to {user_name(owner)}: it cannot be trusted with a socket. Remove it.")
     found.chmod(0o700)
     if user is not None:
         os.chown(found, user.uid, user.gid)
@@ -173,10 +171,13 @@ def data_home(wanted: Path, user: User | None) -> Path:
     Root's own directories are often closed to others (/root is), and the database runs as another
     user. Nothing is opened up for it; its files are put where it may be, under /var/lib.
     """
-    if wanted.is_symlink() or user is None or can_reach(wanted.parent, user):
+    if user is None or (not wanted.is_symlink() and can_reach(wanted.parent, user)):
         return wanted
-    home = make_directory(make_directory(ROOT_HOME, mode=0o755) / secrets.token_hex(6), mode=0o755)
-    wanted.symlink_to(home / wanted.name)
+    if not wanted.is_symlink():
+        wanted.symlink_to(ROOT_HOME / secrets.token_hex(6) / wanted.name)
+    if not wanted.resolve().parent.exists():
+        _make_open(ROOT_HOME)
+        _make_open(wanted.resolve().parent)
     return wanted
 
 
@@ -189,7 +190,7 @@ def programs_home(programs: Path, user: User | None, *, beside: tuple[Path, ...]
         return programs
     site = programs.parents[2]
     mark = hashlib.sha256(os.fsencode(programs)).hexdigest()[:12]
-    home = make_directory(ROOT_HOME, mode=0o755) / f"programs-{mark}"
+    home = _make_open(ROOT_HOME) / f"programs-{mark}"
     if not home.exists():
         fresh = home.with_name(f"{home.name}.{os.getpid()}")
         for tree in (programs.parent, *beside):
@@ -197,6 +198,12 @@ def programs_home(programs: Path, user: User | None, *, beside: tuple[Path, ...]
         _open_to_all(fresh)
         fresh.rename(home)
     return home / programs.relative_to(site)
+
+
+def _make_open(directory: Path) -> Path:
+    """Make a directory that everybody may enter, whatever our umask says."""
+    make_directory(directory).chmod(0o755)
+    return directory
 
 
 def _open_to_all(tree: Path) -> None:

@@ -113,6 +113,10 @@ class Postgres:
     def socket_directory(self) -> Path:
         return places.socket_directory(self.home / "socket", SOCKET_NAME, self.user)
 
+    @property
+    def socket(self) -> Path:
+        return self.socket_directory / SOCKET_NAME
+
     def url(self, database: str = DATABASE) -> str:
         """The address of a database in it."""
         return f"postgresql://{SUPERUSER}@/{database}?host={quote(str(self.socket_directory))}"
@@ -193,6 +197,8 @@ class Postgres:
         """Stop a server that an earlier run left on these files; whether there was one."""
         found = stop_leftover(self._note, signal.SIGINT, timeout_s=STOP_TIMEOUT_S)
         data = (self.home / "postgres").resolve()
+        if not data.exists():
+            return found
         deadline = time.monotonic() + STOP_TIMEOUT_S
         last_resort = False
         while left := [pid for pid in processes() if _works_in(pid, data)]:
@@ -202,7 +208,9 @@ class Postgres:
             found = True
             last_resort = time.monotonic() > deadline
             time.sleep(POLL_S * 5)
-        (data / "postmaster.pid").unlink(missing_ok=True)
+        # Nobody is left, so these lie: their number may be a zombie's, or somebody else's by now.
+        for stale in (data / "postmaster.pid", self.socket, self.socket.with_name(f"{SOCKET_NAME}.lock")):
+            stale.unlink(missing_ok=True)
         return found
 
     def _initdb(self) -> None:

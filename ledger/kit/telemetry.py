@@ -24,6 +24,9 @@ SECRET_VALUES = re.compile(
     r"(?P<keep>\b(?:sk|rk)_(?:live|test)_|\bwhsec_|\bclk_|\bBearer\s+|://[^:/@\s]*:)[^\s\"'@,}]+"
 )
 
+CHATTY = ("celery.worker.strategy", "celery.app.trace", "celery.beat", "httpx", "alembic.runtime.migration")
+"""Loggers that report every tick, task or request: only heard when something is wrong, or in debug."""
+
 Event = MutableMapping[str, Any]
 
 
@@ -78,6 +81,8 @@ def configure(*, level: str = "info", log_format: str = "json", service: str = "
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    for name in CHATTY if level != "debug" else ():
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _named(service: str) -> structlog.types.Processor:

@@ -1,6 +1,7 @@
 """A door, a reader and a clock over this module's database."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 
 import pytest
@@ -25,6 +26,25 @@ async def door(database: Database) -> AsyncIterator[Door]:
     await found.start()
     yield found
     await found.stop()
+
+
+OpenDoor = Callable[[], Awaitable[Door]]
+
+
+@pytest.fixture
+async def open_door(database_url: str) -> AsyncIterator[OpenDoor]:
+    """Opens doors as processes of the service have them: each with a pool of its own."""
+    async with AsyncExitStack() as stack:
+
+        async def open_one() -> Door:
+            database = Database(database_url, pool_size=8, role=SERVICE_ROLE)
+            stack.push_async_callback(database.dispose)
+            found = Door(database, participants=[BalanceLevels()])
+            await found.start()
+            stack.push_async_callback(found.stop)
+            return found
+
+        yield open_one
 
 
 @pytest.fixture

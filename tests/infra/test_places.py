@@ -58,6 +58,12 @@ def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
         places.make_directory(tmp_path / "file" / "data")
 
 
+def test_looking_for_leftovers_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Where there never was a database."""
+    assert not Postgres(tmp_path, DURABLE).end_leftovers()
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root may run PostgreSQL as somebody else")
 def test_root_keeps_the_database_where_its_user_may_enter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is opened up: the files are elsewhere, linked from where they were wanted."""

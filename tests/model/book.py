@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ledger.book.commands import PRIORITY_DEFAULT
+from ledger.kit.money import AMOUNT_MAX
 
 FAR = datetime.max.replace(tzinfo=UTC)
 
@@ -41,7 +42,6 @@ class ModelBook:
         self.keys: dict[bytes, int] = {}
         self.events: dict[bytes, int] = {}
         self.refusals: dict[bytes, dict[str, Any]] = {}
-        self.released_at: dict[int, datetime] = {}
         self.lines: list[list[Any]] = []
 
     def copy(self) -> "ModelBook":
@@ -50,7 +50,7 @@ class ModelBook:
         other.lots = {name: dict(lot) for name, lot in self.lots.items()}
         other.holds = {name: {**hold, "slices": dict(hold["slices"])} for name, hold in self.holds.items()}
         other.journal = list(self.journal)
-        for name in ("keys", "events", "refusals", "released_at"):
+        for name in ("keys", "events", "refusals"):
             setattr(other, name, dict(getattr(self, name)))
         other.lines = []
         return other
@@ -128,15 +128,14 @@ class ModelBook:
         currency: str | None = None,
         join: bool = True,
     ) -> int:
-        """A lot, or the oldest open one that is alike."""
+        """A lot, or the oldest open one that is alike and does not grow too large."""
         alike = [
             name
             for name, lot in sorted(self.lots.items())
             if lot["remaining"] > 0
-            and (lot["source"], lot["priority"], lot["expires_at"], lot["cost"])
-            == (source, priority, expires_at, 0)
+            and (lot["source"], lot["priority"], lot["expires_at"], lot["cost"]) == (source, priority, expires_at, 0)
         ]
-        if join and cost == 0 and alike:
+        if join and cost == 0 and alike and self.lots[alike[0]]["amount"] + amount <= AMOUNT_MAX:
             self.lots[alike[0]]["amount"] += amount
             self.lots[alike[0]]["remaining"] += amount
             return alike[0]
@@ -172,9 +171,7 @@ class ModelBook:
             amount -= part
         assert amount == 0
 
-    def commit(
-        self, kind: str, *, effective_at: datetime, recorded_at: datetime, **facts: Any
-    ) -> dict[str, Any]:
+    def commit(self, kind: str, *, effective_at: datetime, recorded_at: datetime, **facts: Any) -> dict[str, Any]:
         """Close the transaction whose lines were posted."""
         assert len(self.lines) > 0
         if len(self.lines) > 1000:

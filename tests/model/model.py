@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec import structs
+
 from ledger.book.commands import (
     Attempt,
     BookDue,
@@ -53,15 +55,13 @@ class Model:
 
     # Attempts
 
-    def judge(
-        self, attempts: Sequence[Attempt], now: datetime, *, atomic: bool = False
-    ) -> list[dict[str, Any]]:
+    def judge(self, attempts: Sequence[Attempt], now: datetime, *, atomic: bool = False) -> list[dict[str, Any]]:
         """What each attempt must answer, in order; the books stand afterwards as they must stand."""
         self.now = now
         if not atomic:
             return [self._attempt(attempt, remember=True) for attempt in attempts]
-        for wallet_id in sorted({id_ for attempt in attempts for id_ in attempt.command.wallet_ids}):
-            if wallet_id in self.books:
+        for attempt in attempts:
+            for wallet_id in self._touched(attempt.command):
                 self._book_due(self.books[wallet_id])
         before = {wallet_id: book.copy() for wallet_id, book in self.books.items()}
         answers = [self._attempt(attempt, remember=False) for attempt in attempts]
@@ -71,21 +71,21 @@ class Model:
 
     def _attempt(self, attempt: Attempt, *, remember: bool) -> dict[str, Any]:
         command = attempt.command
-        for wallet_id in sorted(set(command.wallet_ids)):
-            if wallet_id in self.books:
-                self._book_due(self.books[wallet_id])
+        for wallet_id in self._touched(command):
+            self._book_due(self.books[wallet_id])
         book = self.books.get(command.wallet_id)
         if isinstance(command, SetStatus | SetOverdraft | BookDue):
             return self._unkeyed(book, command)
+        if isinstance(command, Reverse):
+            command = structs.replace(command, other_id=self._other_id(command))
+            attempt = structs.replace(attempt, command=command)
         key, print_ = key_hash(attempt.namespace, attempt.key), fingerprint(command)
         if book is not None:
             old = self._remembered(book, key, print_)
             if old is not None:
                 return old
         before = {
-            wallet_id: self.books[wallet_id].copy()
-            for wallet_id in command.wallet_ids
-            if wallet_id in self.books
+            wallet_id: self.books[wallet_id].copy() for wallet_id in command.wallet_ids if wallet_id in self.books
         }
         try:
             if book is None or not all(wallet_id in self.books for wallet_id in command.wallet_ids):
@@ -98,11 +98,26 @@ class Model:
                 self.books[command.wallet_id].refusals[key] = {**answer, "print": print_, "at": self.now}
             return answer
 
+    def _other_id(self, command: Reverse) -> int | None:
+        """The other wallet of what is to be reversed: stored, and never changing."""
+        book = self.books.get(command.wallet_id)
+        if book is None or not 0 < command.number <= len(book.journal):
+            return None
+        link = book.journal[command.number - 1]["link"]
+        return link[0] if link else None
+
+    def _touched(self, command: Any) -> list[int]:
+        other_id = self._other_id(command) if isinstance(command, Reverse) else None
+        touched = {*command.wallet_ids, *([other_id] if other_id else [])}
+        return sorted(touched & self.books.keys())
+
     def _unkeyed(self, book: ModelBook | None, command: Any) -> dict[str, Any]:
         if book is None:
             return {"code": "NOT_FOUND", "facts": {}, "replayed": False}
         empty = book.wallet == book.held == book.disputed == book.owed == 0
         if isinstance(command, SetStatus):
+            if book.status == "closed" and command.status != "closed":
+                return {"code": "WALLET_CLOSED", "facts": {}, "replayed": False}
             if command.status == "closed" and not empty:
                 return {"code": "WALLET_NOT_EMPTY", "facts": {}, "replayed": False}
             book.status = command.status
@@ -148,6 +163,8 @@ class Model:
         number = book.next_number
         answer = {"number": number, "wallet_id": book.wallet_id, "replayed": False}
         HANDLERS[type(command)](self, book, command, facts)
+        for touched in books:
+            self._expire(touched, self.now, recorded)
         return answer
 
     def _status(self, command: Any, books: list[ModelBook]) -> None:
@@ -167,9 +184,9 @@ class Model:
             if asked > recorded + SKEW:
                 raise Refusal("INVALID_EFFECTIVE_AT")
             return recorded
+        if asked < recorded - LATE:
+            raise Refusal("INVALID_EFFECTIVE_AT")
         if isinstance(command, Use):
-            if asked < recorded - LATE:
-                raise Refusal("INVALID_EFFECTIVE_AT")
             return max(asked, self.open_from)
         if asked < self.open_from:
             raise Refusal("PERIOD_CLOSED")
@@ -183,46 +200,43 @@ class Model:
     # What is due
 
     def _book_due(self, book: ModelBook) -> None:
-        due = [
-            hold for hold, it in book.holds.items() if it["state"] == "open" and it["expires_at"] <= self.now
-        ]
-        freed: dict[int, datetime] = {}
-        for hold in sorted(due, key=lambda name: (book.holds[name]["expires_at"], name)):
-            it = book.holds[hold]
-            recorded = self._recorded_at(book)
-            effective = min(max(it["expires_at"], self.open_from), recorded)
-            for lot, pinned in it["slices"].items():
-                if pinned:
-                    freed[lot] = max(effective, freed.get(lot, effective))
-            left = it["amount"] - it["captured"] - it["released"]
-            book.unpin(hold, "wallet", left)
-            it["released"] += left
-            it["state"] = "expired"
-            book.pay_debt()
-            self._commit_due(book, "release", f"hold:{hold}", effective, recorded)
-        expired = [
-            lot
-            for lot, it in sorted(book.lots.items())
-            if it["expires_at"] is not None and it["expires_at"] <= self.now and book.free(lot) > 0
-        ]
-        for instant in sorted({book.lots[lot]["expires_at"] for lot in expired}):
-            recorded = self._recorded_at(book)
-            lots = [lot for lot in expired if book.lots[lot]["expires_at"] == instant]
-            effective = max([instant, self.open_from, *(freed[lot] for lot in lots if lot in freed)])
-            for lot in lots:
-                part = book.free(lot)
+        """Instant by instant: holds that end, then lots that end or that such a hold freed."""
+        while True:
+            holds = [it["expires_at"] for it in book.holds.values() if it["state"] == "open"]
+            lots = [book.lots[lot]["expires_at"] for lot in book.lots if book.free(lot)]
+            due = [at for at in holds + lots if at is not None and at <= self.now]
+            if not due:
+                return
+            instant = min(due)
+            for hold, it in sorted(book.holds.items()):
+                if it["state"] == "open" and it["expires_at"] == instant:
+                    self._end_hold(book, hold, instant)
+            self._expire(book, instant, instant)
+
+    def _end_hold(self, book: ModelBook, hold: int, instant: datetime) -> None:
+        it = book.holds[hold]
+        left = it["amount"] - it["captured"] - it["released"]
+        book.unpin(hold, "wallet", left)
+        it["released"] += left
+        it["state"] = "expired"
+        book.pay_debt()
+        self._commit_due(book, "release", f"hold:{hold}", instant)
+
+    def _expire(self, book: ModelBook, instant: datetime, effective: datetime) -> None:
+        """What is free in lots that have expired at ``instant``."""
+        for lot, it in sorted(book.lots.items()):
+            part = book.free(lot)
+            if part and it["expires_at"] is not None and it["expires_at"] <= instant:
                 book.leave(lot, part)
                 book.post("wallet", "expired", part, lot)
-            micros = (instant - EPOCH) // timedelta(microseconds=1)
-            name = f"expiry:{micros}:{book.next_number}"
-            self._commit_due(book, "expiry", name, min(effective, recorded), recorded)
+        if book.lines:
+            self._commit_due(book, "expiry", f"expiry:{book.next_number}", effective)
 
-    def _commit_due(
-        self, book: ModelBook, kind: str, key: str, effective: datetime, recorded: datetime
-    ) -> None:
+    def _commit_due(self, book: ModelBook, kind: str, key: str, effective: datetime) -> None:
+        recorded = self._recorded_at(book)
         book.commit(
             kind,
-            effective_at=effective,
+            effective_at=min(max(effective, self.open_from), recorded),
             recorded_at=recorded,
             actor="system",
             key_hash=key_hash("due", key),
@@ -291,8 +305,7 @@ class Model:
         amount = left if command.amount is None else command.amount
         account = f"used:{command.service or hold['service']}"
         backed = min(amount, left)
-        if amount > backed:
-            self._enough(amount - backed, book.available)
+        self._enough(amount, backed + book.available)
         book.unpin(command.hold, account, backed)
         hold["captured"] += backed
         if amount > backed:

@@ -59,19 +59,17 @@ def last_first(lines: list[tuple[int, Any]], done: int, amount: int) -> list[tup
 
 def give_back(book: ModelBook, original: dict[str, Any], command: Reverse, facts: dict[str, Any]) -> None:
     """What was used or withdrawn comes back."""
-    lines = [
-        (line[4], line) for line in original["postings"] if line[2].partition(":")[0] in ("used", "withdrawn")
-    ]
+    lines = [(line[4], line) for line in original["postings"] if line[2].partition(":")[0] in ("used", "withdrawn")]
     amount, done = wanted(book, command, lines)
     now = facts["recorded_at"]
     at = {"at": facts["effective_at"]}
-    for part, skipped, (_, debit, account, _, _, lot, lot_after, _, _) in last_first(lines, done, amount):
+    for part, skipped, (_, debit, account, _, _, lot, _, _, _) in last_first(lines, done, amount):
         if debit == "owed":
             still_owed = min(part, book.owed)
             if still_owed:
                 book.post(account, "owed", still_owed)
             if part > still_owed:
-                new = book.new_lot("refund", part - still_owed, join=False, **at)
+                new = book.new_lot("refund", part - still_owed, **at)
                 book.post(account, "wallet", part - still_owed, new)
             continue
         it = book.lots[lot]
@@ -79,14 +77,13 @@ def give_back(book: ModelBook, original: dict[str, Any], command: Reverse, facts
             it["remaining"] += part
             book.post(account, "wallet", part, lot)
             continue
-        end = it["amount"] - lot_after - skipped
         life = max(it["expires_at"] - original["recorded_at"], timedelta(0))
         new = book.new_lot(
             "refund",
             part,
             priority=it["priority"],
             expires_at=now + life,
-            cost=share(it["cost"], it["amount"], end - part, end),
+            cost=share(it["cost"], it["amount"], skipped, skipped + part),
             currency=it["currency"],
             join=False,
             **at,
@@ -134,6 +131,6 @@ def send_back(
         payee.post("wallet", "transit", part, line[5])
         pieces.append((part, it["priority"], it["expires_at"], cost, it["currency"] if cost else None))
     numbers = {book.wallet_id: command.number, other.wallet_id: original["link"][1]}
-    facts = {**facts, "reversed": amount, "reverses": numbers[payer.wallet_id]}
-    other_facts = {"reverses": numbers[payee.wallet_id]}
-    model.move(payee, payer, pieces, "reversal", facts, payer, other_facts)
+    facts = {**facts, "reversed": amount}
+    other_facts = {"reverses": numbers[other.wallet_id]}
+    model.move(payee, payer, pieces, "reversal", facts, book, other_facts)

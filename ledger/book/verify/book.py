@@ -60,9 +60,7 @@ def share(cost: int, amount: int, start: int, end: int) -> int:
 class Book:
     """Feed ``transaction`` in order, then ``close``. Whatever does not follow is said to ``say``."""
 
-    def __init__(
-        self, head: WalletRow, lots: dict[int, LotRow], reversed_numbers: set[int], say: Say
-    ) -> None:
+    def __init__(self, head: WalletRow, lots: dict[int, LotRow], reversed_numbers: set[int], say: Say) -> None:
         self.head = head
         self.say = say
         self.rows = lots
@@ -78,9 +76,7 @@ class Book:
         self.leg: Leg | None = None
         self.links = 0
 
-    def transaction(
-        self, row: tuple[Any, ...], postings: list[tuple[Any, ...]], hold: HoldRow | None
-    ) -> None:
+    def transaction(self, row: tuple[Any, ...], postings: list[tuple[Any, ...]], hold: HoldRow | None) -> None:
         """Check one transaction (``rows.TRANSACTION``) with its postings and the hold it placed."""
         (
             wallet_id,
@@ -265,9 +261,7 @@ class Book:
         if expected != found:
             self.say("hold", name, f"hold {name}", expected, found)
 
-    def _reversal(
-        self, number: int, kind: str, reverses: int | None, postings: list[tuple[Any, ...]]
-    ) -> None:
+    def _reversal(self, number: int, kind: str, reverses: int | None, postings: list[tuple[Any, ...]]) -> None:
         """Of no account, and never in all, may more come back than the original moved."""
         moved: Counter[tuple[str, str]] = Counter()
         for posting in postings:
@@ -290,13 +284,9 @@ class Book:
             undone[place] += amount
             limit = -original[1][place]
             if not (0 <= undone[place] <= limit or limit <= undone[place] <= 0):
-                self.say(
-                    "reversal", number, f"reverses {reverses}, {place[0]}", f"at most {limit}", undone[place]
-                )
+                self.say("reversal", number, f"reverses {reverses}, {place[0]}", f"at most {limit}", undone[place])
 
-    def _legs(
-        self, number: int, link: tuple[int | None, int | None], postings: list[tuple[Any, ...]]
-    ) -> None:
+    def _legs(self, number: int, link: tuple[int | None, int | None], postings: list[tuple[Any, ...]]) -> None:
         """Gather what goes into transit, and check that lots moved with their share of the cost."""
         into: Counter[str] = Counter()
         shares: Counter[str] = Counter()

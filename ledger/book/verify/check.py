@@ -72,8 +72,7 @@ def _chunk_end(connection: Connection, after: int) -> int:
     """The last wallet id of the chunk that begins behind ``after``."""
     heads = rows(
         connection,
-        "SELECT wallet_id, number FROM wallets WHERE wallet_id > %(after)s"
-        " ORDER BY wallet_id LIMIT %(limit)s",
+        "SELECT wallet_id, number FROM wallets WHERE wallet_id > %(after)s ORDER BY wallet_id LIMIT %(limit)s",
         {"after": after, "limit": WALLETS_MAX},
     )
     numbers = 0
@@ -132,9 +131,7 @@ class _Chunk:
     def checked(self, what: str, count: int) -> None:
         self.report.checked[what] += count
 
-    def say(
-        self, wallet_id: int, kind: str, number: int | None, place: str, expected: object, found: object
-    ) -> None:
+    def say(self, wallet_id: int, kind: str, number: int | None, place: str, expected: object, found: object) -> None:
         self.report.add(
             Fault(
                 kind=kind,

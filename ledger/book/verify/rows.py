@@ -81,9 +81,7 @@ def connect(url: str) -> Iterator[Connection]:
         yield connection
 
 
-def stream(
-    connection: Connection, name: str, query: str, params: dict[str, Any]
-) -> Iterator[tuple[Any, ...]]:
+def stream(connection: Connection, name: str, query: str, params: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
     """The rows of a query, page by page, through a cursor in the database."""
     with connection.cursor(name=name, binary=True) as cursor:
         cursor.execute(query, params)

@@ -1,0 +1,11 @@
+"""Speed, as ratios in one run: every figure stands beside a baseline measured in the same minutes.
+
+    python -m tests.bench [--quick]        (make bench)
+
+machine     the servers: PostgreSQL, the API, the same endpoint written naively, a bare handler
+load        the load: HTTP/1.1 over raw sockets, in a process of its own
+peers       pgbench: TPC-B, and a ledger written as SQL functions
+door        the posting path without HTTP: round trips, WAL
+figures     what is measured, how long, and what is claimed of it
+report      the table and .credit-ledger/bench.json
+"""

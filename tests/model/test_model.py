@@ -1,0 +1,32 @@
+"""The drivers against the model."""
+
+import asyncio
+
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.model.driver import DoorDriver, Driver
+from tests.model.http import HttpDriver
+from tests.model.machine import LedgerMachine
+
+
+def run(driver: Driver, *, steps: int, part: int = 1) -> None:
+    """The examples of the profile, or one of so many parts of them, in one event loop."""
+    with asyncio.Runner() as runner:
+        runner.run(driver.start())
+        try:
+            machine = type("Machine", (LedgerMachine,), {"driver": driver, "runner": runner})
+            examples = max(10, settings().max_examples // part)
+            run_state_machine_as_test(machine, settings=settings(stateful_step_count=steps, max_examples=examples))
+        finally:
+            runner.run(driver.stop())
+
+
+def test_the_door_answers_as_the_model_does(database_url: str) -> None:
+    """Two doors on PostgreSQL: answers, journal, lots and holds are those of the model."""
+    run(DoorDriver(database_url), steps=25)
+
+
+def test_the_api_answers_as_the_model_does(database_url: str) -> None:
+    """Two applications on PostgreSQL: the same, as far as the API can say it."""
+    run(HttpDriver(database_url), steps=25, part=2)
