@@ -64,9 +64,13 @@ async def _whole(receive: Any) -> bytes:
 
 async def _call(app: Any, scope: Any, body: bytes) -> list[Message]:
     sent: list[Message] = []
+    bodies = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
+        """The body once; then the client stays, and says nothing more."""
+        if not bodies:
+            await asyncio.Event().wait()
+        return bodies.pop()
 
     async def send(message: Message) -> None:
         sent.append(message)
