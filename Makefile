@@ -9,7 +9,7 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down test check format bench lock migrate clean
+.PHONY: help install up down test check format journal bench lock migrate clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ check: install ## what must hold before a merge, besides the tests
 format: install ## put the code in the agreed form
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format
+
+journal: install ## stream a journal.csv of a million records, and show the server's memory
+	@LEDGER_TEST_JOURNAL_RECORDS=1000000 $(BIN)/python -m pytest tests/finance/test_stream.py -k large $(ARGS)
 
 bench: install ## measure the claims on speed, into .credit-ledger/bench.json
 	@$(BIN)/python -m tests.bench $(ARGS)

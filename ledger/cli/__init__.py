@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "balance": "ledger.cli.wallet:balance",
     "history": "ledger.cli.wallet:history",
     "verify": "ledger.cli.verify:verify_command",
+    "import-usage": "ledger.cli.import_usage:import_usage",
     "doctor": "ledger.cli.doctor:doctor",
 }
 """Name of the command, and where its click command is: `module:name`."""

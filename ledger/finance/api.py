@@ -29,7 +29,7 @@ To = Annotated[
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
-@get("/v1/finance/journal.csv", opt={"scope": "read"})
+@get("/v1/finance/journal.csv", opt={"scope": "read", "media": "text/csv"})
 async def journal_file(request: LedgerRequest, from_: From = None, to: To = None) -> Stream:
     """Every posting as two records, debit and credit, of one consistent state; sums and a trailer at the end."""
     since, until = queried_day_or_instant(from_, "from"), queried_day_or_instant(to, "to")

@@ -17,10 +17,10 @@ SELECT transfer_many(ARRAY[:giver], ARRAY[:taker], ARRAY[0.001]);
 """
 
 MANY = """
-SELECT count(transfer_many(g, t, a)) FROM (
+SELECT count(*) FROM (
     SELECT array_agg(1 + (random() * 999)::int) AS g, array_agg(1001 + (random() * 999)::int) AS t,
         array_agg(0.001) AS a
-    FROM generate_series(1, 100)) AS r;
+    FROM generate_series(1, 100)) AS r, LATERAL transfer_many(g, t, a);
 """
 
 

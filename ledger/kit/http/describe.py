@@ -124,7 +124,7 @@ def _responses(
         str(handler.status_code): {
             "description": "Done.",
             "headers": headers,
-            "content": {"application/json": media},
+            "content": {handler.opt.get("media", "application/json"): media},
         }
     }
     problem = {"application/problem+json": {"schema": schema_of[Problem]}}
@@ -197,7 +197,9 @@ def _is_needed(handler: HTTPRouteHandler) -> bool:
 
 
 def _answers_of(handler: HTTPRouteHandler) -> list[Any]:
-    """The shapes of ``Answer[…]``."""
+    """The shapes of ``Answer[…]``; a file of the ``media`` type that the handler names is text."""
+    if "media" in handler.opt:
+        return [str]
     annotation = handler.parsed_fn_signature.return_type.annotation
     assert get_origin(annotation) is Answer, f"{operation_id(handler)} must return an Answer[…]"
     shape = get_args(annotation)[0]

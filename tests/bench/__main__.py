@@ -1,0 +1,56 @@
+"""``python -m tests.bench``: start the servers, measure, verify the books, print the table."""
+
+import argparse
+import time
+from pathlib import Path
+
+from ledger.book.verify import verify_now
+from tests.bench.figures import Bench, rows
+from tests.bench.machine import machine
+from tests.bench.peers import Peers
+from tests.bench.report import Row, table, write
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure the claims on speed.")
+    parser.add_argument("--quick", action="store_true", help="one short round: shows that it works, not how fast")
+    parser.add_argument("--rounds", type=int, help="of all figures, interleaved  [3; quick: 1]")
+    parser.add_argument("--seconds", type=float, help="of a figure in a round  [5; quick: 2]")
+    parser.add_argument("--data", type=Path, default=Path(".credit-ledger"), help="where bench.json goes")
+    asked = parser.parse_args()
+    rounds = asked.rounds or (1 if asked.quick else 3)
+    seconds = asked.seconds or (2.0 if asked.quick else 5.0)
+    began = time.monotonic()
+    home = asked.data.absolute() / "bench"
+    with machine(home) as found:
+        peers = Peers(found.postgres, home)
+        peers.prepare()
+        bench = Bench(found, peers, seconds, lambda line: print("  " + line, flush=True))
+        for number in range(rounds):
+            print(f"round {number + 1} of {rounds}", flush=True)
+            bench.round()
+        bench.units(200 if asked.quick else 1_000)
+        print("verify", flush=True)
+        report = verify_now(found.url)
+    told = rows(bench.measured)
+    told.append(
+        Row(
+            name="faults that verify finds after it",
+            value=len(report.faults),
+            unit=f"in {report.checked['transactions']:,} transactions",
+            aim="value <= 0",
+            holds=report.ok,
+        )
+    )
+    write(asked.data / "bench.json", told)
+    for fault in report.faults:
+        print(fault)
+    print()
+    print(table(told))
+    print(
+        f"\n{rounds} × {seconds:g} s a figure, {time.monotonic() - began:.0f} s in all; rows in {asked.data}/bench.json"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Makes ``ledger/docs/examples.json`` by calling the real application: an example is what it really answers.
+
+    LEDGER_DATABASE_URL=postgresql://… python -m tests.contract.examples
+
+Run it against an empty, migrated database after the shape of a request or an answer has changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from tests.support.api import Api, make_key, running
+
+FILE = Path(__file__).parents[2] / "ledger" / "docs" / "examples.json"
+
+
+class Recorder:
+    """Calls, and what they were and answered, by the operation's name."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.examples: dict[str, dict[str, Any]] = {}
+
+    async def __call__(self, operation: str, method: str, path: str, body: Any = None) -> Any:
+        given = {} if body is None else {"json": body}
+        key = {"Idempotency-Key": f"example-{operation}"}
+        answer = await self.api.send(method, path, headers=key, **given)
+        assert answer.status_code < 300, (operation, answer.text)
+        example = {"response": answer.json()}
+        self.examples[operation] = example if body is None else {"request": body} | example
+        return answer.json()
+
+
+async def record(call: Recorder) -> None:
+    """A day in the life of two wallets."""
+    for operation, path in (("health", "/health"), ("ready", "/ready"), ("info", "/v1/info")):
+        await call(operation, "GET", path)
+    opened = await call(
+        "open_wallet", "POST", "/v1/wallets", {"owner_id": "user-42", "metadata": {"plan": "trial", "seats": 3}}
+    )
+    wallet = f"/v1/wallets/{opened['id']}"
+    await call("list_wallets", "GET", "/v1/wallets?owner_id=user-42")
+    await call("get_wallet", "GET", wallet)
+    await call("change_wallet", "PATCH", wallet, {"time_zone": "Europe/Berlin", "overdraft_limit": "50"})
+    await call(
+        "give_credits",
+        "POST",
+        f"{wallet}/credits",
+        {"amount": "100", "source": "promotional", "reason": "Welcome", "expires_at": "2089-01-01T00:00:00Z"},
+    )
+    usage = {"service": "code_completion", "credits": "2.5", "event_id": "job-1", "session": "s-9"}
+    used = await call("charge_usage", "POST", f"{wallet}/usage", usage | {"metadata": {"campaign": "spring"}})
+    transaction = f"/v1/transactions/{used['transaction']['id']}"
+    items = [
+        {"wallet_id": opened["id"], "key": "batch-1-1", "service": "sandbox", "credits": "1"},
+        {"user_id": "user-42", "key": "batch-1-2", "service": "sandbox", "credits": "1000"},
+    ]
+    await call("charge_batch", "POST", "/v1/usage/batch", {"items": items})
+    await call("refund_usage", "POST", f"{transaction}/refund", {"amount": "1", "reason": "The job failed"})
+    await call("reverse_transaction", "POST", f"{transaction}/reverse", {"reason": "Charged to the wrong wallet"})
+    await call("get_transaction", "GET", transaction)
+    await call("list_transactions", "GET", f"{wallet}/transactions?limit=1")
+    await _holds(call, wallet)
+    body = {"from_wallet_id": opened["id"], "to_user_id": "user-43", "amount": "10", "reason": "Project budget"}
+    transfer = await call("make_transfer", "POST", "/v1/transfers", body)
+    await call("list_transfers", "GET", f"/v1/transfers?wallet_id={opened['id']}")
+    await call("get_transfer", "GET", f"/v1/transfers/{transfer['id']}")
+    correction = {"amount": "1", "direction": "debit", "reason": "Given twice"}
+    await call("adjust_credits", "POST", f"{wallet}/adjustments", correction)
+    await call("get_balance", "GET", f"{wallet}/balance")
+    await call("list_lots", "GET", f"{wallet}/lots")
+    await call("freeze_wallet", "POST", f"{wallet}/freeze")
+    await call("unfreeze_wallet", "POST", f"{wallet}/unfreeze")
+    await call("close_wallet", "POST", "/v1/wallets/user:user-44/close")
+
+
+async def _holds(call: Recorder, wallet: str) -> None:
+    reserve = {"amount": "20", "expires_in_s": 3600, "service": "neural_training", "description": "Nightly run"}
+    placed = await call("place_hold", "POST", f"{wallet}/holds", reserve)
+    hold = f"/v1/holds/{placed['hold']['id']}"
+    await call("capture_hold", "POST", f"{hold}/capture", {"amount": "12.5", "final": False})
+    await call("get_hold", "GET", hold)
+    await call("list_holds", "GET", f"{wallet}/holds?state=open")
+    await call("release_hold", "POST", f"{hold}/release")
+
+
+async def main() -> None:
+    url = os.environ["LEDGER_DATABASE_URL"]
+    async with running(url) as app:
+        call = Recorder(Api(app, make_key(url, "admin")[1], url))
+        await record(call)
+    FILE.write_text(json.dumps(call.examples, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
