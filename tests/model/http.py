@@ -102,7 +102,10 @@ class HttpDriver(DoorDriver):
                 answers.append(_problem(result["problem"]))
                 continue
             wallet_id, number = parse_row("txn", result["transaction_id"], "transaction")
-            answers.append({"number": number, "wallet_id": wallet_id})
+            if result["status"] == "replayed":
+                answers.append({"stands": (wallet_id, number)})
+            else:
+                answers.append({"number": number, "wallet_id": wallet_id, "replayed": False})
         return answers
 
     def adapt(self, command: Command, *, in_batch: bool) -> Command:

@@ -147,7 +147,7 @@ class Model:
         command = attempt.command
         event = event_hash(command.event_id) if isinstance(command, Use) and command.event_id else None
         if event in book.events:
-            raise Refusal("ALREADY_POSTED", number=book.events[event])
+            raise Refusal("ALREADY_POSTED", number=book.events[event], wallet_id=book.wallet_id)
         books = [self.books[wallet_id] for wallet_id in command.wallet_ids]
         self._status(command, books)
         recorded = self._recorded_at(book)

@@ -8,6 +8,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.model.driver import DoorDriver, Driver
 from tests.model.http import HttpDriver
 from tests.model.machine import LedgerMachine
+from tests.model.pure import PureDriver
 
 
 def run(driver: Driver, *, steps: int, part: int = 1) -> None:
@@ -20,6 +21,11 @@ def run(driver: Driver, *, steps: int, part: int = 1) -> None:
             run_state_machine_as_test(machine, settings=settings(stateful_step_count=steps, max_examples=examples))
         finally:
             runner.run(driver.stop())
+
+
+def test_the_rules_answer_as_the_model_does() -> None:
+    """The pure rules in memory."""
+    run(PureDriver(), steps=40)
 
 
 def test_the_door_answers_as_the_model_does(database_url: str) -> None:

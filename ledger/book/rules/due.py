@@ -27,7 +27,7 @@ def book_due(book: Book, now: datetime, write: Write) -> None:
             ending.setdefault(hold.expires_at, []).append(hold)
     expiring: dict[datetime, list[Lot]] = {}
     for lot in book.lots.values():
-        if lot.free > 0 and lot.expires_at is not None and lot.expires_at <= now:
+        if lot.remaining > 0 and lot.expires_at is not None and lot.expires_at <= now:
             expiring.setdefault(lot.expires_at, []).append(lot)
     for at in sorted(ending.keys() | expiring.keys()):
         dead = {lot.lot: lot for lot in expiring.get(at, [])}

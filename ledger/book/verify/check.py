@@ -102,6 +102,7 @@ class _Chunk:
         holds = _Groups(self._stream("holds", ", ".join(HoldRow._fields), "hold"), self._stray_hold)
         notes = _Groups(self._stream("notes", "wallet_id, number, salt, body", "number"), self._stray_note)
         book: Book | None = None
+        count = lines_count = holds_count = 0
         known = {head.wallet_id: head for head in heads}
         for transaction in transactions:
             wallet_id, number = transaction[0], transaction[1]
@@ -111,15 +112,18 @@ class _Chunk:
             lines = postings.take(wallet_id, number)
             hold = holds.take(wallet_id, number) if transaction[2] == "hold" else None
             book.transaction(transaction, lines, HoldRow(*hold[0]) if hold else None)
-            self.checked("transactions", 1)
-            self.checked("postings", len(lines))
-            self.checked("holds", 1 if hold else 0)
+            count += 1
+            lines_count += len(lines)
+            if hold:
+                holds_count += 1
             for note in notes.take(wallet_id, number):
                 self._note(note, transaction[-2])
             if book.leg is not None:
                 self.legs.append(book.leg)
                 if len(self.legs) >= LEGS_MAX:
                     self._pairs()
+        for what, number in (("transactions", count), ("postings", lines_count), ("holds", holds_count)):
+            self.checked(what, number)
         self._close(book)
         for head in known.values():
             self._close(self._open(head, head.wallet_id))
@@ -208,7 +212,7 @@ class _Chunk:
         return expected
 
     def _note(self, note: Row, digest: bytes) -> None:
-        self.checked("notes", 1)
+        self.report.checked["notes"] += 1
         wallet_id, number, salt, body = note
         found = notes_digest(salt, body)
         if found != digest:
