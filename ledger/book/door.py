@@ -24,7 +24,7 @@ from ledger.book import commands as c
 from ledger.book.participants import Participant
 from ledger.book.posted import load_links, load_posted
 from ledger.book.rules.fold import Deferred, Replay, Result
-from ledger.book.unit import Request, RiderFailed, run_unit
+from ledger.book.unit import CommitUnknown, Request, RiderFailed, run_unit
 from ledger.book.writer import Writer
 from ledger.errors import (
     DatabaseUnavailable,
@@ -39,6 +39,8 @@ from ledger.kit.db import RETRYABLE, Database, is_unavailable, sqlstate
 log = structlog.get_logger(__name__)
 
 TRIES = 5
+TRIES_LOST = 3
+TRIES_HALVED = 12
 SLOW_LANES = 3
 
 
@@ -58,8 +60,11 @@ class Door:
         self._batch_max = batch_max
         self._queue_max = queue_max
         self._waiting: deque[Request] = deque()
-        self._waiting_attempts = 0
+        self._outstanding = 0
+        """Attempts that were accepted and have no answer yet."""
         self._stuck: deque[Request] = deque()
+        self._waited_for: set[int] = set()
+        """Wallets that slow lanes are busy with: no two lanes wait for the same one."""
         self._wake = asyncio.Event()
         self._wake_slow = asyncio.Event()
         self._lanes: list[asyncio.Task[None]] = []
@@ -84,19 +89,23 @@ class Door:
         Raises DatabaseUnavailable, WalletBusy or Overloaded for trouble of the whole request: then it is
         not known whether it was written, and the same keys may be tried again.
         """
-        if self._stopping or not self._lanes:
-            raise DatabaseUnavailable("the service is shutting down; try again")
-        if self._waiting_attempts + len(attempts) > self._queue_max:
-            raise Overloaded(f"{self._waiting_attempts} postings are waiting; try again")
         if not attempts:
             return []
         attempts = await self._with_links(attempts)
+        if self._stopping or not self._lanes:
+            raise DatabaseUnavailable("the service is shutting down; try again")
+        if self._outstanding + len(attempts) > self._queue_max:
+            raise Overloaded(f"{self._outstanding} postings are waiting; try again")
         request = Request(attempts, atomic, asyncio.get_running_loop().create_future())
+        self._outstanding += len(attempts)
+        request.future.add_done_callback(lambda _: self._answered(len(attempts)))
         self._waiting.append(request)
-        self._waiting_attempts += len(attempts)
         self._wake.set()
         results = await asyncio.shield(request.future)
         return await self._outcomes(results)
+
+    def _answered(self, attempts: int) -> None:
+        self._outstanding -= attempts
 
     async def _with_links(self, attempts: Sequence[c.Attempt]) -> Sequence[c.Attempt]:
         """Reversals learn which other wallet they touch from what is stored, which never changes."""
@@ -161,7 +170,18 @@ class Door:
                 else:
                     await self._wake_slow.wait()
                 continue
-            await self._run_guarded(writer, self._take_stuck(), wait=True)
+            batch = self._take_stuck()
+            if not batch:
+                # All that is stuck waits for wallets that other lanes are busy with.
+                self._wake_slow.clear()
+                await self._wake_slow.wait()
+                continue
+            wallet_ids = {w for request in batch for w in request.wallet_ids}
+            self._waited_for |= wallet_ids
+            await self._run_guarded(writer, batch, wait=True)
+            self._waited_for -= wallet_ids
+            self._wake_slow.set()
+        self._wake_slow.set()
         await writer.close()
 
     def _take_batch(self) -> list[Request]:
@@ -170,16 +190,19 @@ class Door:
         while self._waiting and size + len(self._waiting[0].attempts) <= self._batch_max:
             batch.append(self._waiting.popleft())
             size += len(batch[-1].attempts)
-        self._waiting_attempts -= size
         return batch
 
     def _take_stuck(self) -> list[Request]:
-        """The first stuck request, with others that wait for the very same wallets."""
-        first = self._stuck.popleft()
-        batch, rest = [first], []
-        size = len(first.attempts)
+        """The first stuck request whose wallets no lane is busy with, and others of the very same wallets."""
+        batch: list[Request] = []
+        rest: list[Request] = []
+        size = 0
         for request in self._stuck:
-            if request.wallet_ids == first.wallet_ids and size + len(request.attempts) <= self._batch_max:
+            if batch:
+                fits = request.wallet_ids == batch[0].wallet_ids and size + len(request.attempts) <= self._batch_max
+            else:
+                fits = not request.wallet_ids & self._waited_for
+            if fits:
                 batch.append(request)
                 size += len(request.attempts)
             else:
@@ -207,6 +230,12 @@ class Door:
                 continue
             try:
                 done = await run_unit(writer, requests, self._participants, os.urandom(16), wait=wait)
+            except CommitUnknown as error:
+                log.warning("unit.commit_unknown", error=str(error))
+                _fail(
+                    requests, DatabaseUnavailable("whether it was written is not known; ask again under the same key")
+                )
+                continue
             except RiderFailed as failure:
                 failure.request.refuse(failure.place, RiderConflict(str(failure)))
                 todo.append([request for request in requests if not request.finish()])
@@ -228,8 +257,12 @@ class Door:
         if sqlstate(error) in RETRYABLE and tries < TRIES:
             await asyncio.sleep(0.01 * tries)
             return [requests]
-        if is_unavailable(error):
-            await writer.close()
+        if writer.is_lost(error) and not isinstance(error, TimeoutError) and tries < TRIES_LOST:
+            # COMMIT was not sent: nothing was written, and the same can be said on a new connection.
+            await asyncio.sleep(0.05 * (tries - 1))
+            return [requests]
+        took_too_long = sqlstate(error) == "57014"
+        if is_unavailable(error) and not (took_too_long and len(requests) > 1 and tries < TRIES_HALVED):
             busy = sqlstate(error) == "55P03"
             problem: LedgerError = (
                 WalletBusy("the wallet is locked by somebody else; try again")
