@@ -14,7 +14,7 @@ Units run in tasks of the door: a caller that goes away does not cut one.
 
 import asyncio
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 
 import msgspec
@@ -38,9 +38,10 @@ from ledger.kit.db import RETRYABLE, Database, is_unavailable, sqlstate
 
 log = structlog.get_logger(__name__)
 
-TRIES = 5
-TRIES_LOST = 3
-TRIES_HALVED = 12
+TRIES = 4
+TRIES_LOST = 2
+TRIES_TOO_LONG = 12
+RETURNS_MAX = 10_000
 SLOW_LANES = 3
 
 
@@ -223,7 +224,7 @@ class Door:
         """Run a batch to its end, whatever happens; gives the requests whose wallets were locked."""
         skipped: list[Request] = []
         todo = [batch]
-        tries = 0
+        tried: Counter[str] = Counter()
         while todo:
             requests = todo.pop()
             if not requests:
@@ -232,46 +233,57 @@ class Door:
                 done = await run_unit(writer, requests, self._participants, os.urandom(16), wait=wait)
             except CommitUnknown as error:
                 log.warning("unit.commit_unknown", error=str(error))
-                _fail(
-                    requests, DatabaseUnavailable("whether it was written is not known; ask again under the same key")
-                )
+                _fail(requests, DatabaseUnavailable("it may have been written; ask again under the same key"))
                 continue
             except RiderFailed as failure:
                 failure.request.refuse(failure.place, RiderConflict(str(failure)))
                 todo.append([request for request in requests if not request.finish()])
                 continue
             except Exception as error:
-                tries += 1
-                todo += await self._after_error(writer, requests, error, tries)
+                todo += await self._after_error(writer, requests, error, tried)
                 continue
             skipped += done.skipped
             again = [request for request in done.done if not request.finish()]
-            if again:
-                todo.append(again)
+            if wait:
+                todo.append(self._patient(again))
+            else:
+                skipped += again
         return skipped
 
+    def _patient(self, requests: list[Request]) -> list[Request]:
+        """Requests that are to come again, but for those that come again for ever."""
+        for request in requests:
+            request.returns += 1
+        endless = [request for request in requests if request.returns > RETURNS_MAX]
+        if endless:
+            log.error("request.endless", returns=RETURNS_MAX)
+            _fail(endless, InternalError("the request could not be finished"))
+        return [request for request in requests if request.returns <= RETURNS_MAX]
+
     async def _after_error(
-        self, writer: Writer, requests: list[Request], error: Exception, tries: int
+        self, writer: Writer, requests: list[Request], error: Exception, tried: Counter[str]
     ) -> list[list[Request]]:
-        """What to try again after a failed unit: all of it, its halves, or nothing."""
-        if sqlstate(error) in RETRYABLE and tries < TRIES:
-            await asyncio.sleep(0.01 * tries)
+        """What to try again after a failed unit, of which nothing was written: all of it, its halves, or nothing."""
+        state = sqlstate(error)
+        if state in RETRYABLE and tried["retryable"] < TRIES:
+            tried["retryable"] += 1
+            await asyncio.sleep(0.01 * tried["retryable"])
             return [requests]
-        if writer.is_lost(error) and not isinstance(error, TimeoutError) and tries < TRIES_LOST:
-            # COMMIT was not sent: nothing was written, and the same can be said on a new connection.
-            await asyncio.sleep(0.05 * (tries - 1))
+        if writer.is_lost(error) and not isinstance(error, TimeoutError) and tried["lost"] < TRIES_LOST:
+            tried["lost"] += 1
+            await asyncio.sleep(0.05 * (tried["lost"] - 1))
             return [requests]
-        took_too_long = sqlstate(error) == "57014"
-        if is_unavailable(error) and not (took_too_long and len(requests) > 1 and tries < TRIES_HALVED):
-            busy = sqlstate(error) == "55P03"
-            problem: LedgerError = (
-                WalletBusy("the wallet is locked by somebody else; try again")
-                if busy
-                else DatabaseUnavailable("the database cannot be used now; try again")
-            )
-            log.warning("unit.unavailable", error=type(error).__name__, sqlstate=sqlstate(error))
+        too_long = state == "57014" and len(requests) > 1 and tried["too long"] < TRIES_TOO_LONG
+        if is_unavailable(error) and not too_long:
+            problem: LedgerError = DatabaseUnavailable("the database cannot be used now; try again")
+            if state == "55P03":
+                problem = WalletBusy("the wallet is locked by somebody else; try again")
+            log.warning("unit.unavailable", error=type(error).__name__, sqlstate=state)
             _fail(requests, problem)
             return []
+        tried["too long"] += too_long
+        if not too_long:
+            await writer.close()  # an error nobody thought of: whatever it was, not on this connection again
         if len(requests) > 1:
             middle = len(requests) // 2
             return [requests[middle:], requests[:middle]]

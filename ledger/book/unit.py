@@ -30,6 +30,8 @@ class Request:
         self.atomic = atomic
         self.future = future
         self.results: list[Result | None] = [None] * len(attempts)
+        self.returns = 0
+        """How often it had to come again, with more due or more lots needed than one unit takes."""
 
     @cached_property
     def wallet_ids(self) -> frozenset[int]:
