@@ -86,8 +86,8 @@ def process() -> Process:
     return _process
 
 
-def task(name: str) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Callable[P, R]]:
-    """A coroutine function as the task of this name, run on the process's loop."""
+def task(name: str, **options: Any) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Callable[P, R]]:
+    """A coroutine function as the task of this name, run on the process's loop; ``options`` are Celery's."""
 
     def register(work: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -95,7 +95,7 @@ def task(name: str) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Callable[
 
         run.__name__ = work.__name__
         run.__doc__ = work.__doc__
-        registered: Callable[P, R] = app.task(name=name)(run)
+        registered: Callable[P, R] = app.task(name=name, **options)(run)
         return registered
 
     return register

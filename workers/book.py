@@ -7,6 +7,8 @@ from ledger.book.upkeep import book_due, forget_refusals
 from ledger.book.verify import verify
 from workers.app import config, process, task
 
+VERIFY_LIMIT_S = 20 * 3600
+
 log = structlog.get_logger(__name__)
 
 
@@ -26,7 +28,8 @@ async def forget() -> int:
     return await forget_refusals(process().database)
 
 
-@task("book.verify")
+# It takes as long as the journal is long, and is acknowledged first, so that Redis does not give it out again.
+@task("book.verify", acks_late=False, time_limit=VERIFY_LIMIT_S + 60, soft_time_limit=VERIFY_LIMIT_S)
 async def verify_all() -> bool:
     """Recompute every book; a fault is an error in the log."""
     report = await verify(config.database)

@@ -257,6 +257,9 @@ class Transaction(msgspec.Struct, frozen=True):
     notes_digest: bytes
     hash: bytes
     postings: tuple[Posting, ...]
+    terms: str | None
+    """The terms of the lots it made and the hold it placed (``hashing.terms_body``), so that the journal alone says
+    when credits expire and what was paid for them."""
     notes: Notes | None
     """None when it was erased."""
 

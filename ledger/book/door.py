@@ -14,7 +14,7 @@ Units run in tasks of the door: a caller that goes away does not cut one.
 
 import asyncio
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 
 import msgspec
@@ -24,7 +24,7 @@ from ledger.book import commands as c
 from ledger.book.participants import Participant
 from ledger.book.posted import load_links, load_posted
 from ledger.book.rules.fold import Deferred, Replay, Result
-from ledger.book.unit import Request, RiderFailed, run_unit
+from ledger.book.unit import CommitUnknown, Request, RiderFailed, run_unit
 from ledger.book.writer import Writer
 from ledger.errors import (
     DatabaseUnavailable,
@@ -38,7 +38,10 @@ from ledger.kit.db import RETRYABLE, Database, is_unavailable, sqlstate
 
 log = structlog.get_logger(__name__)
 
-TRIES = 5
+TRIES = 4
+TRIES_LOST = 2
+TRIES_TOO_LONG = 12
+RETURNS_MAX = 10_000
 SLOW_LANES = 3
 
 
@@ -58,8 +61,11 @@ class Door:
         self._batch_max = batch_max
         self._queue_max = queue_max
         self._waiting: deque[Request] = deque()
-        self._waiting_attempts = 0
+        self._outstanding = 0
+        """Attempts that were accepted and have no answer yet."""
         self._stuck: deque[Request] = deque()
+        self._waited_for: set[int] = set()
+        """Wallets that slow lanes are busy with: no two lanes wait for the same one."""
         self._wake = asyncio.Event()
         self._wake_slow = asyncio.Event()
         self._lanes: list[asyncio.Task[None]] = []
@@ -84,19 +90,23 @@ class Door:
         Raises DatabaseUnavailable, WalletBusy or Overloaded for trouble of the whole request: then it is
         not known whether it was written, and the same keys may be tried again.
         """
-        if self._stopping or not self._lanes:
-            raise DatabaseUnavailable("the service is shutting down; try again")
-        if self._waiting_attempts + len(attempts) > self._queue_max:
-            raise Overloaded(f"{self._waiting_attempts} postings are waiting; try again")
         if not attempts:
             return []
         attempts = await self._with_links(attempts)
+        if self._stopping or not self._lanes:
+            raise DatabaseUnavailable("the service is shutting down; try again")
+        if self._outstanding + len(attempts) > self._queue_max:
+            raise Overloaded(f"{self._outstanding} postings are waiting; try again")
         request = Request(attempts, atomic, asyncio.get_running_loop().create_future())
+        self._outstanding += len(attempts)
+        request.future.add_done_callback(lambda _: self._answered(len(attempts)))
         self._waiting.append(request)
-        self._waiting_attempts += len(attempts)
         self._wake.set()
         results = await asyncio.shield(request.future)
         return await self._outcomes(results)
+
+    def _answered(self, attempts: int) -> None:
+        self._outstanding -= attempts
 
     async def _with_links(self, attempts: Sequence[c.Attempt]) -> Sequence[c.Attempt]:
         """Reversals learn which other wallet they touch from what is stored, which never changes."""
@@ -161,7 +171,18 @@ class Door:
                 else:
                     await self._wake_slow.wait()
                 continue
-            await self._run_guarded(writer, self._take_stuck(), wait=True)
+            batch = self._take_stuck()
+            if not batch:
+                # All that is stuck waits for wallets that other lanes are busy with.
+                self._wake_slow.clear()
+                await self._wake_slow.wait()
+                continue
+            wallet_ids = {w for request in batch for w in request.wallet_ids}
+            self._waited_for |= wallet_ids
+            await self._run_guarded(writer, batch, wait=True)
+            self._waited_for -= wallet_ids
+            self._wake_slow.set()
+        self._wake_slow.set()
         await writer.close()
 
     def _take_batch(self) -> list[Request]:
@@ -170,16 +191,19 @@ class Door:
         while self._waiting and size + len(self._waiting[0].attempts) <= self._batch_max:
             batch.append(self._waiting.popleft())
             size += len(batch[-1].attempts)
-        self._waiting_attempts -= size
         return batch
 
     def _take_stuck(self) -> list[Request]:
-        """The first stuck request, with others that wait for the very same wallets."""
-        first = self._stuck.popleft()
-        batch, rest = [first], []
-        size = len(first.attempts)
+        """The first stuck request whose wallets no lane is busy with, and others of the very same wallets."""
+        batch: list[Request] = []
+        rest: list[Request] = []
+        size = 0
         for request in self._stuck:
-            if request.wallet_ids == first.wallet_ids and size + len(request.attempts) <= self._batch_max:
+            if batch:
+                fits = request.wallet_ids == batch[0].wallet_ids and size + len(request.attempts) <= self._batch_max
+            else:
+                fits = not request.wallet_ids & self._waited_for
+            if fits:
                 batch.append(request)
                 size += len(request.attempts)
             else:
@@ -200,45 +224,66 @@ class Door:
         """Run a batch to its end, whatever happens; gives the requests whose wallets were locked."""
         skipped: list[Request] = []
         todo = [batch]
-        tries = 0
+        tried: Counter[str] = Counter()
         while todo:
             requests = todo.pop()
             if not requests:
                 continue
             try:
                 done = await run_unit(writer, requests, self._participants, os.urandom(16), wait=wait)
+            except CommitUnknown as error:
+                log.warning("unit.commit_unknown", error=str(error))
+                _fail(requests, DatabaseUnavailable("it may have been written; ask again under the same key"))
+                continue
             except RiderFailed as failure:
                 failure.request.refuse(failure.place, RiderConflict(str(failure)))
                 todo.append([request for request in requests if not request.finish()])
                 continue
             except Exception as error:
-                tries += 1
-                todo += await self._after_error(writer, requests, error, tries)
+                todo += await self._after_error(writer, requests, error, tried)
                 continue
             skipped += done.skipped
             again = [request for request in done.done if not request.finish()]
-            if again:
-                todo.append(again)
+            if wait:
+                todo.append(self._patient(again))
+            else:
+                skipped += again
         return skipped
 
+    def _patient(self, requests: list[Request]) -> list[Request]:
+        """Requests that are to come again, but for those that come again for ever."""
+        for request in requests:
+            request.returns += 1
+        endless = [request for request in requests if request.returns > RETURNS_MAX]
+        if endless:
+            log.error("request.endless", returns=RETURNS_MAX)
+            _fail(endless, InternalError("the request could not be finished"))
+        return [request for request in requests if request.returns <= RETURNS_MAX]
+
     async def _after_error(
-        self, writer: Writer, requests: list[Request], error: Exception, tries: int
+        self, writer: Writer, requests: list[Request], error: Exception, tried: Counter[str]
     ) -> list[list[Request]]:
-        """What to try again after a failed unit: all of it, its halves, or nothing."""
-        if sqlstate(error) in RETRYABLE and tries < TRIES:
-            await asyncio.sleep(0.01 * tries)
+        """What to try again after a failed unit, of which nothing was written: all of it, its halves, or nothing."""
+        state = sqlstate(error)
+        if state in RETRYABLE and tried["retryable"] < TRIES:
+            tried["retryable"] += 1
+            await asyncio.sleep(0.01 * tried["retryable"])
             return [requests]
-        if is_unavailable(error):
-            await writer.close()
-            busy = sqlstate(error) == "55P03"
-            problem: LedgerError = (
-                WalletBusy("the wallet is locked by somebody else; try again")
-                if busy
-                else DatabaseUnavailable("the database cannot be used now; try again")
-            )
-            log.warning("unit.unavailable", error=type(error).__name__, sqlstate=sqlstate(error))
+        if writer.is_lost(error) and not isinstance(error, TimeoutError) and tried["lost"] < TRIES_LOST:
+            tried["lost"] += 1
+            await asyncio.sleep(0.05 * (tried["lost"] - 1))
+            return [requests]
+        too_long = state == "57014" and len(requests) > 1 and tried["too long"] < TRIES_TOO_LONG
+        if is_unavailable(error) and not too_long:
+            problem: LedgerError = DatabaseUnavailable("the database cannot be used now; try again")
+            if state == "55P03":
+                problem = WalletBusy("the wallet is locked by somebody else; try again")
+            log.warning("unit.unavailable", error=type(error).__name__, sqlstate=state)
             _fail(requests, problem)
             return []
+        tried["too long"] += too_long
+        if not too_long:
+            await writer.close()  # an error nobody thought of: whatever it was, not on this connection again
         if len(requests) > 1:
             middle = len(requests) // 2
             return [requests[middle:], requests[:middle]]

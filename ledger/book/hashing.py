@@ -7,24 +7,27 @@ readers for it exist in every language, so that an outsider can check a book wit
     [version, wallet_id, number, kind, key_hash, fingerprint, event_hash | nil, actor, effective_us,
      recorded_us, reverses | nil, link_wallet_id | nil, link_number | nil,
      [wallet, held, disputed, owed, overdraft limit after it], notes_digest,
-     [[line, debit, credit, asset, amount, lot | nil, lot_after | nil, hold | nil, balance_after] …]]
+     [[line, debit, credit, asset, amount, lot | nil, lot_after | nil, hold | nil, balance_after] …],
+     terms | nil]
 
 Times are microseconds since 1970 in UTC. Free text and metadata stand in it as a salted digest only, so
 that they can be erased.
 """
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from ledger.book.commands import Notes, Transaction
+from ledger.book.commands import HoldFacts, LotFacts, Notes, Transaction
 
 VERSION = 1
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _pack = msgspec.msgpack.Encoder().encode
+_terms = msgspec.json.Encoder().encode
 _notes = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -46,6 +49,32 @@ def notes_body(notes: Notes) -> str:
 def notes_digest(salt: bytes, body: str) -> bytes:
     """What stands for the notes in the chain."""
     return hashlib.sha256(salt + body.encode()).digest()
+
+
+def terms_body(lots: Sequence[LotFacts], hold: HoldFacts | None) -> str | None:
+    """The terms of new lots and of a new hold, as they are stored: JSON, times in microseconds; None without any.
+
+    ``{"lots": [[lot, source, priority, effective_us, expires_us | null, cost, currency | null] …],
+    "hold": [amount, service, placed_us, expires_us] | null}``
+    """
+    if not lots and hold is None:
+        return None
+    terms = {
+        "lots": [
+            (
+                lot.lot,
+                lot.source,
+                lot.priority,
+                micros(lot.effective_at),
+                None if lot.expires_at is None else micros(lot.expires_at),
+                lot.cost,
+                lot.currency,
+            )
+            for lot in lots
+        ],
+        "hold": None if hold is None else (hold.amount, hold.service, micros(hold.placed_at), micros(hold.expires_at)),
+    }
+    return _terms(terms).decode()
 
 
 def transaction_hash(previous: bytes, transaction: Transaction) -> bytes:
@@ -72,6 +101,7 @@ def transaction_hash(previous: bytes, transaction: Transaction) -> bytes:
                 (p.line, p.debit, p.credit, p.asset, p.amount, p.lot, p.lot_after, p.hold, p.balance_after)
                 for p in transaction.postings
             ],
+            transaction.terms,
         )
     )
     return hashlib.sha256(previous + encoded).digest()

@@ -15,6 +15,7 @@ from ledger.book import commands as c
 from ledger.book.participants import Statement
 from ledger.book.rules.due import BITE
 from ledger.book.rules.fold import Stored, StoredRefusal, Unit
+from ledger.book.rules.lines import LINES_MAX
 from ledger.book.rules.reversal import Original
 from ledger.book.rules.state import Book, Hold, Lot
 from ledger.kit.arrays import numbers, texts, times, uuids
@@ -25,6 +26,9 @@ Refs = list[tuple[int, int]]
 
 PAGE: Final = 40
 """Lots of a wallet that are loaded at first."""
+
+MORE_MAX: Final = 5 * (LINES_MAX + 1)
+"""Lots of a wallet that are loaded where a page does not do; what needs yet more comes again."""
 
 LOCK: Final = """
 SELECT wallet_id, wallet, held, disputed, owed, overdraft_limit, number, event_number, last_lot, last_at,
@@ -55,18 +59,14 @@ _L_LOT = ", ".join(f"l.{name.strip()}" for name in _LOT.split(","))
 
 LOTS: Final = f"""
 SELECT {_L_LOT} FROM unnest(%(wallets)s::bigint[]) AS w(wallet_id) CROSS JOIN LATERAL (
-    SELECT {_LOT} FROM lots WHERE wallet_id = w.wallet_id AND open
+    SELECT {_LOT} FROM lots WHERE wallet_id = w.wallet_id AND open AND remaining > pinned
     ORDER BY priority, expires_at, paid, lot LIMIT {PAGE}) AS l"""
 
-LOTS_TO_COVER: Final = f"""
-SELECT {_L_LOT} FROM unnest(%(wallets)s::bigint[], %(needs)s::bigint[]) AS w(wallet_id, need)
+MORE_LOTS: Final = f"""
+SELECT {_L_LOT} FROM unnest(%(wallets)s::bigint[], %(limits)s::int[]) AS w(wallet_id, lots_max)
 CROSS JOIN LATERAL (
-    SELECT * FROM (
-        SELECT {_LOT}, sum(remaining - pinned) OVER (ORDER BY priority, expires_at, paid, lot)
-            - (remaining - pinned) AS before
-        FROM lots WHERE wallet_id = w.wallet_id AND open
-            AND (expires_at IS NULL OR expires_at > %(now)s::timestamptz)
-    ) AS o WHERE before < w.need) AS l"""
+    SELECT {_LOT} FROM lots WHERE wallet_id = w.wallet_id AND open AND remaining > pinned
+    ORDER BY priority, expires_at, paid, lot LIMIT w.lots_max) AS l"""
 
 LOTS_ALIKE: Final = f"""
 WITH a AS (SELECT * FROM unnest(%(wallets)s::bigint[], %(sources)s::text[], %(priorities)s::int[],
@@ -118,7 +118,7 @@ TRANSACTIONS: Final = (
     + """
 SELECT t.wallet_id, t.number, t.kind, uuid_send(t.key_hash), uuid_send(t.fingerprint), uuid_send(t.event_hash),
     t.actor, t.effective_at, t.recorded_at, t.reverses, t.link_wallet_id, t.link_number, t.wallet_after,
-    t.held_after, t.disputed_after, t.owed_after, t.limit_after, n.salt, t.notes_digest, t.hash, n.body
+    t.held_after, t.disputed_after, t.owed_after, t.limit_after, n.salt, t.notes_digest, t.hash, t.terms, n.body
 FROM refs JOIN transactions t USING (wallet_id, number) LEFT JOIN notes n USING (wallet_id, number)"""
 )
 
@@ -215,7 +215,7 @@ def transactions_of(rows: Sequence[Row], postings: Sequence[Row]) -> dict[tuple[
 
 
 def _transaction_of(row: Row, lines: list[c.Posting]) -> c.Transaction:
-    body = row[20]
+    body = row[21]
     return c.Transaction(  # type: ignore[call-arg] # the row has as many columns as there are fields
         *row[:12],
         c.Balances(*row[12:17]),
@@ -223,6 +223,7 @@ def _transaction_of(row: Row, lines: list[c.Posting]) -> c.Transaction:
         row[18],
         row[19],
         tuple(lines),
+        row[20],
         None if body is None else msgspec.json.decode(body, type=c.Notes),
     )
 
@@ -237,13 +238,11 @@ async def load(
     pipe = Pipe(connection)
     _queue_keys(pipe, unit, attempts)
     wallets = numbers(unit.books)
-    pages: dict[int, int] = {}
+    free: dict[int, int] = {}
     if any(not isinstance(attempt.command, c.SetStatus | c.SetOverdraft) for attempt in attempts):
 
         def take_page(rows: list[Row]) -> None:
-            for row in rows:
-                pages[row[0]] = pages.get(row[0], 0) + 1
-            add_lots(unit.books, rows)
+            free.update(_take_lots(unit, rows, dict.fromkeys(unit.books, PAGE)))
 
         pipe.add(LOTS, {"wallets": wallets}, take_page)
     _queue_due_and_holds(pipe, unit, attempts)
@@ -254,7 +253,7 @@ async def load(
     for statement, rows in extra:
         pipe.add(statement.sql, dict(statement.params), rows.extend)
     await pipe.fetch()
-    _queue_uncovered(pipe, unit, attempts, pages)
+    _queue_uncovered(pipe, unit, attempts, free)
     if pipe:
         await pipe.fetch()
     _queue_alike(pipe, unit, _arrivals_alike(unit, attempts))
@@ -310,7 +309,8 @@ def _queue_due_and_holds(pipe: Pipe, unit: Unit, attempts: Sequence[c.Attempt]) 
 
         def take_holds(rows: list[Row]) -> None:
             seen = add_holds(unit.books, rows)
-            _mark_backlog(unit, [w for w, hold in seen if unit.books[w].holds[hold].expires_at <= unit.now])
+            holds = [(w, unit.books[w].holds[hold]) for w, hold in seen]
+            _mark_backlog(unit, [w for w, hold in holds if hold.state == "open" and hold.expires_at <= unit.now])
 
         params = {"wallets": numbers(w for w, _ in held), "holds": numbers(h for _, h in held)}
         pipe.add(HOLDS, params | {"due": numbers(due), "now": now}, take_holds)
@@ -368,31 +368,40 @@ def _queue_alike(pipe: Pipe, unit: Unit, alike: set[tuple[int, str, int, datetim
         pipe.add(LOTS_ALIKE, params, lambda rows: add_lots(unit.books, rows))
 
 
-def _queue_uncovered(pipe: Pipe, unit: Unit, attempts: Sequence[c.Attempt], pages: dict[int, int]) -> None:
+def _take_lots(unit: Unit, rows: list[Row], limits: dict[int, int]) -> dict[int, int]:
+    """Take in each wallet's first lots in burn-down order; gives what is free in them. A wallet with fewer lots
+    than its limit has no others."""
+    by_wallet: dict[int, list[Lot]] = {wallet_id: [] for wallet_id in limits}
+    for row in rows:
+        by_wallet[row[0]].append(unit.books[row[0]].add_lot(lot_of(row)))
+    for wallet_id, lots in by_wallet.items():
+        full = len(lots) >= limits[wallet_id]
+        unit.books[wallet_id].horizon = max(lot.rank for lot in lots) if full else None
+    return {
+        wallet_id: sum(lot.free for lot in lots if not lot.is_expired(unit.now))
+        for wallet_id, lots in by_wallet.items()
+    }
+
+
+def _queue_uncovered(pipe: Pipe, unit: Unit, attempts: Sequence[c.Attempt], free: dict[int, int]) -> None:
     """Wallets whose first page of lots does not cover what the batch may take out of them."""
     needs: dict[int, int] = {}
+    draws: dict[int, int] = {}
     for attempt in attempts:
         for wallet_id, amount in _takes(unit, attempt.command):
             needs[wallet_id] = needs.get(wallet_id, 0) + amount
-    short = {
-        wallet_id: need
+            draws[wallet_id] = draws.get(wallet_id, 0) + 1
+    limits = {
+        wallet_id: min(MORE_MAX, (LINES_MAX + 1) * draws[wallet_id])
         for wallet_id, need in needs.items()
-        if pages.get(wallet_id, 0) >= PAGE and need > _free(unit.books[wallet_id], unit.now)
+        if unit.books[wallet_id].horizon is not None and need > free.get(wallet_id, 0)
     }
-    if short:
-        pipe.add(
-            LOTS_TO_COVER,
-            {
-                "wallets": numbers(short),
-                "needs": numbers(min(need, 2**62) for need in short.values()),
-                "now": unit.now.isoformat(),
-            },
-            lambda rows: add_lots(unit.books, rows),
-        )
+    if limits:
 
+        def take_more(rows: list[Row]) -> None:
+            _take_lots(unit, rows, limits)
 
-def _free(book: Book, now: datetime) -> int:
-    return sum(lot.free for lot in book.lots.values() if not lot.is_expired(now))
+        pipe.add(MORE_LOTS, {"wallets": numbers(limits), "limits": numbers(limits.values())}, take_more)
 
 
 def _takes(unit: Unit, command: c.Command) -> list[tuple[int, int]]:
@@ -427,6 +436,7 @@ def _arrivals_alike(unit: Unit, attempts: Sequence[c.Attempt]) -> set[tuple[int,
         elif isinstance(command, c.Reverse):
             if command.wallet_id in terms:
                 alike.add((command.wallet_id, "refund", c.PRIORITY_DEFAULT, None))
+                terms[command.wallet_id].add((c.PRIORITY_DEFAULT, None))
             if command.other_id is not None:
                 edges += [(command.wallet_id, command.other_id), (command.other_id, command.wallet_id)]
     if not edges:

@@ -6,6 +6,7 @@ does not count from the instant it expires, whether or not that was booked.
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final, cast
 
 import msgspec
@@ -16,6 +17,7 @@ from ledger.book.load import (
     DUE_LOTS,
     HOLDS,
     LOCK,
+    MORE_LOTS,
     POSTINGS,
     REVERSED,
     TRANSACTIONS,
@@ -25,7 +27,7 @@ from ledger.book.load import (
     transactions_of,
 )
 from ledger.book.posted import load_posted
-from ledger.book.rules.due import book_due
+from ledger.book.rules.due import BITE, book_due
 from ledger.book.rules.lines import Draft
 from ledger.book.rules.state import Book, Hold
 from ledger.book.shared import SharedRead
@@ -74,7 +76,7 @@ SELECT low FROM halving WHERE low >= high"""
 _LATER: Final = """
 SELECT p.debit, p.credit, p.amount FROM transactions t JOIN postings p USING (wallet_id, number)
 WHERE t.wallet_id = %(wallet)s AND t.effective_at <= %(at)s AND t.effective_at < t.recorded_at
-    AND t.number > %(number)s AND p.asset = 'CREDIT' AND (NOT %(due_only)s OR t.actor = 'system')"""
+    AND t.number > %(number)s AND p.asset = 'CREDIT' AND (NOT %(due_only)s OR (t.actor = 'system' AND t.kind IN ('release', 'expiry')))"""
 
 _HISTORY: Final = """
 SELECT number FROM transactions
@@ -104,6 +106,12 @@ FROM wallets w JOIN wallet_settings s USING (wallet_id)
 LEFT JOIN owners o ON o.owner_id = s.owner_id AND o.wallet_id = w.wallet_id
 WHERE w.wallet_id = ANY(%(wallets)s::bigint[])"""
 
+_ALL_DUE_LOTS: Final = DUE_LOTS.replace(f"LIMIT {BITE}", "")
+_ALL_DUE_HOLDS: Final = HOLDS.replace(f"LIMIT {BITE}", "")
+_LIVE_LOTS: Final = MORE_LOTS.replace(
+    "remaining > pinned", "remaining > pinned AND (expires_at IS NULL OR expires_at > %(now)s::timestamptz)"
+)
+
 _LAST: Final = 2**63 - 1
 
 
@@ -132,7 +140,11 @@ class Reader:
 
     async def _balance_with_due(self, view: BalanceView) -> BalanceView:
         book, now = await self._book_with_due(view.wallet_id)
-        lots = [group for group in view.lots if group.expires_at is None or group.expires_at > now]
+        groups: dict[tuple[str, datetime | None], int] = {}
+        for lot in islice(book.in_burn_down_order(), LOTS_SHOWN):
+            terms = (lot.source, lot.expires_at)
+            groups[terms] = groups.get(terms, 0) + lot.free
+        lots = [LotGroup(source, free, expires_at) for (source, expires_at), free in groups.items()]
         return msgspec.structs.replace(view, at=now, balances=book.balances, lots=lots)
 
     async def _book_with_due(self, wallet_id: int) -> tuple[Book, datetime]:
@@ -143,10 +155,9 @@ class Reader:
             if not rows:
                 raise _no_wallet(wallet_id)
             book, now = book_of(rows[0][:-1]), rows[0][-1]
-            due = {"wallets": numbers([wallet_id]), "now": now}
-            add_lots({wallet_id: book}, await _rows(connection, DUE_LOTS.replace("LIMIT 1000", ""), due))
-            held = due | {"due": due["wallets"], "wallets": "{}", "holds": "{}"}
-            add_holds({wallet_id: book}, await _rows(connection, HOLDS.replace("LIMIT 1000", ""), held))
+            await _add_due(connection, book, now)
+            first = {"wallets": numbers([wallet_id]), "limits": numbers([LOTS_SHOWN]), "now": now}
+            add_lots({wallet_id: book}, await _rows(connection, _LIVE_LOTS, first))
         book_due(book, now, _look_only)
         return book, now
 
@@ -165,23 +176,15 @@ class Reader:
             params = {"wallet": wallet_id, "at": at, "number": number, "due_only": basis == "recorded"}
             later = await _rows(connection, _LATER, params)
             head = await _rows(connection, _WALLETS, {"wallets": numbers([wallet_id])})
-        book = book_of(head[0][:-1])
-        now: datetime = head[0][-1]
-        if book.due_at is not None and book.due_at <= min(at, now):
-            later += await self._unbooked(wallet_id, min(at, now), number)
+            book, now = book_of(head[0][:-1]), head[0][-1]
+            if book.due_at is not None and book.due_at <= min(at, now):
+                later += await self._unbooked(connection, book, min(at, now))
         return _moved(balances, later)
 
-    async def _unbooked(self, wallet_id: int, at: datetime, number: int) -> list[Row]:
-        """The postings that booking what was due at ``at`` would make, had it been done then."""
+    async def _unbooked(self, connection: AsyncConnection, book: Book, at: datetime) -> list[Row]:
+        """The postings that booking what was due at ``at`` would make, from the snapshot of ``connection``."""
         lines: list[Row] = []
-        async with self._database.engine.connect() as connection:
-            await connection.execution_options(isolation_level="REPEATABLE READ")
-            rows = await _rows(connection, _WALLETS, {"wallets": numbers([wallet_id])})
-            book = book_of(rows[0][:-1])
-            due = {"wallets": numbers([wallet_id]), "now": at}
-            add_lots({wallet_id: book}, await _rows(connection, DUE_LOTS.replace("LIMIT 1000", ""), due))
-            held = due | {"due": due["wallets"], "wallets": "{}", "holds": "{}"}
-            add_holds({wallet_id: book}, await _rows(connection, HOLDS.replace("LIMIT 1000", ""), held))
+        await _add_due(connection, book, at)
 
         def collect(_: Book, draft: Draft, kind: str, key: str, when: datetime, hold: Hold | None) -> None:
             lines.extend((line.debit, line.credit, line.amount) for line in draft.lines)
@@ -316,6 +319,14 @@ def _hold_of(wallet_id: int, row: Row) -> HoldView:
         released = facts.amount - facts.captured
         facts = msgspec.structs.replace(facts, state="expired", released=released)
     return HoldView(wallet_id, facts)
+
+
+async def _add_due(connection: AsyncConnection, book: Book, at: datetime) -> None:
+    """Load everything of a book that is due at an instant, however much it is."""
+    due = {"wallets": numbers([book.wallet_id]), "now": at}
+    add_lots({book.wallet_id: book}, await _rows(connection, _ALL_DUE_LOTS, due))
+    held = due | {"due": due["wallets"], "wallets": "{}", "holds": "{}"}
+    add_holds({book.wallet_id: book}, await _rows(connection, _ALL_DUE_HOLDS, held))
 
 
 async def _after(connection: AsyncConnection, wallet_id: int, number: int) -> c.Balances:

@@ -114,6 +114,7 @@ transactions = Table(
     Column("owed_after", BigInteger, nullable=False),
     Column("limit_after", BigInteger, nullable=False),
     Column("xid", Xid8, nullable=False, server_default=text("pg_current_xact_id()")),
+    Column("terms", Text),
     Column("notes_digest", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     CheckConstraint("number > 0", name="number"),

@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 from ledger.book import commands as c
 from ledger.book.load import CLOCK, LOCK, LOCK_FREE_ONES, Pipe, Row, book_of, load
 from ledger.book.participants import Event, Participant, Statement
-from ledger.book.rules.fold import Deferred, Replay, Result, Unit, begin, fold
+from ledger.book.rules.fold import Deferred, Replay, Result, Unit, begin, fails, fold
 from ledger.book.write import write
 from ledger.book.writer import Writer
 from ledger.errors import BatchRefused, LedgerError
@@ -30,6 +30,8 @@ class Request:
         self.atomic = atomic
         self.future = future
         self.results: list[Result | None] = [None] * len(attempts)
+        self.returns = 0
+        """How often it had to come again, with more due or more lots needed than one unit takes."""
 
     @cached_property
     def wallet_ids(self) -> frozenset[int]:
@@ -73,7 +75,7 @@ _UNDONE = c.Refused(BatchRefused("another item of the batch was refused, so noth
 def _whole(size: int, results: Sequence[Result]) -> Sequence[Result]:
     """An atomic request's results: all as they are, or one refusal and the others undone."""
     for place, result in enumerate(results):
-        if isinstance(result, c.Refused) and result is not _UNDONE:
+        if fails(result) and result is not _UNDONE:
             return [result if at == place else _UNDONE for at in range(size)]
     return results
 
@@ -85,6 +87,10 @@ class RiderFailed(Exception):
         super().__init__(message)
         self.request = request
         self.place = place
+
+
+class CommitUnknown(Exception):
+    """COMMIT was sent and its answer did not come: it may have been written. Never run again by itself."""
 
 
 class UnitRun(NamedTuple):
@@ -106,13 +112,18 @@ async def run_unit(
 
     ``wait`` False skips requests of which a wallet is locked. Any error leaves nothing written.
     """
-    connection = await writer.connection()
+    committing = False
     with open_transaction():
         try:
-            run, results = await _run(connection, requests, participants, entropy, wait)
-            await connection.execute("COMMIT")
-        except BaseException:
-            await _roll_back(writer, connection)
+            async with asyncio.timeout(writer.patience_s):
+                connection = await writer.connection()
+                run, results = await _run(connection, requests, participants, entropy, wait)
+                committing = True
+                await connection.execute("COMMIT")
+        except BaseException as error:
+            await writer.abandon(error)
+            if committing and isinstance(error, Exception) and writer.is_lost(error):
+                raise CommitUnknown(str(error)) from error
             raise
     for request, places, given in results:
         request.take(places, given)
@@ -130,7 +141,7 @@ async def _run(
     wait: bool,
 ) -> tuple[UnitRun, list[_Given]]:
     unit = await _lock(connection, requests, entropy, wait)
-    skipped = [] if wait else [r for r in requests if not r.wallet_ids <= unit.books.keys()]
+    skipped = [] if wait else await _skipped(connection, unit, requests)
     done = [r for r in requests if r not in skipped] if skipped else list(requests)
     for_others = unit.books.keys() - {w for r in done for w in r.wallet_ids}
     for wallet_id in for_others:
@@ -172,6 +183,22 @@ async def _lock(connection: AsyncConnection[Row], requests: Sequence[Request], e
     return unit
 
 
+_THERE = "SELECT wallet_id FROM wallets WHERE wallet_id = ANY(%(wallets)s::bigint[])"
+
+
+async def _skipped(connection: AsyncConnection[Row], unit: Unit, requests: Sequence[Request]) -> list[Request]:
+    """Requests with a wallet that somebody else has locked; a wallet that is not there is not waited for."""
+    missing = {w for request in requests for w in request.wallet_ids} - unit.books.keys()
+    if not missing:
+        return []
+    locked: list[Row] = []
+    pipe = Pipe(connection)
+    pipe.add(_THERE, {"wallets": numbers(missing)}, locked.extend)
+    await pipe.fetch()
+    busy = {row[0] for row in locked}
+    return [request for request in requests if request.wallet_ids & busy]
+
+
 def _fold(unit: Unit, request: Request) -> _Given:
     places = request.open
     attempts = [request.attempts[place] for place in places]
@@ -186,7 +213,7 @@ async def _ride(connection: AsyncConnection[Any], statements: list[Statement], r
         for place, result in zip(places, given, strict=False)
         if not isinstance(result, c.Refused | Replay | Deferred)
         for rider in request.attempts[place].riders
-        if not (request.atomic and any(isinstance(other, c.Refused | Deferred) for other in given))
+        if not (request.atomic and any(isinstance(other, Deferred) or fails(other) for other in given))
     ]
     if not statements and not riders:
         return
@@ -200,11 +227,3 @@ async def _ride(connection: AsyncConnection[Any], statements: list[Statement], r
     for request, place, rider, cursor in counts:
         if cursor.rowcount != rider.expect:
             raise RiderFailed(request, place, "what was to change together with the posting was changed already")
-
-
-async def _roll_back(writer: Writer, connection: AsyncConnection[Any]) -> None:
-    """End the transaction; a connection that cannot do that is thrown away."""
-    try:
-        await connection.execute("ROLLBACK")
-    except Exception:
-        await writer.close()

@@ -10,6 +10,9 @@ from ledger.book import commands as c
 from ledger.book.door import Door
 from ledger.kit.db import Database
 
+AT_ONCE: Final = 20
+"""Wallets in one request: each may have a thousand lots to book, and a request is one unit of work."""
+
 _DUE: Final = """
 SELECT wallet_id FROM (
     (SELECT wallet_id FROM lots WHERE open AND expires_at IS NOT NULL AND expires_at <= ledger_now()
@@ -29,16 +32,14 @@ async def book_due(database: Database, door: Door, *, limit: int = 500) -> int:
     async with database.engine.connect() as connection:
         rows = (await connection.exec_driver_sql(_DUE, {"limit": limit})).fetchall()
     wallet_ids = [row[0] for row in rows]
-    if wallet_ids:
-        await door.submit(
-            [
-                c.Attempt(
-                    command=c.BookDue(wallet_id=wallet_id), key=f"due:{wallet_id}", namespace="due", actor="system"
-                )
-                for wallet_id in wallet_ids
-            ]
-        )
+    for start in range(0, len(wallet_ids), AT_ONCE):
+        await door.submit([_due(wallet_id) for wallet_id in wallet_ids[start : start + AT_ONCE]])
     return len(wallet_ids)
+
+
+def _due(wallet_id: int) -> c.Attempt:
+    command = c.BookDue(wallet_id=wallet_id)
+    return c.Attempt(command=command, key=f"due:{wallet_id}", namespace="due", actor="system")
 
 
 async def forget_refusals(database: Database, *, limit: int = 10_000) -> int:

@@ -25,13 +25,13 @@ Part = tuple[str, str, Params, int]
 TRANSACTIONS: Final = """
 INSERT INTO transactions (wallet_id, number, kind, key_hash, fingerprint, event_hash, actor, effective_at,
     recorded_at, reverses, link_wallet_id, link_number, wallet_after, held_after, disputed_after, owed_after,
-    limit_after, notes_digest, hash)
+    limit_after, terms, notes_digest, hash)
 SELECT * FROM unnest(%(t_wallet)s::bigint[], %(t_number)s::bigint[], %(t_kind)s::text[], %(t_key)s::uuid[],
     %(t_fingerprint)s::uuid[], %(t_event)s::uuid[], %(t_actor)s::text[], %(t_effective)s::timestamptz[],
     %(t_recorded)s::timestamptz[], %(t_reverses)s::bigint[], %(t_link_wallet)s::bigint[],
     %(t_link_number)s::bigint[], %(t_after_wallet)s::bigint[], %(t_after_held)s::bigint[],
     %(t_after_disputed)s::bigint[], %(t_after_owed)s::bigint[], %(t_after_limit)s::bigint[],
-    %(t_digest)s::bytea[], %(t_hash)s::bytea[])
+    %(t_terms)s::text[], %(t_digest)s::bytea[], %(t_hash)s::bytea[])
 RETURNING 1"""
 
 NOTES: Final = """
@@ -178,6 +178,7 @@ def _journal(unit: Unit) -> list[Part]:
         "t_after_disputed": numbers(t.after.disputed for t in written),
         "t_after_owed": numbers(t.after.owed for t in written),
         "t_after_limit": numbers(t.after.limit for t in written),
+        "t_terms": texts(t.terms for t in written),
         "t_digest": binaries(t.notes_digest for t in written),
         "t_hash": binaries(t.hash for t in written),
         "n_salt": binaries(t.notes_salt for t in written),

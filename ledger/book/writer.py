@@ -4,12 +4,13 @@ The planner is kept from sequential scans, hash and merge joins: statements are 
 a unit is by key, so a plan made while the tables were small must not be a scan when they are large.
 """
 
+import asyncio
 from contextlib import suppress
 from typing import Any, Final
 
 import psycopg
 
-from ledger.kit.db import Database
+from ledger.kit.db import Database, is_lost
 
 PLANNER: Final = (
     "enable_seqscan=off",
@@ -28,6 +29,11 @@ class Writer:
         self._database = database
         self._connection: psycopg.AsyncConnection[Any] | None = None
 
+    @property
+    def patience_s(self) -> float:
+        """How long a unit may take before the server is taken for lost: longer than its own limits allow."""
+        return 2 * self._database.statement_timeout_s + self._database.lock_timeout_s + 2
+
     async def connection(self) -> psycopg.AsyncConnection[Any]:
         """The connection, made anew where there is none that works."""
         if self._connection is not None and self._connection.broken:
@@ -36,9 +42,26 @@ class Writer:
             self._connection = await self._database.connect(*PLANNER)
         return self._connection
 
+    @staticmethod
+    def is_lost(error: BaseException) -> bool:
+        """Whether the connection went away, or the server fell silent."""
+        return isinstance(error, TimeoutError) or is_lost(error)
+
+    async def abandon(self, error: BaseException) -> None:
+        """End the transaction that failed; a connection that cannot do that is thrown away."""
+        connection = self._connection
+        if connection is None:
+            return
+        if not self.is_lost(error):
+            with suppress(psycopg.Error, OSError):
+                await connection.execute("ROLLBACK")
+                return
+        await self.close()
+
     async def close(self) -> None:
         """Let go of the connection, with whatever was open on it."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(psycopg.Error, OSError):
-                await connection.close()
+            with suppress(psycopg.Error, OSError, TimeoutError):
+                async with asyncio.timeout(1):
+                    await connection.close()

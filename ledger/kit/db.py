@@ -72,6 +72,8 @@ class Database:
     ) -> None:
         self.url = make_url(sync_url(url))
         self.pool_size = pool_size
+        self.statement_timeout_s = statement_timeout_ms / 1000
+        self.lock_timeout_s = lock_timeout_ms / 1000
         self._options = [
             f"-c statement_timeout={statement_timeout_ms}",
             f"-c lock_timeout={lock_timeout_ms}",
@@ -84,6 +86,11 @@ class Database:
             "application_name": application_name,
             "connect_timeout": 5,
             "prepare_threshold": 0,
+            # A host that is gone says nothing: find out within seconds, not hours.
+            "keepalives_idle": 10,
+            "keepalives_interval": 3,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 15_000,
         }
         self.engine: AsyncEngine = create_async_engine(
             self.url,
@@ -143,9 +150,19 @@ def as_unavailable(error: Exception) -> Exception:
     return error
 
 
+def is_lost(error: BaseException) -> bool:
+    """Whether a connection could not be made, or went away: what was under way on it is over."""
+    if isinstance(error, ConnectionError | psycopg.errors.ConnectionTimeout):
+        return True
+    state = sqlstate(error)
+    if state is None:
+        return isinstance(error, OperationalError | psycopg.OperationalError | psycopg.InterfaceError)
+    return state[:2] == "08" or state in ("57P01", "57P02", "57P03", "25P03")
+
+
 def is_unavailable(error: BaseException) -> bool:
     """Connection refused or lost, shutting down, too many connections, out of disk, timed out."""
-    if isinstance(error, PoolTimeout | ConnectionError | psycopg.errors.ConnectionTimeout):
+    if isinstance(error, PoolTimeout | TimeoutError | ConnectionError | psycopg.errors.ConnectionTimeout):
         return True
     state = sqlstate(error)
     if state is None:

@@ -6,6 +6,7 @@ alone says where its row is: ``txn_<wallet><number>``.
 """
 
 import secrets
+from functools import lru_cache
 from typing import Final
 
 from ledger.errors import NotFound
@@ -28,12 +29,12 @@ def new_token(prefix: str) -> str:
 
 
 def wallet_public(wallet_id: int) -> str:
-    return "wal_" + _base62(wallet_id).rjust(_WALLET_DIGITS, "0")
+    return "wal_" + _wallet_digits(wallet_id)
 
 
 def row_public(prefix: str, wallet_id: int, number: int) -> str:
     """Id of a row of a wallet's book: ``row_public("txn", wallet_id, 7)``."""
-    return f"{prefix}_{_base62(wallet_id).rjust(_WALLET_DIGITS, '0')}{_base62(number)}"
+    return f"{prefix}_{_wallet_digits(wallet_id)}{_base62(number)}"
 
 
 def parse_wallet(text: str) -> int:
@@ -56,6 +57,12 @@ def parse_row(prefix: str, text: str, what: str) -> tuple[int, int]:
         if wallet_id and number and canonical and wallet_id <= _MAX and number <= _MAX:
             return wallet_id, number
     raise NotFound(f"there is no {what} {_shown(text)}")
+
+
+@lru_cache(maxsize=10_000)
+def _wallet_digits(wallet_id: int) -> str:
+    """An answer names its wallet many times."""
+    return _base62(wallet_id).rjust(_WALLET_DIGITS, "0")
 
 
 def _base62(value: int) -> str:

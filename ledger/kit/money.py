@@ -6,6 +6,7 @@ scale is refused, not rounded.
 """
 
 import re
+from functools import lru_cache
 
 from ledger.errors import InvalidAmount
 
@@ -77,6 +78,7 @@ def parse_amount(value: str | int, asset: str = CREDIT, *, path: str = "amount")
     return amount
 
 
+@lru_cache(maxsize=4_096)
 def format_amount(amount: int, asset: str = CREDIT) -> str:
     """Decimal string: credits without trailing zeros ("45.6"), money with all its decimals ("50.00")."""
     scale = scale_of(asset)

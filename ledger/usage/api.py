@@ -33,7 +33,9 @@ async def charge_usage(request: LedgerRequest, wallet_id: FromPath[str], data: J
     request_max_body_size=BATCH_BODY_MAX,
 )
 async def charge_batch(request: LedgerRequest) -> Answer[BatchResults]:
-    """Charge up to 1,000 usage events. Each has its own outcome; with ``atomic``, all or none."""
+    """Charge up to 1,000 usage events. Each has its own outcome in ``results``, and the answer is 200 whatever they
+    are. With ``atomic``, all are posted or none: one refusal is 422 `BATCH_REFUSED`, with every item's result in
+    ``details.results``, and leaves the keys free."""
     batch = decode(await request.json_bytes(), _batch, whole=False)
     return answer(BatchResults(await charge_all(request, batch.items, batch.atomic)))
 

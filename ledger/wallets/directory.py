@@ -34,8 +34,9 @@ class Directory:
         found = self._primary.get(owner)
         if found is None:
             async with self._database.transaction() as connection:
-                self._remember(await store.primary_ids(connection, [owner]))
-            found = self._primary.get(owner)
+                known = await store.primary_ids(connection, [owner])
+            self._remember(known)
+            found = known.get(owner)
         if found is None:
             raise NotFound(f"the owner {owner!r} has no wallet yet")
         return found
@@ -50,10 +51,13 @@ class Directory:
     async def primaries(self, owners: Iterable[str]) -> dict[str, int]:
         """The primary wallets of these owners, opened where there is none."""
         wanted = set(owners)
-        unknown = wanted - self._primary.keys()
+        found = {owner: self._primary[owner] for owner in wanted & self._primary.keys()}
+        unknown = wanted - found.keys()
         if unknown:
-            self._remember(await self._open(unknown))
-        return {owner: self._primary[owner] for owner in wanted}
+            opened = await self._open(unknown)
+            self._remember(opened)
+            found |= opened
+        return found
 
     async def _open(self, owners: set[str]) -> dict[str, int]:
         async with self._database.transaction() as connection:

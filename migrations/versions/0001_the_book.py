@@ -258,6 +258,7 @@ def upgrade() -> None:
         sa.Column("owed_after", sa.BigInteger(), nullable=False),
         sa.Column("limit_after", sa.BigInteger(), nullable=False),
         sa.Column("xid", Xid8(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
+        sa.Column("terms", sa.Text(), nullable=True),
         sa.Column("notes_digest", sa.LargeBinary(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint("(link_wallet_id IS NULL) = (link_number IS NULL)", name=op.f("transactions_link_check")),

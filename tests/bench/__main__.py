@@ -1,6 +1,7 @@
 """``python -m tests.bench``: start the servers, measure, verify the books, print the table."""
 
 import argparse
+import os
 import time
 from pathlib import Path
 
@@ -22,6 +23,9 @@ def main() -> None:
     seconds = asked.seconds or (2.0 if asked.quick else 5.0)
     began = time.monotonic()
     home = asked.data.absolute() / "bench"
+    busy = os.getloadavg()[0]
+    if busy > 0.5:
+        print(f"The machine is busy with other work (load {busy:.1f}): figures and ratios will be too low.", flush=True)
     with machine(home) as found:
         peers = Peers(found.postgres, home)
         peers.prepare()

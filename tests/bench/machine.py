@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 
 from ledger.access.service import create_first_key
+from ledger.alerts.participant import BalanceLevels
 from ledger.book.commands import Attempt, Inflow, Posted
 from ledger.book.door import Door
 from ledger.book.hashing import genesis
@@ -32,6 +33,9 @@ FUNDED_MICRO = 10**12
 """A million credits in each wallet: no run empties one."""
 
 SETTINGS = {**DURABLE, "shared_buffers": "1GB", "log_min_duration_statement": "-1", "max_connections": "200"}
+PARTICIPANTS = (BalanceLevels(),)
+"""Who takes part in the API's postings, and so in those of the bench."""
+
 TICKS_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -139,7 +143,7 @@ def fund(url: str, wallet_ids: Sequence[int]) -> None:
 
     async def work() -> None:
         database = Database(url, role=SERVICE_ROLE)
-        door = Door(database)
+        door = Door(database, participants=PARTICIPANTS)
         await door.start()
         attempts = [
             Attempt(

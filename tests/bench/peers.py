@@ -13,13 +13,13 @@ TPCB_SCALE = 20
 ONE = r"""
 \set giver random(1, 1000)
 \set taker random(1001, 2000)
-SELECT transfer_many(ARRAY[:giver], ARRAY[:taker], ARRAY[0.001]);
+SELECT transfer_many(ARRAY[:giver]::bigint[], ARRAY[:taker]::bigint[], ARRAY[1000]::bigint[]);
 """
 
 MANY = """
 SELECT count(*) FROM (
-    SELECT array_agg(1 + (random() * 999)::int) AS g, array_agg(1001 + (random() * 999)::int) AS t,
-        array_agg(0.001) AS a
+    SELECT array_agg(1 + (random() * 999)::bigint) AS g, array_agg(1001 + (random() * 999)::bigint) AS t,
+        array_agg(1000::bigint) AS a
     FROM generate_series(1, 100)) AS r, LATERAL transfer_many(g, t, a);
 """
 

@@ -30,10 +30,11 @@ PLAIN = Transaction(
     notes_digest=notes_digest(SALT, notes_body(NOTES)),
     hash=b"",
     postings=(Posting(1, "wallet", "used:chat", "CREDIT", 45_600_000, 1, 54_400_000, None, 54_400_000),),
+    terms=None,
     notes=NOTES,
 )
 GENESIS_42 = "9a2b1c468926cf075fa41126682759e41c6a8fb961733899a47e05973dcdfe89"
-HASH_PLAIN = "e8afda2f952c618deb65e8ee823d6cc1d277d63873dddc0b915f213390692f5a"
+HASH_PLAIN = "68952895b58f6d914a8ea6a39f6aec0c9bc4d21d44dd1535b81a193c195376ef"
 NOTES_DIGEST = "1be75199c6f674a984648d88ffba29bef9bcb81187859aabfb43601b219452eb"
 KEY = "15869374c99f027900f132fa5cd9b3b7"
 EVENT = "190b41df1d97200deec113681438ef70"
@@ -75,6 +76,7 @@ def test_keys_events_and_fingerprints() -> None:
         {"link_wallet_id": 1, "link_number": 1},
         {"after": Balances(54_400_000, 0, 0, 0, 1_001)},
         {"notes_digest": bytes(32)},
+        {"terms": '{"lots":[],"hold":null}'},
         {"postings": PLAIN.postings * 2},
         {"postings": (msgspec.structs.replace(PLAIN.postings[0], lot_after=0),)},
     ],

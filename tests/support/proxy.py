@@ -7,11 +7,13 @@ from urllib.parse import parse_qs, urlsplit
 
 
 class CountingProxy:
-    """``trips`` goes up each time the client speaks after the server has spoken."""
+    """``trips`` goes up each time the client speaks after the server has spoken. While ``lost`` is set it passes
+    nothing on, as a network does that lost a host."""
 
     def __init__(self, url: str) -> None:
         self._url = urlsplit(url)
         self.trips = 0
+        self.lost = False
         self.port = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -35,8 +37,9 @@ class CountingProxy:
             while data := await source.read(65536):
                 self.trips += who == "client" and spoke_last == "server"
                 spoke_last = who
-                target.write(data)
-                await target.drain()
+                if not self.lost:
+                    target.write(data)
+                    await target.drain()
             target.close()
 
         await asyncio.gather(

@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ledger.book import commands as c
-from ledger.book.hashing import notes_body, notes_digest, transaction_hash
+from ledger.book.hashing import notes_body, notes_digest, terms_body, transaction_hash
 from ledger.book.rules import moves
 from ledger.book.rules.due import book_due, next_due
-from ledger.book.rules.lines import Draft
+from ledger.book.rules.lines import LINES_MAX, Draft, MoreLotsNeeded, too_many_lines
 from ledger.book.rules.reversal import Original, reverse
 from ledger.book.rules.state import Book, Hold, Lot
 from ledger.errors import (
@@ -72,7 +72,7 @@ class Replay(NamedTuple):
 
 
 class Deferred(NamedTuple):
-    """The wallet has more due than one unit books: come again."""
+    """The wallet has more due than one unit books, or lots that were not loaded are needed: come again."""
 
     wallet_id: int
 
@@ -119,6 +119,7 @@ class Unit:
         event: bytes | None = None,
         reverses: int | None = None,
         link: tuple[int, int] | None = None,
+        placed: Hold | None = None,
     ) -> c.Transaction:
         """Give a draft its number, times and hash, and put it into the journal."""
         number = book.number + 1
@@ -142,6 +143,7 @@ class Unit:
             notes_digest(salt, notes_body(notes)),
             b"",
             tuple(draft.lines),
+            terms_body([lot.facts for lot in draft.new_lots], None if placed is None else placed.facts),
             notes,
         )
         digest = transaction_hash(book.head, transaction)
@@ -196,11 +198,18 @@ def fold(unit: Unit, attempts: Sequence[c.Attempt], *, atomic: bool = False) -> 
     results: list[Result] = []
     for attempt in attempts:
         result = _one(unit, attempt)
+        if isinstance(result, Deferred) and not unit.books[result.wallet_id].backlog:
+            result = c.Refused(too_many_lines(LINES_MAX))
         results.append(result)
-        if isinstance(result, c.Refused | Deferred):
+        if isinstance(result, Deferred) or fails(result):
             _restore(unit, saved)
             return results
     return results
+
+
+def fails(result: Result | None) -> bool:
+    """Whether a result undoes an atomic request: a refusal, but for a fact that stands already."""
+    return isinstance(result, c.Refused) and not isinstance(result.error, AlreadyPosted)
 
 
 def begin(unit: Unit) -> None:
@@ -221,6 +230,8 @@ def _one(unit: Unit, attempt: c.Attempt) -> Result:
         if isinstance(command, c.SetStatus | c.SetOverdraft | c.BookDue):
             return _change(unit.books[command.wallet_id], command)
         return _post(unit, attempt)
+    except MoreLotsNeeded:
+        return Deferred(command.wallet_id)
     except LedgerError as error:
         return c.Refused(error)
 
@@ -271,7 +282,7 @@ def _decide(unit: Unit, attempt: c.Attempt, key: bytes, fingerprint: bytes, even
     book = books[0]
     for each in books:
         _check_status(each, command)
-    now = max(unit.now, book.last_at)
+    now = unit.now
     at = _effective(unit, command, now)
     lot: Lot | None = None
     hold: Hold | None = None
@@ -303,7 +314,8 @@ def _decide(unit: Unit, attempt: c.Attempt, key: bytes, fingerprint: bytes, even
             other = (books[1], taken)
         case c.Reverse():
             original = unit.originals.get((command.wallet_id, command.number))
-            if original is None:
+            link = None if original is None else original.transaction.link_wallet_id
+            if original is None or (link is not None and link not in command.wallet_ids):
                 raise NotFound(f"there is no transaction {row_public('txn', command.wallet_id, command.number)}")
             amount, drafts = reverse(unit.books, command, original, now, at)
             original.reversed += amount
@@ -321,7 +333,7 @@ def _decide(unit: Unit, attempt: c.Attempt, key: bytes, fingerprint: bytes, even
         command.metadata,
         command.facts,
     )
-    link = None if other is None else (other[0].wallet_id, other[0].number + 1)
+    leg_at = None if other is None else (other[0].wallet_id, other[0].number + 1)
     transaction = unit.seal(
         book,
         draft,
@@ -333,7 +345,8 @@ def _decide(unit: Unit, attempt: c.Attempt, key: bytes, fingerprint: bytes, even
         notes,
         event=event,
         reverses=reverses,
-        link=link,
+        link=leg_at,
+        placed=hold if isinstance(command, c.PlaceHold) else None,
     )
     leg = None if other is None else _seal_leg(unit, transaction, other, fingerprint, notes)
     return c.Posted(

@@ -9,6 +9,7 @@ from typing import Final
 from ledger.book.chart import DISPUTED, HELD, OWED, WALLET
 from ledger.book.commands import Posting
 from ledger.book.rules.state import Book, Hold, Lot
+from ledger.errors import TooManyPostings
 from ledger.kit.money import CREDIT
 
 LINES_MAX: Final = 1000
@@ -18,13 +19,23 @@ _IN_LOT: Final = frozenset((WALLET, HELD, DISPUTED))
 _PINNED: Final = frozenset((HELD, DISPUTED))
 
 
+class MoreLotsNeeded(Exception):
+    """The draw goes beyond the lots that were loaded: the unit is to be run again with more of them."""
+
+
 class Draft:
     """The lines of a transaction in the making, in one book."""
 
     def __init__(self, book: Book) -> None:
         self.book = book
         self.before = book.balances
+        self._lots_before = book.last_lot
         self.lines: list[Posting] = []
+
+    @property
+    def new_lots(self) -> list[Lot]:
+        """The lots that were made for it."""
+        return [self.book.lots[lot] for lot in range(self._lots_before + 1, self.book.last_lot + 1)]
 
     def move(self, debit: str, credit: str, amount: int, lot: Lot | None = None, hold: int | None = None) -> None:
         """Credits from account ``debit`` to account ``credit``, out of or into ``lot``."""
@@ -111,10 +122,30 @@ def draw(book: Book, amount: int) -> list[tuple[Lot, int]]:
     assert amount <= book.wallet
     parts: list[tuple[Lot, int]] = []
     for lot in book.in_burn_down_order():
-        if amount == 0:
+        if amount == 0 or len(parts) > LINES_MAX:
+            break
+        if book.horizon is not None and lot.rank > book.horizon:
             break
         part = min(amount, lot.remaining - lot.pinned)
         parts.append((lot, part))
         amount -= part
-    assert amount == 0, "the loaded lots do not cover the draw"
+    if len(parts) > LINES_MAX:
+        raise too_many_lines(len(parts))
+    if amount:
+        assert book.horizon is not None, "all lots are loaded and do not cover the draw"
+        raise MoreLotsNeeded
     return parts
+
+
+def check_lines(count: int) -> None:
+    """Raise TooManyPostings where a transaction would get more than LINES_MAX lines."""
+    if count > LINES_MAX:
+        raise too_many_lines(count)
+
+
+def too_many_lines(count: int) -> TooManyPostings:
+    return TooManyPostings(
+        f"this would take {count} postings or more, and one transaction takes at most {LINES_MAX}: the credits"
+        " are spread over too many lots; split the amount",
+        postings_max=LINES_MAX,
+    )

@@ -5,10 +5,11 @@ draft and returns it. ``now`` is the instant at which the transaction is recorde
 """
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from ledger.book.chart import DEFERRED_REVENUE, HELD, OWED, TRANSIT, WALLET
 from ledger.book.commands import Capture, Inflow, PlaceHold, Release, Transfer, Use, Withdraw
-from ledger.book.rules.lines import LINES_MAX, Draft, draw
+from ledger.book.rules.lines import LINES_MAX, Draft, check_lines, draw, too_many_lines
 from ledger.book.rules.state import Book, Hold, Lot
 from ledger.errors import (
     BalanceLimit,
@@ -16,12 +17,14 @@ from ledger.errors import (
     InsufficientCredits,
     InvalidExpiry,
     NotFound,
-    TooManyPostings,
 )
 from ledger.kit.ids import row_public
 from ledger.kit.money import BALANCE_MAX, format_amount
 
 Parts = list[tuple[Lot, int]]
+
+HOLD_LOTS_MAX: Final = LINES_MAX * 2 // 5
+"""Lots that one hold pins, at most: capturing it, releasing the rest and paying debt must fit one transaction."""
 
 
 def inflow(book: Book, command: Inflow, now: datetime, at: datetime) -> tuple[Draft, Lot]:
@@ -61,6 +64,8 @@ def use(book: Book, command: Use) -> Draft:
 def place_hold(book: Book, command: PlaceHold, now: datetime) -> tuple[Draft, Hold]:
     """Free credits of lots, pinned slice by slice. A hold never reserves overdraft."""
     parts = _draw_free(book, command.amount, "a hold reserves credits that are there, never overdraft")
+    if len(parts) > HOLD_LOTS_MAX:
+        raise too_many_lines(len(parts))
     expires_at = now + timedelta(seconds=command.expires_in_s)
     slices = {lot.lot: amount for lot, amount in parts}
     number = book.number + 1
@@ -83,7 +88,7 @@ def capture(book: Book, command: Capture) -> tuple[Draft, Hold]:
     available = book.balances.available
     if beyond > available:
         raise _insufficient(available + within, amount)
-    parts = _draw(book, min(beyond, book.wallet), len(hold.slices) * 2)
+    parts = _draw(book, min(beyond, book.wallet), 2 * len(hold.slices) + 2)
     account = f"used:{command.service or hold.service}"
     draft = Draft(book)
     draft.unpin(hold, within, account)
@@ -120,7 +125,14 @@ def transfer(payer: Book, payee: Book, command: Transfer, at: datetime) -> tuple
     """Lot by lot into the other book, with their cost. Overdraft is never transferred."""
     parts = _draw_free(payer, command.amount, "a transfer moves credits that are there, never overdraft")
     must_fit(payee, command.amount)
+    check_arrival(payee, parts)
     return hand_over(payer, payee, parts, at)
+
+
+def check_arrival(taker: Book, parts: Parts) -> None:
+    """Raise TooManyPostings where a book would get too many lines: lots, their costs, debt that is paid."""
+    paid = sum(1 for lot, _ in parts if lot.cost)
+    check_lines(len(parts) * (2 if taker.owed else 1) + paid)
 
 
 def hand_over(giver: Book, taker: Book, parts: Parts, at: datetime) -> tuple[Draft, Draft]:
@@ -168,12 +180,7 @@ def _spend(draft: Draft, parts: Parts, amount: int, account: str) -> None:
 
 def _draw(book: Book, amount: int, others: int = 1) -> Parts:
     parts = draw(book, amount)
-    if len(parts) + others > LINES_MAX:
-        raise TooManyPostings(
-            f"the amount is spread over {len(parts)} lots, and one transaction takes at most"
-            f" {LINES_MAX} postings; split it into smaller amounts",
-            postings_max=LINES_MAX,
-        )
+    check_lines(len(parts) + others)
     return parts
 
 

@@ -5,17 +5,17 @@ but the sum of the earlier ones.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
 from ledger.book.chart import OWED, TRANSIT, WALLET
 from ledger.book.commands import PRIORITY_DEFAULT, Posting, Reverse, Transaction
-from ledger.book.rules.lines import LINES_MAX, Draft
-from ledger.book.rules.moves import Parts, hand_over, must_fit
+from ledger.book.rules.lines import Draft, check_lines
+from ledger.book.rules.moves import Parts, check_arrival, hand_over, must_fit
 from ledger.book.rules.state import Book
-from ledger.errors import CreditsAlreadySpent, NotReversible, ReversalExceedsOriginal, TooManyPostings
+from ledger.errors import CreditsAlreadySpent, NotReversible, ReversalExceedsOriginal
 from ledger.kit.money import CREDIT, format_amount
 
 
@@ -62,10 +62,6 @@ def reverse(books: dict[int, Book], command: Reverse, original: Original, now: d
         raise ReversalExceedsOriginal(
             f"{format_amount(left)} credits are left to reverse", reversible=format_amount(left)
         )
-    if len(lines) * 2 + 2 > LINES_MAX:
-        raise TooManyPostings(
-            f"the transaction has {len(lines)} lines; reverse it by adjustments", postings_max=LINES_MAX
-        )
     return amount, write(books, book, original, amount, now, at)
 
 
@@ -78,7 +74,9 @@ def _back_into_lots(
     transaction = original.transaction
     account = _rule_account(transaction)
     lines = [line for line in transaction.postings if _touches(line, account)]
-    for line, before, part in _unwind(lines, original.reversed, amount):
+    undone = list(_unwind(lines, original.reversed, amount))
+    check_lines(len(undone) * (2 if book.owed else 1) + 1)
+    for line, before, part in undone:
         if line.lot is None:
             part -= _unowe(draft, line.credit, part)
             if part:
@@ -86,14 +84,14 @@ def _back_into_lots(
                 draft.move(line.credit, WALLET, part, fresh)
             continue
         lot = book.lots[line.lot]
-        if not lot.is_expired(now):
+        life = None if lot.expires_at is None else lot.expires_at - transaction.recorded_at
+        if not lot.is_expired(now) or life is None or life <= timedelta(0):
+            # Alive; or it had no life left when it was captured behind a hold: then it expires again at once.
             draft.move(line.credit, WALLET, part, lot)
             book.revive(lot)
             book.due_by(lot.expires_at)
             continue
-        assert lot.expires_at is not None
         share = lot.cost * (before + part) // lot.amount - lot.cost * before // lot.amount
-        life = lot.expires_at - transaction.recorded_at
         fresh = book.new_lot("refund", part, lot.priority, at, now + life, share, lot.currency, join=False)
         draft.move(line.credit, WALLET, part, fresh)
     draft.pay_debt()
@@ -134,6 +132,7 @@ def _hand_back(
             raise _spent(found + lot.free - planned)
         parts.append((lot, part))
         found += part
+    check_arrival(payer, parts)
     given, taken = hand_over(payee, payer, parts, at)
     both = [(payer, taken), (payee, given)]
     return both if book is payer else both[::-1]

@@ -12,6 +12,9 @@ from ledger.kit.money import AMOUNT_MAX
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
+Rank = tuple[int, datetime, bool, int]
+"""A lot's place in burn-down order: priority, expiry, whether it was paid for, number."""
+
 
 class Lot:
     """An open or touched lot. ``remaining`` includes what is ``pinned`` by holds or disputes."""
@@ -59,7 +62,7 @@ class Lot:
         self.currency = currency
         self.new = new
         self.changed = False
-        self.rank = (priority, expires_at or _NEVER, cost > 0, lot)
+        self.rank: Rank = (priority, expires_at or _NEVER, cost > 0, lot)
         """Burn-down order: priority, soonest expiry, given before paid, oldest."""
 
     @property
@@ -194,6 +197,8 @@ class Book:
         self.changed = False
         self.backlog = False
         """More is due than was loaded: book that much, then come again."""
+        self.horizon: Rank | None = None
+        """Open lots that burn later than this may not have been loaded; None: all open lots are here."""
         self._order: list[Lot] = []
 
     @property
@@ -291,7 +296,7 @@ class Book:
         return twin
 
 
-def _rank(lot: Lot) -> tuple[int, datetime, bool, int]:
+def _rank(lot: Lot) -> Rank:
     return lot.rank
 
 

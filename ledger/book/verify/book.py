@@ -18,6 +18,7 @@ from ledger.book.verify.rows import EPOCH_US, HoldRow, LotRow, WalletRow
 
 _pack = msgspec.msgpack.Encoder().encode
 _sha256 = hashlib.sha256
+_json = msgspec.json.Decoder().decode
 
 Say = Callable[[str, int | None, str, object, object], None]
 """``say(kind, number, place, expected, found)`` reports a fault."""
@@ -57,6 +58,15 @@ def share(cost: int, amount: int, start: int, end: int) -> int:
     return cost * end // amount - cost * start // amount
 
 
+def _lot_terms(row: LotRow) -> list[object]:
+    expires_at = None if row.expires_at is None else row.expires_at + EPOCH_US
+    return [row.source, row.priority, row.effective_at + EPOCH_US, expires_at, row.cost, row.currency]
+
+
+def _hold_terms(row: HoldRow) -> list[object]:
+    return [row.amount, row.service, row.placed_at + EPOCH_US, row.expires_at + EPOCH_US]
+
+
 class Book:
     """Feed ``transaction`` in order, then ``close``. Whatever does not follow is said to ``say``."""
 
@@ -71,6 +81,7 @@ class Book:
         self.holds: dict[int, Hold] = {}
         self.number = 0
         self.hash = genesis(head.wallet_id)
+        self.made: frozenset[int] = frozenset()
         self.recorded = -EPOCH_US
         self.wallet = self.held = self.disputed = self.owed = 0
         self.leg: Leg | None = None
@@ -92,6 +103,7 @@ class Book:
             link_wallet_id,
             link_number,
             *after,
+            terms,
             digest,
             stored_hash,
         ) = row
@@ -117,6 +129,7 @@ class Book:
                 after,
                 digest,
                 [posting[2:] for posting in postings],
+                terms,
             )
         )
         computed = _sha256(self.hash + encoded).digest()
@@ -131,7 +144,8 @@ class Book:
         if hold is not None:
             self.holds[number] = Hold(hold)
         owed_before = self.owed
-        self._postings(number, kind, recorded, postings)
+        self.made = self._terms(number, terms, hold) if terms is not None else frozenset()
+        self._postings(number, kind, effective, postings)
         found = (self.wallet, self.held, self.disputed, self.owed)
         if tuple(after[:4]) != found:
             say("balance", number, "balances after it", found, tuple(after[:4]))
@@ -147,7 +161,20 @@ class Book:
         if kind in ("hold", "capture", "release"):
             self._close_holds(number, kind, key, postings)
 
-    def _postings(self, number: int, kind: str, recorded: int, postings: list[tuple[Any, ...]]) -> None:
+    def _terms(self, number: int, terms: str, hold: HoldRow | None) -> frozenset[int]:
+        """Lots and hold must stand in their tables with the terms that the journal gave them; the new lots."""
+        found = _json(terms)
+        for lot, *given in found["lots"]:
+            row = self.rows.get(lot)
+            stored = None if row is None else _lot_terms(row)
+            if stored != given:
+                self.say("terms", number, f"lot {lot}", given, stored)
+        placed = None if hold is None else _hold_terms(hold)
+        if found["hold"] != placed:
+            self.say("terms", number, "hold", found["hold"], placed)
+        return frozenset(lot for lot, *_ in found["lots"])
+
+    def _postings(self, number: int, kind: str, effective: int, postings: list[tuple[Any, ...]]) -> None:
         say = self.say
         wallet, held, disputed, owed = self.wallet, self.held, self.disputed, self.owed
         shapes = SHAPES.get(kind)
@@ -177,7 +204,7 @@ class Book:
                     found = (wallet, held, disputed, owed)
                     say("negative", number, f"line {line}", "balances ≥ 0", found)
             if lot_number is not None:
-                remaining = self._lot(number, recorded, line, lot_number, effect, amount)
+                remaining = self._lot(number, effective, line, lot_number, effect, amount)
                 if remaining != lot_after:
                     say("lot_after", number, f"line {line}", remaining, lot_after)
             elif effect.lot and not effect.disputed:
@@ -190,12 +217,14 @@ class Book:
             say("empty", number, "postings", "at least one", "none")
         self.wallet, self.held, self.disputed, self.owed = wallet, held, disputed, owed
 
-    def _lot(self, number: int, recorded: int, line: int, name: int, effect: Effect, amount: int) -> int:
+    def _lot(self, number: int, effective: int, line: int, name: int, effect: Effect, amount: int) -> int:
         """What remains in the lot after the line."""
         lot = self.lots.get(name)
         if lot is None:
             if name != len(self.lots) + 1:
                 self.say("lot_number", number, f"line {line}", len(self.lots) + 1, name)
+            if name not in self.made:
+                self.say("terms", number, f"line {line}", f"terms of the new lot {name}", "none")
             lot = self.lots[name] = Lot(self.rows.get(name), number)
             lot.amount = effect.remaining * amount
         else:
@@ -207,8 +236,11 @@ class Book:
             if (
                 row is not None
                 and row.expires_at is not None
-                and (effect.remaining > 0 or (effect.wallet < 0 and effect.shape[1] != "owed"))
-                and (row.expires_at <= recorded) != (effect.shape[1] == "expired")
+                and (
+                    (effect.remaining > 0 and effect.shape[0] not in ("used", "withdrawn"))
+                    or (effect.wallet < 0 and effect.shape[1] != "owed")
+                )
+                and (row.expires_at <= effective) != (effect.shape[1] == "expired")
             ):
                 self.say("expiry", number, f"line {line}", "a lot that has not expired", f"lot {name}")
         lot.remaining += effect.remaining * amount

@@ -34,6 +34,9 @@ class WalletRow(NamedTuple):
 class LotRow(NamedTuple):
     wallet_id: int
     lot: int
+    source: str
+    priority: int
+    effective_at: int
     amount: int
     remaining: int
     pinned: int
@@ -49,13 +52,15 @@ class HoldRow(NamedTuple):
     captured: int
     released: int
     state: str
+    service: str
+    placed_at: int
     expires_at: int
 
 
 TRANSACTION = (
     "wallet_id, number, kind, key_hash, fingerprint, event_hash, actor, effective_at, recorded_at, reverses,"
     " link_wallet_id, link_number, wallet_after, held_after, disputed_after, owed_after, limit_after,"
-    " notes_digest, hash"
+    " terms, notes_digest, hash"
 )
 POSTING = "wallet_id, number, line, debit, credit, asset, amount, lot, lot_after, hold, balance_after"
 IN_CHUNK = "wallet_id > %(after)s AND wallet_id <= %(upto)s"
