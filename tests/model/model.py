@@ -28,8 +28,7 @@ from ledger.book.commands import (
     key_hash,
 )
 from ledger.errors import BY_CODE
-from ledger.kit.money import BALANCE_MAX
-from tests.model import reversal
+from tests.model import guards, reversal
 from tests.model.book import ModelBook, Refusal
 
 POSTINGS_MAX = 1000
@@ -149,7 +148,7 @@ class Model:
         if event in book.events:
             raise Refusal("ALREADY_POSTED", number=book.events[event], wallet_id=book.wallet_id)
         books = [self.books[wallet_id] for wallet_id in command.wallet_ids]
-        self._status(command, books)
+        guards.status(command, books)
         recorded = self._recorded_at(book)
         effective = self._effective_at(command, recorded)
         facts = {
@@ -166,15 +165,6 @@ class Model:
         for touched in books:
             self._expire(touched, self.now, recorded)
         return answer
-
-    def _status(self, command: Any, books: list[ModelBook]) -> None:
-        for status, code, stopped in (
-            ("frozen", "WALLET_FROZEN", Use | PlaceHold | Capture | Transfer),
-            ("closed", "WALLET_CLOSED", Use | PlaceHold | Capture | Transfer | Withdraw | Inflow | Reverse),
-        ):
-            reopens = isinstance(command, Inflow) and command.of_kind == "purchase"
-            if isinstance(command, stopped) and not reopens and any(book.status == status for book in books):
-                raise Refusal(code)
 
     def _effective_at(self, command: Any, recorded: datetime) -> datetime:
         asked = command.effective_at
@@ -248,7 +238,7 @@ class Model:
     def inflow(self, book: ModelBook, command: Inflow, facts: dict[str, Any]) -> None:
         if command.expires_at is not None and command.expires_at <= facts["recorded_at"]:
             raise Refusal("INVALID_EXPIRY")
-        self._limit(book, command.amount)
+        guards.limit(book, command.amount)
         book.status = "active" if book.status == "closed" else book.status
         lot = book.new_lot(
             command.source,
@@ -272,14 +262,14 @@ class Model:
 
     def _take_for(self, book: ModelBook, account: str, amount: int) -> None:
         """Out of lots, then out of the overdraft."""
-        self._enough(amount, book.available)
+        guards.enough(amount, book.available)
         from_lots = min(amount, book.wallet)
         book.take(account, from_lots)
         if amount > from_lots:
             book.post("owed", account, amount - from_lots)
 
     def hold(self, book: ModelBook, command: PlaceHold, facts: dict[str, Any]) -> None:
-        self._enough(command.amount, book.wallet)
+        guards.enough(command.amount, book.wallet)
         name, left, slices = book.next_number, command.amount, {}
         for lot in book.open_lots():
             part = min(left, book.free(lot))
@@ -301,11 +291,11 @@ class Model:
         book.commit("hold", **facts)
 
     def capture(self, book: ModelBook, command: Capture, facts: dict[str, Any]) -> None:
-        hold, left = self._open_hold(book, command.hold)
+        hold, left = guards.open_hold(book, command.hold)
         amount = left if command.amount is None else command.amount
         account = f"used:{command.service or hold['service']}"
         backed = min(amount, left)
-        self._enough(amount, backed + book.available)
+        guards.enough(amount, backed + book.available)
         book.unpin(command.hold, account, backed)
         hold["captured"] += backed
         if amount > backed:
@@ -319,7 +309,7 @@ class Model:
         book.commit("capture", **facts)
 
     def release(self, book: ModelBook, command: Release, facts: dict[str, Any]) -> None:
-        hold, left = self._open_hold(book, command.hold)
+        hold, left = guards.open_hold(book, command.hold)
         book.unpin(command.hold, "wallet", left)
         hold["released"] += left
         hold["state"] = "released"
@@ -330,8 +320,8 @@ class Model:
         if command.payee_id == command.wallet_id:
             raise Refusal("SAME_WALLET")
         payee = self.books[command.payee_id]
-        self._enough(command.amount, book.wallet)
-        self._limit(payee, command.amount)
+        guards.enough(command.amount, book.wallet)
+        guards.limit(payee, command.amount)
         pieces = []
         for lot, part, cost in book.take("transit", command.amount):
             it = book.lots[lot]
@@ -382,30 +372,12 @@ class Model:
         second.commit(kind, link=link[0], **leg)
 
     def withdraw(self, book: ModelBook, command: Withdraw, facts: dict[str, Any]) -> None:
-        self._enough(command.amount, book.wallet)
+        guards.enough(command.amount, book.wallet)
         book.take("withdrawn:adjustment", command.amount)
         book.commit(command.of_kind, **facts)
 
     def reverse(self, book: ModelBook, command: Reverse, facts: dict[str, Any]) -> None:
         reversal.reverse(self, book, command, facts)
-
-    # Guards
-
-    def _enough(self, required: int, available: int) -> None:
-        if required > available:
-            raise Refusal("INSUFFICIENT_CREDITS", available=available, required=required)
-
-    def _limit(self, book: ModelBook, amount: int) -> None:
-        if book.wallet + book.held + book.disputed + amount > BALANCE_MAX:
-            raise Refusal("BALANCE_LIMIT")
-
-    def _open_hold(self, book: ModelBook, name: int) -> tuple[dict[str, Any], int]:
-        hold = book.holds.get(name)
-        if hold is None:
-            raise Refusal("NOT_FOUND")
-        if hold["state"] != "open":
-            raise Refusal("HOLD_NOT_OPEN", state=hold["state"])
-        return hold, hold["amount"] - hold["captured"] - hold["released"]
 
 
 HANDLERS: dict[type, Callable[[Model, ModelBook, Any, dict[str, Any]], None]] = {

@@ -25,7 +25,7 @@ def run(driver: Driver, *, steps: int, part: int = 1) -> None:
 
 def test_the_rules_answer_as_the_model_does() -> None:
     """The pure rules in memory."""
-    run(PureDriver(), steps=40)
+    run(PureDriver(), steps=25)
 
 
 def test_the_door_answers_as_the_model_does(database_url: str) -> None:
