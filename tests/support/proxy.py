@@ -14,8 +14,10 @@ class CountingProxy:
         self._url = urlsplit(url)
         self.trips = 0
         self.lost = False
+        self.cut_at: bytes | None = None
+        """When the server says this, the connection is cut and the client does not hear it."""
         self.port = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._serving: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
@@ -29,7 +31,11 @@ class CountingProxy:
         return await asyncio.open_connection(self._url.hostname, self._url.port or 5432)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        server_reader, server_writer = await self._upstream()
+        """Relay one connection until a side ends it or it is cut."""
+        there, back = await self._upstream()
+        serving = asyncio.current_task()
+        assert serving is not None
+        self._serving.add(serving)
         spoke_last = "server"
 
         async def relay(source: asyncio.StreamReader, target: asyncio.StreamWriter, who: str) -> None:
@@ -37,14 +43,29 @@ class CountingProxy:
             while data := await source.read(65536):
                 self.trips += who == "client" and spoke_last == "server"
                 spoke_last = who
+                if who == "server" and self.cut_at is not None and self.cut_at in data:
+                    break
                 if not self.lost:
                     target.write(data)
                     await target.drain()
-            target.close()
 
-        await asyncio.gather(
-            relay(reader, server_writer, "client"), relay(server_reader, writer, "server"), return_exceptions=True
-        )
+        both = [asyncio.create_task(relay(reader, back, "client")), asyncio.create_task(relay(there, writer, "server"))]
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in both:
+                task.cancel()
+            for end in (writer, back):
+                end.close()
+            await asyncio.gather(*both, writer.wait_closed(), back.wait_closed(), return_exceptions=True)
+            self._serving.discard(serving)
+
+    async def stop(self) -> None:
+        """End every connection."""
+        serving = list(self._serving)
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -57,3 +78,5 @@ async def counting_proxy(url: str) -> AsyncIterator[CountingProxy]:
         yield proxy
     finally:
         server.close()
+        await proxy.stop()
+        await server.wait_closed()
