@@ -24,6 +24,7 @@ from ledger.book import commands as c
 from ledger.book.participants import Participant
 from ledger.book.posted import load_links, load_posted
 from ledger.book.rules.fold import Deferred, Replay, Result
+from ledger.book.shared import SharedRead
 from ledger.book.unit import CommitUnknown, Request, RiderFailed, run_unit
 from ledger.book.writer import Writer
 from ledger.errors import (
@@ -60,6 +61,8 @@ class Door:
         self._participants = tuple(participants)
         self._batch_max = batch_max
         self._queue_max = queue_max
+        self._links = SharedRead(lambda refs: load_links(database, refs))
+        self._posted = SharedRead(lambda refs: load_posted(database, refs))
         self._waiting: deque[Request] = deque()
         self._outstanding = 0
         """Attempts that were accepted and have no answer yet."""
@@ -117,7 +120,7 @@ class Door:
         ]
         if not refs:
             return attempts
-        links = await load_links(self._database, refs)
+        links = dict(zip(refs, await asyncio.gather(*(self._links.get(ref) for ref in refs)), strict=True))
 
         def linked(attempt: c.Attempt) -> c.Attempt:
             command = attempt.command
@@ -131,11 +134,12 @@ class Door:
 
     async def _outcomes(self, results: Sequence[Result]) -> list[c.Outcome]:
         refs = [(r.wallet_id, r.number) for r in results if isinstance(r, Replay)]
-        stored = await load_posted(self._database, refs) if refs else {}
+        stored = dict(zip(refs, await asyncio.gather(*(self._posted.get(ref) for ref in refs)), strict=True))
         outcomes: list[c.Outcome] = []
         for result in results:
             if isinstance(result, Replay):
                 posted = stored[result.wallet_id, result.number]
+                assert posted is not None
                 outcomes.append(msgspec.structs.replace(posted, replayed=True))
             else:
                 assert not isinstance(result, Deferred)

@@ -76,7 +76,8 @@ SELECT low FROM halving WHERE low >= high"""
 _LATER: Final = """
 SELECT p.debit, p.credit, p.amount FROM transactions t JOIN postings p USING (wallet_id, number)
 WHERE t.wallet_id = %(wallet)s AND t.effective_at <= %(at)s AND t.effective_at < t.recorded_at
-    AND t.number > %(number)s AND p.asset = 'CREDIT' AND (NOT %(due_only)s OR (t.actor = 'system' AND t.kind IN ('release', 'expiry')))"""
+    AND t.number > %(number)s AND p.asset = 'CREDIT'
+    AND (NOT %(due_only)s OR (t.actor = 'system' AND t.kind IN ('release', 'expiry')))"""
 
 _HISTORY: Final = """
 SELECT number FROM transactions

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 import psycopg
 import pytest
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.book.commands import (
     Attempt,
@@ -244,7 +243,6 @@ async def test_holds_never_reserve_more_than_there_is(open_door: OpenDoor, datab
     check(database_url, [wallet_id])
 
 
-@pytest.mark.xfail(raises=PoolTimeout, reason="a replay takes a connection of the pool for itself")
 @pytest.mark.parametrize("what", ["replays", "reversals"])
 async def test_a_thousand_wait_their_turn(open_door: OpenDoor, database_url: str, what: str) -> None:
     """More requests at once than there are connections: they wait together, as uses do."""

@@ -1,6 +1,5 @@
 """The model's reversals: the table of docs/decisions/0001, kind by kind."""
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ledger.book.commands import Reverse
@@ -73,11 +72,11 @@ def give_back(book: ModelBook, original: dict[str, Any], command: Reverse, facts
                 book.post(account, "wallet", part - still_owed, new)
             continue
         it = book.lots[lot]
-        if it["expires_at"] is None or it["expires_at"] > now:
+        if it["expires_at"] is None or it["expires_at"] > now or it["expires_at"] <= original["recorded_at"]:
             it["remaining"] += part
             book.post(account, "wallet", part, lot)
             continue
-        life = max(it["expires_at"] - original["recorded_at"], timedelta(0))
+        life = it["expires_at"] - original["recorded_at"]
         new = book.new_lot(
             "refund",
             part,
