@@ -5,6 +5,7 @@ import structlog
 
 from ledger.book.upkeep import book_due, forget_refusals
 from ledger.book.verify import verify
+from ledger.kit import idempotency
 from workers.app import config, process, task
 
 VERIFY_LIMIT_S = 20 * 3600
@@ -24,8 +25,9 @@ async def due() -> int:
 
 @task("book.forget_refusals")
 async def forget() -> int:
-    """Delete refusals that are no longer remembered."""
-    return await forget_refusals(process().database)
+    """Delete refusals that are no longer remembered, and answers that are no longer kept."""
+    database = process().database
+    return await forget_refusals(database) + await idempotency.forget(database)
 
 
 # It takes as long as the journal is long, and is acknowledged first, so that Redis does not give it out again.

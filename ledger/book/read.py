@@ -28,11 +28,12 @@ from ledger.book.load import (
 )
 from ledger.book.posted import load_posted
 from ledger.book.rules.due import BITE, book_due
+from ledger.book.rules.fold import CLOCK_SLACK
 from ledger.book.rules.lines import Draft
 from ledger.book.rules.state import Book, Hold
 from ledger.book.shared import SharedRead
 from ledger.book.view import BalanceView, HoldView, LotGroup, LotView, WalletView
-from ledger.errors import NotFound
+from ledger.errors import InvalidRequest, NotFound
 from ledger.kit.arrays import numbers
 from ledger.kit.db import Database
 from ledger.kit.ids import row_public, wallet_public
@@ -178,6 +179,9 @@ class Reader:
             later = await _rows(connection, _LATER, params)
             head = await _rows(connection, _WALLETS, {"wallets": numbers([wallet_id])})
             book, now = book_of(head[0][:-1]), head[0][-1]
+            if at > now + CLOCK_SLACK:
+                message = f"{at.isoformat()} lies in the future; it is now {now.isoformat()}"
+                raise InvalidRequest(f"as_of: {message}", errors=[{"path": "as_of", "message": message}])
             if book.due_at is not None and book.due_at <= min(at, now):
                 later += await self._unbooked(connection, book, min(at, now))
         return _moved(balances, later)
@@ -205,10 +209,14 @@ class Reader:
 
     async def reversed_amount(self, wallet_id: int, number: int) -> int:
         """How much of a transaction was reversed so far, in micro-credits."""
+        return (await self.reversed_amounts(wallet_id, [number])).get(number, 0)
+
+    async def reversed_amounts(self, wallet_id: int, found: Sequence[int]) -> dict[int, int]:
+        """The same for several, by number; those of which nothing was reversed are left out."""
         async with self._database.engine.connect() as connection:
-            params = {"wallets": numbers([wallet_id]), "numbers": numbers([number])}
+            params = {"wallets": numbers([wallet_id] * len(found)), "numbers": numbers(found)}
             rows = await _rows(connection, REVERSED, params)
-        return next((row[2] for row in rows if (row[0], row[1]) == (wallet_id, number)), 0)
+        return {row[1]: row[2] for row in rows if row[0] == wallet_id}
 
     async def transactions(
         self,

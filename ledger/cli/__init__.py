@@ -55,6 +55,14 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (SettingsError, EmbeddedError) as error:
             raise click.ClickException(str(error)) from error
+        except Exception as error:
+            # Imported here: a command that needs no database does not load its driver.
+            from ledger.kit.db import is_unavailable
+
+            if not is_unavailable(error):
+                raise
+            first = str(getattr(error, "orig", error)).strip().splitlines()[0]
+            raise click.ClickException(f"the database cannot be used: {first}") from error
         except OSError as error:
             if error.errno not in OF_THE_MACHINE:
                 raise

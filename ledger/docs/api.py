@@ -1,16 +1,20 @@
 """/openapi.json, and /docs: a page of our own that draws it, without a script from anywhere else."""
 
+import inspect
 from collections.abc import Sequence
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from ledger import __version__
 from ledger.context import LedgerRequest
+from ledger.errors import BY_CODE, NotFound
 from ledger.kit.http.answers import Answer, Header
 from ledger.kit.http.describe import describe
 
@@ -49,6 +53,27 @@ async def style() -> Answer[Any]:
     return _file("docs.css", b"text/css; charset=utf-8")
 
 
+@get("/docs/errors/{code:str}", opt={"open": True, "hidden": True})
+async def error_page(code: FromPath[str]) -> Answer[Any]:
+    """What a problem's ``type`` points to: what the code means."""
+    kind = BY_CODE.get(code)
+    if kind is None:
+        raise NotFound("there is no error of this code")
+    said = escape(inspect.cleandoc(kind.__doc__ or "").replace("``", ""))
+    kept = "It is remembered under its idempotency key for 24 hours: try again with a new key." if kind.remembered else ""
+    page = _ERROR_PAGE.format(code=kind.code, status=kind.status, title=escape(kind.title), said=said, kept=kept)
+    return Answer(page.encode(), headers=_SAFE, media_type=b"text/html; charset=utf-8")
+
+
+_ERROR_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{code}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="/docs/docs.css"></head>
+<body><header><h1>{code}</h1><p>{title} (HTTP {status})</p></header>
+<main><p>{said}</p><p>{kept}</p><p><a href="/docs">The API</a></p></main></body></html>
+"""
+
+
 def document(handlers: Sequence[HTTPRouteHandler]) -> dict[str, Any]:
     """The document of these handlers, with the examples that stand beside this file."""
     info = {
@@ -76,4 +101,4 @@ def _file(name: str, media_type: bytes) -> Answer[Any]:
     return Answer(_read(name), headers=_SAFE, media_type=media_type)
 
 
-HANDLERS = [openapi, page, script, style]
+HANDLERS = [openapi, page, script, style, error_page]

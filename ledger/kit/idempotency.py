@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, DateTime, Index, LargeBinary, SmallInteger, Table, Text, Uuid, select, text, update
+from sqlalchemy import Column, DateTime, Index, LargeBinary, SmallInteger, Table, Text, Uuid, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -46,6 +46,17 @@ class Done(msgspec.Struct, frozen=True):
     body: bytes
     location: str | None = None
     replayed: bool = False
+
+
+KEPT_DAYS = 30
+"""How long an answer is kept under its key."""
+
+
+async def forget(database: Database) -> int:
+    """Delete answers that are no longer kept; gives how many."""
+    old = text("recorded_at < ledger_now() - make_interval(days => :days)").bindparams(days=KEPT_DAYS)
+    async with database.transaction() as connection:
+        return (await connection.execute(delete(idempotency_keys).where(old))).rowcount
 
 
 Work = Callable[[AsyncConnection], Awaitable[Done]]

@@ -1,11 +1,12 @@
 """/v1/transactions, and the list of a wallet's."""
 
+from functools import partial
 from typing import Annotated
 
 from litestar import get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from ledger.book.commands import Reverse
+from ledger.book.commands import Reverse, Transaction
 from ledger.context import LedgerRequest
 from ledger.kit import ids
 from ledger.kit.http.answers import Answer, answer, created
@@ -45,7 +46,13 @@ async def list_transactions(
         from_=queried_instant(from_, "from"),
         to=queried_instant(to, "to"),
     )
-    return answer(page(name, rows, limit, transaction, lambda row: row.number))
+    undone = await request.services.reader.reversed_amounts(found, [row.number for row in rows])
+    shown = partial(_with_status, undone)
+    return answer(page(name, rows, limit, shown, lambda row: row.number))
+
+
+def _with_status(undone: dict[int, int], row: Transaction) -> TransactionShape:
+    return transaction(row, undone.get(row.number, 0))
 
 
 @get("/v1/transactions/{transaction_id:str}", opt={"scope": "read"})

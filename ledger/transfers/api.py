@@ -1,10 +1,12 @@
 """/v1/transfers."""
 
+from functools import partial
 from typing import Annotated
 
 from litestar import get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
+from ledger.book.commands import Transaction
 from ledger.book.commands import Transfer as TransferCommand
 from ledger.context import LedgerRequest
 from ledger.errors import InvalidRequest, NotFound
@@ -51,7 +53,13 @@ async def list_transfers(
     rows = await request.services.reader.transactions(
         found, before=number_of(name, cursor), limit=limit + 1, kind="transfer"
     )
-    return answer(page(name, rows, limit, transfer, lambda row: row.number))
+    undone = await request.services.reader.reversed_amounts(found, [row.number for row in rows])
+    shown = partial(_with_status, undone)
+    return answer(page(name, rows, limit, shown, lambda row: row.number))
+
+
+def _with_status(undone: dict[int, int], row: Transaction) -> Transfer:
+    return transfer(row, undone.get(row.number, 0))
 
 
 @get("/v1/transfers/{transfer_id:str}", opt={"scope": "read"})

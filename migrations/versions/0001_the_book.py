@@ -33,15 +33,22 @@ AFTER = (
     "CREATE TRIGGER postings_with_transaction AFTER INSERT ON postings"
     " REFERENCING NEW TABLE AS written"
     " FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_late_posting()",
+    # Roles are the whole server's: another database may have made it, or an operator who may and we may not.
     f"""DO $$ BEGIN
-        CREATE ROLE {SERVICE_ROLE} NOLOGIN;
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{SERVICE_ROLE}') THEN
+            CREATE ROLE {SERVICE_ROLE} NOLOGIN;
+        END IF;
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
     END $$""",
     f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {SERVICE_ROLE}",
     f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {SERVICE_ROLE}",
     *(f"REVOKE UPDATE, DELETE ON {table} FROM {SERVICE_ROLE}" for table in JOURNAL),
     *(f"REVOKE INSERT, UPDATE, DELETE ON {table} FROM {SERVICE_ROLE}" for table in READ_ONLY),
-    f"GRANT {SERVICE_ROLE} TO CURRENT_USER",
+    f"""DO $$ BEGIN
+        IF NOT pg_has_role(CURRENT_USER, '{SERVICE_ROLE}', 'SET') THEN
+            GRANT {SERVICE_ROLE} TO CURRENT_USER;
+        END IF;
+    END $$""",
 )
 
 

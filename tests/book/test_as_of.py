@@ -7,7 +7,7 @@ import pytest
 from ledger.book.commands import BookDue, Inflow, PlaceHold, Posted, Use
 from ledger.book.door import Door
 from ledger.book.read import Reader
-from ledger.errors import NotFound
+from ledger.errors import InvalidRequest, NotFound
 from tests.book.conftest import Clock
 from tests.support.book import attempt, check, new_wallets
 
@@ -72,7 +72,9 @@ async def test_effective_time_moves_what_was_dated_back(
 
     assert [100, 100, 100] == [await at(days, "recorded") for days in (-1.5, -1, -0.5)]
     assert [100, 70, 70] == [await at(days, "effective") for days in (-1.5, -1, -0.5)]
-    assert [70, 70] == [await at(1, "recorded"), await at(1, "effective")]
+    assert [70, 70] == [await at(0, "recorded"), await at(0, "effective")]
+    with pytest.raises(InvalidRequest):
+        await at(1, "recorded")
     check(database_url, [wallet])
 
 

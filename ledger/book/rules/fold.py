@@ -370,7 +370,7 @@ def _seal_leg(
         mirror = unit.originals.get((book.wallet_id, reverses or 0))
         if mirror is not None and mirror is not original:
             mirror.reversed = original.reversed
-    leg_notes = c.Notes(key, notes.request_id, notes.description, None, notes.metadata, notes.facts)
+    leg_notes = c.Notes(None, notes.request_id, notes.description, None, notes.metadata, notes.facts)
     return unit.seal(
         book,
         draft,

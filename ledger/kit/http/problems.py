@@ -138,7 +138,7 @@ def _from_http(error: HTTPException) -> LedgerError:
 
 
 def _field_error(extra: dict[str, Any]) -> dict[str, str]:
-    path = str(extra.get("key", ""))
+    path = str(extra.get("key", "")).rstrip("_")
     message = str(extra.get("message", "is not valid"))
     if path == "data":
         return {"path": "", "message": "a JSON body is needed"}
