@@ -133,6 +133,8 @@ class Reader:
 
     async def _load_balances(self, wallet_ids: Sequence[int]) -> dict[int, BalanceView]:
         async with self._database.engine.connect() as connection:
+            # One statement is a snapshot of its own: BEGIN and ROLLBACK around it would be two more round trips.
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
             rows = await _rows(connection, _BALANCES, {"wallets": numbers(wallet_ids)})
         views = {row[0]: _balance_of(row) for row in rows}
         for row in rows:
