@@ -60,7 +60,9 @@ async def error_page(code: FromPath[str]) -> Answer[Any]:
     if kind is None:
         raise NotFound("there is no error of this code")
     said = escape(inspect.cleandoc(kind.__doc__ or "").replace("``", ""))
-    kept = "It is remembered under its idempotency key for 24 hours: try again with a new key." if kind.remembered else ""
+    kept = (
+        "It is remembered under its idempotency key for 24 hours: try again with a new key." if kind.remembered else ""
+    )
     page = _ERROR_PAGE.format(code=kind.code, status=kind.status, title=escape(kind.title), said=said, kept=kept)
     return Answer(page.encode(), headers=_SAFE, media_type=b"text/html; charset=utf-8")
 

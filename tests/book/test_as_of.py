@@ -72,6 +72,7 @@ async def test_effective_time_moves_what_was_dated_back(
 
     assert [100, 100, 100] == [await at(days, "recorded") for days in (-1.5, -1, -0.5)]
     assert [100, 70, 70] == [await at(days, "effective") for days in (-1.5, -1, -0.5)]
+    now = clock.now()
     assert [70, 70] == [await at(0, "recorded"), await at(0, "effective")]
     with pytest.raises(InvalidRequest):
         await at(1, "recorded")
