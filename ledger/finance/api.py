@@ -1,8 +1,7 @@
 """/v1/finance: files, streamed."""
 
 import re
-from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated
 
 from litestar import get
 from litestar.params import QueryParameter
@@ -10,7 +9,7 @@ from litestar.params import QueryParameter
 from ledger.context import LedgerRequest
 from ledger.errors import InvalidRequest
 from ledger.finance.export import horizon, journal_csv
-from ledger.kit.http.fields import queried_instant
+from ledger.kit.http.fields import queried_day_or_instant
 from ledger.kit.http.stream import Stream
 
 From = Annotated[
@@ -25,8 +24,6 @@ To = Annotated[
     str | None,
     QueryParameter(name="to", max_length=40, description="Postings effective before this instant or date in UTC."),
 ]
-
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
 @get("/v1/finance/journal.csv", opt={"scope": "read", "media": "text/csv"})
@@ -44,17 +41,6 @@ async def journal_file(request: LedgerRequest, from_: From = None, to: To = None
         media_type=b"text/csv; charset=utf-8; header=present",
         headers=[(b"content-disposition", f'attachment; filename="{name}.csv"'.encode())],
     )
-
-
-def queried_day_or_instant(text: str | None, path: str) -> datetime | None:
-    """The instant of a query parameter; of a date its first one in UTC. Raises InvalidRequest."""
-    if text is None or not _DATE.fullmatch(text):
-        return queried_instant(text, path)
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError:
-        message = "must be a date of the calendar, such as 2026-01-31"
-        raise InvalidRequest(f"{path}: {message}", errors=[{"path": path, "message": message}]) from None
 
 
 HANDLERS = [journal_file]

@@ -2,6 +2,7 @@
 
 from functools import partial
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from litestar import get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
@@ -10,7 +11,7 @@ from ledger.book.commands import Reverse, Transaction
 from ledger.context import LedgerRequest
 from ledger.kit import ids
 from ledger.kit.http.answers import Answer, answer, created
-from ledger.kit.http.fields import TimeQuery, queried_instant
+from ledger.kit.http.fields import queried_day_or_instant
 from ledger.kit.http.paging import Cursor, Limit, Page, number_of, page
 from ledger.kit.money import parse_amount
 from ledger.transactions.shapes import Refund, Reversal, TransactionShape, location, transaction
@@ -20,8 +21,14 @@ WHOLE = Refund()
 
 Kind = Annotated[str | None, QueryParameter(max_length=40, description="Only this kind, such as `usage`.")]
 From = Annotated[
-    str | None, QueryParameter(name="from", max_length=40, description="Only what counts at or after this instant.")
+    str | None,
+    QueryParameter(
+        name="from",
+        max_length=40,
+        description="Only what counts at or after this instant; a date is its first instant in the wallet's time zone.",
+    ),
 ]
+To = Annotated[str | None, QueryParameter(max_length=40, description="Only what counts before this instant or date.")]
 
 
 @get("/v1/wallets/{wallet_id:str}/transactions", opt={"scope": "read"})
@@ -30,21 +37,21 @@ async def list_transactions(
     wallet_id: FromPath[str],
     kind: Kind = None,
     from_: From = None,
-    to: TimeQuery = None,
+    to: To = None,
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Answer[Page[TransactionShape]]:
     """A wallet's transactions, the newest first."""
     found = await request.services.directory.find(wallet_id)
-    await request.services.reader.wallet(found)
+    zone = ZoneInfo((await request.services.reader.wallet(found)).time_zone)
     name = f"transactions of {found}"
     rows = await request.services.reader.transactions(
         found,
         before=number_of(name, cursor),
         limit=limit + 1,
         kind=kind,
-        from_=queried_instant(from_, "from"),
-        to=queried_instant(to, "to"),
+        from_=queried_day_or_instant(from_, "from", zone),
+        to=queried_day_or_instant(to, "to", zone),
     )
     undone = await request.services.reader.reversed_amounts(found, [row.number for row in rows])
     shown = partial(_with_status, undone)

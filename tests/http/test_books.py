@@ -1,6 +1,8 @@
 """Credits, lots, holds, transfers and the history of a wallet, as a client sees them."""
 
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -174,3 +176,46 @@ async def test_afterwards_every_book_verifies(api: Api) -> None:
 
 def _amounts(hold: dict[str, Any]) -> tuple[str, str, str, str]:
     return hold["state"], hold["captured"], hold["released"], hold["remaining"]
+
+
+async def test_lists_show_what_was_reversed(api: Api) -> None:
+    payer, payee = await api.wallet("10"), await api.wallet()
+    body = {"from_wallet_id": payer, "to_wallet_id": payee, "amount": "4", "reason": "lunch"}
+    moved = (await api.post("/v1/transfers", body)).json()
+    await api.post(f"/v1/transactions/{moved['transaction_id']}/reverse", {"amount": "1", "reason": "too much"})
+
+    for wallet in (payer, payee):
+        [shown] = (await api.get("/v1/transfers", wallet_id=wallet)).json()["items"]
+        assert shown == moved | {"status": "partially_reversed"}
+        listed = (await api.get(f"/v1/wallets/{wallet}/transactions", kind="transfer")).json()["items"]
+        assert [row["status"] for row in listed] == ["partially_reversed"]
+
+
+async def test_a_date_is_a_day_in_the_wallets_time_zone(api: Api) -> None:
+    """Five in the morning in UTC is still the day before in New York."""
+    wallet = await api.wallet("1", time_zone="America/New_York")
+    path = f"/v1/wallets/{wallet}/transactions"
+    day = (await api.get(path)).json()["items"][0]["effective_at"]
+    local = datetime.fromisoformat(day).astimezone(ZoneInfo("America/New_York")).date()
+
+    async def found(**params: str) -> int:
+        return len((await api.get(path, **params)).json()["items"])
+
+    assert await found(**{"from": str(local), "to": str(local + timedelta(days=1))}) == 1
+    assert await found(to=str(local)) == 0
+    assert await found(**{"from": str(local + timedelta(days=1))}) == 0
+    refused = await api.get(path, to="2026-02-30")
+    assert (refused.status_code, refused.json()["errors"][0]["path"]) == (400, "to")
+
+
+async def test_a_balance_of_the_future_is_refused(api: Api) -> None:
+    wallet = await api.wallet("1")
+    refused = await api.get(f"/v1/wallets/{wallet}/balance", as_of="2089-01-01T00:00:00Z")
+    assert (refused.status_code, refused.json()["errors"][0]["path"]) == (400, "as_of")
+
+
+async def test_the_type_of_a_problem_is_a_page_that_explains_it(api: Api) -> None:
+    problem = (await api.get("/v1/wallets/wal_00000000001/balance")).json()
+    page = await api.get(problem["type"])
+    assert (page.status_code, "NOT_FOUND" in page.text) == (200, True)
+    assert (await api.get("/docs/errors/NO_SUCH_CODE")).status_code == 404

@@ -1,6 +1,7 @@
 """Types of request and answer fields that all concepts share, and the instants in them."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, tzinfo
 from typing import Annotated
 
 import msgspec
@@ -9,6 +10,8 @@ from msgspec import Meta
 
 from ledger.errors import InvalidRequest
 from ledger.kit.http.strict import invalid
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 Amount = Annotated[
     str | int,
@@ -90,6 +93,16 @@ def queried_instant(text: str | None, path: str) -> datetime | None:
         return in_utc(msgspec.convert(text.replace(" ", "+"), Instant), path)
     except msgspec.ValidationError:
         raise _no_instant(path) from None
+
+
+def queried_day_or_instant(text: str | None, path: str, zone: tzinfo = UTC) -> datetime | None:
+    """The instant of a query parameter; of a date its first one in ``zone``. Raises InvalidRequest."""
+    if text is None or not _DATE.fullmatch(text):
+        return queried_instant(text, path)
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise invalid(path, "must be a date of the calendar, such as 2026-01-31") from None
 
 
 def _no_instant(path: str) -> InvalidRequest:

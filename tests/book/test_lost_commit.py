@@ -1,4 +1,4 @@
-"""Review (sound): a COMMIT whose answer was lost is told as not known, and settled by the same key."""
+"""A COMMIT whose answer was lost is told as not known, and settled by the same key."""
 
 import pytest
 

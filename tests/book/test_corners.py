@@ -1,4 +1,4 @@
-"""Review: what the rules and the loading must hold, each by the smallest case that breaks it."""
+"""What the rules and the loading must hold, each by the smallest case that breaks it."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Review: what the door must hold when something is in the way, each by the smallest case that breaks it."""
+"""What the door must hold when something is in the way, each by the smallest case that breaks it."""
 
 import asyncio
 from typing import Any
