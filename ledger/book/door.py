@@ -16,6 +16,7 @@ import asyncio
 import os
 from collections import Counter, deque
 from collections.abc import Sequence
+from typing import cast
 
 import msgspec
 import structlog
@@ -105,7 +106,8 @@ class Door:
         request.future.add_done_callback(lambda _: self._answered(len(attempts)))
         self._waiting.append(request)
         self._wake.set()
-        results = await asyncio.shield(request.future)
+        # A caller that goes away cancels the future, not the unit.
+        results = await request.future
         return await self._outcomes(results)
 
     def _answered(self, attempts: int) -> None:
@@ -134,6 +136,8 @@ class Door:
 
     async def _outcomes(self, results: Sequence[Result]) -> list[c.Outcome]:
         refs = [(r.wallet_id, r.number) for r in results if isinstance(r, Replay)]
+        if not refs:
+            return list(cast("Sequence[c.Outcome]", results))
         stored = dict(zip(refs, await asyncio.gather(*(self._posted.get(ref) for ref in refs)), strict=True))
         outcomes: list[c.Outcome] = []
         for result in results:
