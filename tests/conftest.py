@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from tests.support import servers
@@ -28,10 +28,17 @@ _shared = {
     "database": _kept,
     "suppress_health_check": [HealthCheck.too_slow],
 }
-settings.register_profile("dev", max_examples=20, **_shared)
-settings.register_profile("ci", max_examples=100, derandomize=True, **_shared | {"database": None})
-settings.register_profile("fuzz", max_examples=int(os.environ.get("FUZZ", "10000")), **_shared)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+# Spelled out, because Hypothesis changes its own defaults where the variable CI is set.
+_random = _shared | {"derandomize": False}
+settings.register_profile("dev", max_examples=20, **_random)
+# No shrinking in CI: a failing example of the model takes minutes to shrink, and is shrunk at a desk.
+_fixed = _shared | {"database": None, "derandomize": True, "phases": [Phase.explicit, Phase.generate]}
+settings.register_profile("ci", max_examples=50, **_fixed)
+settings.register_profile("fuzz", max_examples=int(os.environ.get("FUZZ", "10000")), **_random)
+
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
+"""The same examples in every run of CI; others each time at a desk, where a new finding does not block anybody."""
+settings.load_profile(PROFILE)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -44,8 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header() -> str:
     """Show what is needed to run the same again."""
-    profile = os.environ.get("HYPOTHESIS_PROFILE", "dev")
-    return f"seed: {SEED_VARIABLE}={os.environ[SEED_VARIABLE]} (Hypothesis profile: {profile})"
+    return f"seed: {SEED_VARIABLE}={os.environ[SEED_VARIABLE]} (Hypothesis profile: {PROFILE})"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -6,14 +6,18 @@ from ledger.book.commands import Capture, Inflow, PlaceHold, Reverse, Transfer, 
 from ledger.kit.money import BALANCE_MAX
 from tests.model.book import ModelBook, Refusal
 
+STOPPED = {
+    "frozen": ("WALLET_FROZEN", Use | PlaceHold | Capture | Transfer),
+    "closed": ("WALLET_CLOSED", Use | PlaceHold | Capture | Transfer | Withdraw | Inflow | Reverse),
+}
+
 
 def status(command: Any, books: list[ModelBook]) -> None:
-    for status, code, stopped in (
-        ("frozen", "WALLET_FROZEN", Use | PlaceHold | Capture | Transfer),
-        ("closed", "WALLET_CLOSED", Use | PlaceHold | Capture | Transfer | Withdraw | Inflow | Reverse),
-    ):
-        reopens = isinstance(command, Inflow) and command.of_kind == "purchase"
-        if isinstance(command, stopped) and not reopens and any(book.status == status for book in books):
+    """The payer's wallet is looked at before the payee's."""
+    reopens = isinstance(command, Inflow) and command.of_kind == "purchase"
+    for book in books:
+        code, stopped = STOPPED.get(book.status, ("", ()))
+        if isinstance(command, stopped) and not reopens:
             raise Refusal(code)
 
 

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from ledger.book.commands import Attempt, Command
 from tests.model import workload
 from tests.model.driver import Answer, Driver, State
-from tests.model.model import Model, balances
+from tests.model.model import Model, balances, undoes
 
 WALLETS = 3
 
@@ -130,7 +130,7 @@ def _explain(
     model.recorded = recorded
     for attempts, answers in zip(requests, outcomes, strict=True):
         expected = model.judge(attempts, now, atomic=atomic)
-        refused = atomic and any("code" in answer for answer in expected)
+        refused = atomic and any(undoes(answer) for answer in expected)
         for attempt, should, outcome in zip(attempts, expected, answers, strict=True):
             if refused and outcome.get("code") == "BATCH_REFUSED":
                 continue

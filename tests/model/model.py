@@ -40,6 +40,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Recorded = Callable[[int, int], datetime | None]
 
 
+def undoes(answer: dict[str, Any]) -> bool:
+    """Whether an answer undoes an atomic batch: any refusal but that of a fact which stands already."""
+    return answer.get("code", "ALREADY_POSTED") != "ALREADY_POSTED"
+
+
 class Model:
     """All books of a run, and the first instant that is in no closed period."""
 
@@ -64,7 +69,7 @@ class Model:
                 self._book_due(self.books[wallet_id])
         before = {wallet_id: book.copy() for wallet_id, book in self.books.items()}
         answers = [self._attempt(attempt, remember=False) for attempt in attempts]
-        if any("code" in answer for answer in answers):
+        if any(undoes(answer) for answer in answers):
             self.books = before
         return answers
 

@@ -16,6 +16,7 @@ from ledger.book.rules.fold import Replay, Stored, StoredRefusal, Unit, begin, f
 from ledger.book.rules.reversal import Original
 from ledger.book.rules.state import Book
 from tests.model.driver import Answer, State, answer_of
+from tests.model.model import undoes
 
 KEPT = timedelta(hours=24)
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -94,7 +95,7 @@ class PureDriver:
         for transaction, _ in unit.written:
             self.journals[transaction.wallet_id].append(transaction)
         answers = [self._answer(result) for result in results]
-        if atomic and "code" in answers[-1]:
+        if atomic and undoes(answers[-1]):
             undone: Answer = {"code": "BATCH_REFUSED"}
             return [undone] * (len(answers) - 1) + answers[-1:] + [undone] * (len(attempts) - len(answers))
         return answers
