@@ -13,7 +13,7 @@ requests stay what they were.
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 
@@ -47,8 +47,6 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults
     description: str | None = None
     metadata: Metadata = {}
     facts: Metadata = {}
-
-    kind: ClassVar[str] = ""
 
     @property
     def wallet_ids(self) -> tuple[int, ...]:

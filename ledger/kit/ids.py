@@ -23,11 +23,6 @@ def new_wallet_id() -> int:
     return secrets.randbelow(_MAX) + 1
 
 
-def new_token(prefix: str) -> str:
-    """A random 128-bit id for rows that belong to no wallet (``key_…``)."""
-    return f"{prefix}_{_base62(secrets.randbits(128)).rjust(22, '0')}"
-
-
 def wallet_public(wallet_id: int) -> str:
     return "wal_" + _wallet_digits(wallet_id)
 
