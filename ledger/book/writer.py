@@ -6,11 +6,12 @@ a unit is by key, so a plan made while the tables were small must not be a scan 
 
 import asyncio
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 
 from ledger.kit.db import Database, is_lost
+from ledger.kit.wire import Statement, Wire
 
 PLANNER: Final = (
     "enable_seqscan=off",
@@ -21,26 +22,29 @@ PLANNER: Final = (
     "jit=off",
 )
 
+ROLLBACK: Final = Statement("ROLLBACK", {})
+"""Never by the driver's own execute: it takes a ROLLBACK as a reason to deallocate what is prepared."""
+
 
 class Writer:
     """One connection, one unit of work at a time."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._wire: Wire | None = None
 
     @property
     def patience_s(self) -> float:
         """How long a unit may take before the server is taken for lost: longer than its own limits allow."""
         return 2 * self._database.statement_timeout_s + self._database.lock_timeout_s + 2
 
-    async def connection(self) -> psycopg.AsyncConnection[Any]:
+    async def wire(self) -> Wire:
         """The connection, made anew where there is none that works."""
-        if self._connection is not None and self._connection.broken:
+        if self._wire is not None and not self._wire.usable:
             await self.close()
-        if self._connection is None or self._connection.closed:
-            self._connection = await self._database.connect(*PLANNER)
-        return self._connection
+        if self._wire is None:
+            self._wire = Wire(await self._database.connect(*PLANNER))
+        return self._wire
 
     @staticmethod
     def is_lost(error: BaseException) -> bool:
@@ -49,19 +53,18 @@ class Writer:
 
     async def abandon(self, error: BaseException) -> None:
         """End the transaction that failed; a connection that cannot do that is thrown away."""
-        connection = self._connection
-        if connection is None:
+        if self._wire is None:
             return
-        if not self.is_lost(error):
+        if self._wire.usable and not self.is_lost(error):
             with suppress(psycopg.Error, OSError):
-                await connection.execute("ROLLBACK")
+                await self._wire.exchange([ROLLBACK])
                 return
         await self.close()
 
     async def close(self) -> None:
         """Let go of the connection, with whatever was open on it."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
+        wire, self._wire = self._wire, None
+        if wire is not None:
             with suppress(psycopg.Error, OSError, TimeoutError):
                 async with asyncio.timeout(1):
-                    await connection.close()
+                    await wire.connection.close()

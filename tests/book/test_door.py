@@ -84,7 +84,7 @@ async def test_a_unit_takes_at_most_six_round_trips_whatever_the_batch(
                 proxy.trips = 0
                 await run_unit(lane, [request], [BalanceLevels()], bytes(16), wait=False)
                 assert request.finish()
-            assert proxy.trips <= (5 if len(batch) == 1 else 6), (len(batch), proxy.trips)
+            assert proxy.trips <= (2 if len(batch) == 1 else 4), (len(batch), proxy.trips)
         await lane.close()
         await counted.dispose()
     check(database_url, [a, b])
