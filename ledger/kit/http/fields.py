@@ -70,7 +70,7 @@ TimeQuery = Annotated[
 
 def shown(at: datetime) -> str:
     """An instant as answers show it; it must be in UTC."""
-    return at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return at.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def shown_or_none(at: datetime | None) -> str | None:
