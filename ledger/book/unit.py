@@ -7,7 +7,7 @@ commit, or, with riders, whose counts must be seen before it, (2) write (3) ride
 import asyncio
 from collections.abc import Sequence
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from psycopg import AsyncConnection
 
@@ -15,7 +15,7 @@ from ledger.book import commands as c
 from ledger.book.load import Pipe, look_again, queue_reads
 from ledger.book.participants import Event, Participant
 from ledger.book.rules.fold import Deferred, Replay, Result, Unit, begin, fails, fold
-from ledger.book.write import writing
+from ledger.book.write import writing, writing_ahead
 from ledger.book.writer import Writer
 from ledger.errors import BatchRefused, LedgerError
 from ledger.kit.arrays import numbers
@@ -173,12 +173,12 @@ async def _decide(
     for wallet_id in unit.books.keys() - {w for r in requests for w in r.wallet_ids}:
         del unit.books[wallet_id]  # locked for a request that is skipped for another wallet
     if not unit.books:
-        return [_fold(unit, request) for request in requests], []
+        return (await _fold_all(wire, unit, requests))[0], []
     numbers_before = {wallet_id: book.number for wallet_id, book in unit.books.items()}
     attempts = [request.attempts[place] for request in requests for place in request.open]
     await look_again(Pipe(wire), unit, attempts)
     begin(unit)
-    results = [_fold(unit, request) for request in requests]
+    results, ahead = await _fold_all(wire, unit, requests)
     events: list[Event] = []
     statements: list[Statement] = []
     for participant, rows in zip(participants, loaded, strict=True):
@@ -186,7 +186,33 @@ async def _decide(
         events += told
         if statement is not None:
             statements.append(statement)
-    return results, [*writing(unit, numbers_before, events), *statements]
+    return results, [*writing(unit, numbers_before, events, ahead=ahead), *statements]
+
+
+AHEAD: Final = 250
+"""Transactions that a large unit sends ahead: the server writes them while the rules go on. Below twice as many the
+statement that it takes costs more than is won."""
+
+
+async def _fold_all(wire: Wire, unit: Unit, requests: Sequence[Request]) -> tuple[list[_Given], int]:
+    """All results, and how many transactions were sent ahead."""
+    ahead = 0
+    left = sum(len(request.open) for request in requests)
+    results: list[_Given] = []
+    for request in requests:
+        places = request.open
+        given: list[Result] = []
+        slice_size = len(places) if request.atomic else AHEAD
+        for first in range(0, len(places), slice_size):
+            part = places[first : first + slice_size]
+            given += fold(unit, [request.attempts[place] for place in part], atomic=request.atomic)
+            left -= len(part)
+            if left >= AHEAD and len(unit.written) - ahead >= AHEAD:
+                wire.send(writing_ahead(unit, unit.written[ahead:]))
+                ahead = len(unit.written)
+                await asyncio.sleep(0)  # others have their turn, and the server its work
+        results.append((request, places, given))
+    return results, ahead
 
 
 async def _commit(wire: Wire, statements: Sequence[Statement]) -> None:
@@ -206,12 +232,6 @@ async def _skipped(wire: Wire, unit: Unit, requests: Sequence[Request]) -> list[
     (there,) = await wire.exchange([Statement(_THERE, {"wallets": numbers(missing)})])
     busy = {row[0] for row in there.rows()}
     return [request for request in requests if request.wallet_ids & busy]
-
-
-def _fold(unit: Unit, request: Request) -> _Given:
-    places = request.open
-    attempts = [request.attempts[place] for place in places]
-    return request, places, fold(unit, attempts, atomic=request.atomic)
 
 
 def _riders(results: list[_Given]) -> list[_Riding]:

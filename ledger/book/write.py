@@ -6,6 +6,7 @@ the statement, and with it the unit, where the counts are not what was meant to 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
@@ -14,7 +15,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from ledger.book.participants import Event
-from ledger.book.rules.fold import StoredRefusal, Unit
+from ledger.book.rules.fold import Move, StoredRefusal, Unit
 from ledger.book.rules.state import Book, Hold, Lot
 from ledger.kit.arrays import binaries, flags, numbers, texts, times, uuids, words
 from ledger.kit.ids import row_public, wallet_public
@@ -119,18 +120,42 @@ PARTS: Final = {
 _json = msgspec.json.Encoder(order="deterministic")
 
 
-def writing(unit: Unit, numbers_before: Mapping[int, int], events: Sequence[Event]) -> list[Statement]:
-    """The statement that writes everything that changed in ``unit``; none where nothing did."""
-    params = {"now": unit.now.isoformat()}
-    rows: dict[str, int] = {}
+class _Parts:
+    """The parts of one statement, as they come together."""
 
-    def add(part: str, columns: dict[str, str], count: int) -> None:
-        rows[part] = count
-        params.update(columns)
+    def __init__(self) -> None:
+        self._params: dict[str, str] = {}
+        self._rows: dict[str, int] = {}
 
+    def add(self, part: str, columns: dict[str, str], count: int) -> None:
+        self._rows[part] = count
+        self._params |= columns
+
+    def statements(self, now: datetime) -> list[Statement]:
+        """The one statement; none where there is nothing to write."""
+        if not self._rows:
+            return []
+        self._params |= {"now": now.isoformat(), "rows": numbers(self._rows.values())}
+        return [Statement(_statement("".join(self._rows)), self._params)]
+
+
+def writing_ahead(unit: Unit, moves: Sequence[Move]) -> list[Statement]:
+    """The statement that writes these transactions of a large unit, before the others are decided."""
+    parts = _Parts()
+    _journal(moves, parts)
+    return parts.statements(unit.now)
+
+
+def writing(
+    unit: Unit, numbers_before: Mapping[int, int], events: Sequence[Event], *, ahead: int = 0
+) -> list[Statement]:
+    """The statement that writes everything that changed in ``unit``, but for the first transactions that were
+    written ``ahead``; none where nothing did."""
+    parts = _Parts()
+    add = parts.add
     outbox = [_event(unit.books[event.wallet_id], event, unit) for event in events]
-    if unit.written:
-        _journal(unit, add)
+    if len(unit.written) > ahead:
+        _journal(unit.written[ahead:], parts)
     changed = [book for book in unit.books.values() if book.changed]
     if changed:
         add("w", _wallets(changed, numbers_before), len(changed))
@@ -150,10 +175,7 @@ def writing(unit: Unit, numbers_before: Mapping[int, int], events: Sequence[Even
         add("r", _refusals(unit.refusals), len(unit.refusals))
     if outbox:
         add("o", _columns(outbox, o_wallet=numbers, o_event=numbers, o_type=words, o_payload=texts), len(outbox))
-    if not rows:
-        return []
-    params["rows"] = numbers(rows.values())
-    return [Statement(_statement("".join(rows)), params)]
+    return parts.statements(unit.now)
 
 
 @lru_cache(maxsize=256)
@@ -169,8 +191,8 @@ def _columns(rows: Iterable[Sequence[Any]], **makers: Any) -> dict[str, str]:
     return {name: make(column) for (name, make), column in zip(makers.items(), columns, strict=True)}
 
 
-def _journal(unit: Unit, add: Any) -> None:
-    written = [move.transaction for move in unit.written]
+def _journal(moves: Sequence[Move], parts: _Parts) -> None:
+    written = [move.transaction for move in moves]
     (
         wallets,
         tx_numbers,
@@ -192,7 +214,7 @@ def _journal(unit: Unit, add: Any) -> None:
         terms,
         _notes,
     ) = zip(*map(astuple, written), strict=True)
-    add(
+    parts.add(
         "t",
         {
             "t_wallet": numbers(wallets),
@@ -214,9 +236,9 @@ def _journal(unit: Unit, add: Any) -> None:
         },
         len(written),
     )
-    add("n", {"n_salt": binaries(salts), "n_body": texts([move.notes_body for move in unit.written])}, len(written))
+    parts.add("n", {"n_salt": binaries(salts), "n_body": texts([move.notes_body for move in moves])}, len(written))
     lines = [(t.wallet_id, t.number, *astuple(p)) for t in written for p in t.postings]
-    add("p", _columns(lines, **_LINES), len(lines))
+    parts.add("p", _columns(lines, **_LINES), len(lines))
 
 
 _AFTER: Final = {

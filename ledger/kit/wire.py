@@ -79,6 +79,8 @@ class Wire:
         self._server = connection.pgconn
         self._prepared: dict[str, _Prepared] = {}
         self._names = count()
+        self._coming: list[tuple[bool, _Prepared]] = []
+        """For each result that will come: whether it is that of a PREPARE, and of what."""
 
     @property
     def usable(self) -> bool:
@@ -89,21 +91,10 @@ class Wire:
 
         Where the connection is lost before the server said what failed, the driver's OperationalError.
         """
-        self.in_step = False
-        self._server.enter_pipeline_mode()
-        # For each result that will come: whether it is that of a PREPARE, and of what.
-        coming: list[tuple[bool, _Prepared]] = []
-        for sql, params in statements:
-            prepared = self._prepared.get(sql)
-            if prepared is None:
-                prepared = self._prepared[sql] = _Prepared(b"w%d" % next(self._names), sql)
-                self._server.send_prepare(prepared.name, prepared.text)
-                coming.append((True, prepared))
-            values = [params[name].encode() for name in prepared.names]
-            self._server.send_query_prepared(prepared.name, values, result_format=_BINARY)
-            coming.append((False, prepared))
+        self._queue(statements)
         self._server.pipeline_sync()
         results = await self._results()
+        coming, self._coming = self._coming, []
         self._server.exit_pipeline_mode()
         self.in_step = True
         failed = [result for result in results if result.status in _FAILED]
@@ -112,6 +103,25 @@ class Wire:
             raise psycopg.errors.error_from_result(failed[0])
         replies = zip(coming, results, strict=True)
         return [Reply(self.connection, prepared, result) for (preparing, prepared), result in replies if not preparing]
+
+    def send(self, statements: Sequence[Statement]) -> None:
+        """Send these ahead: the server works on them meanwhile, and the next exchange gives their replies first."""
+        self._queue(statements)
+        self._server.flush()
+
+    def _queue(self, statements: Sequence[Statement]) -> None:
+        self.in_step = False
+        if not self._coming:
+            self._server.enter_pipeline_mode()
+        for sql, params in statements:
+            prepared = self._prepared.get(sql)
+            if prepared is None:
+                prepared = self._prepared[sql] = _Prepared(b"w%d" % next(self._names), sql)
+                self._server.send_prepare(prepared.name, prepared.text)
+                self._coming.append((True, prepared))
+            values = [params[name].encode() for name in prepared.names]
+            self._server.send_query_prepared(prepared.name, values, result_format=_BINARY)
+            self._coming.append((False, prepared))
 
     async def _results(self) -> list[pq.abc.PGresult]:
         """Results up to the end of the exchange."""

@@ -230,7 +230,7 @@ def _one(unit: Unit, attempt: c.Attempt) -> Result:
                 raise NotFound(f"there is no wallet {wallet_public(wallet_id)}")
             if book.backlog:
                 return Deferred(wallet_id)
-        if isinstance(command, c.SetStatus | c.SetOverdraft | c.BookDue):
+        if isinstance(command, c.WRITES_NOTHING):
             return _change(unit.books[command.wallet_id], command)
         return _post(unit, attempt)
     except MoreLotsNeeded:

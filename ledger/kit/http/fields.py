@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -68,8 +69,9 @@ TimeQuery = Annotated[
 ]
 
 
+@lru_cache(maxsize=1024)
 def shown(at: datetime) -> str:
-    """An instant as answers show it; it must be in UTC."""
+    """An instant as answers show it; it must be in UTC. What is posted together shows the same one."""
     return at.isoformat(timespec="microseconds")[:26] + "Z"
 
 
