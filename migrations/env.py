@@ -1,7 +1,8 @@
 """Runs the migrations against ``LEDGER_DATABASE_URL`` (or the URL that the caller set).
 
-Locks are waited for at most five seconds, so that a migration never queues behind a long transaction
-with everybody else queued behind it; one migration runs at a time (advisory lock).
+A statement that waits for a lock is waited for by everybody who comes after it. So each gives up after half
+a second, well below what a request may wait, and its migration is rolled back; `credit-ledger migrate` tries
+again until it gets through (ledger/cli/migrate.py). One migration runs at a time (advisory lock).
 """
 
 import os
@@ -13,6 +14,9 @@ import ledger.tables  # noqa: F401 - fills the metadata
 from ledger.kit.db import sync_url
 from ledger.kit.tables import metadata
 
+LOCK_TIMEOUT_MS = 500
+STATEMENT_TIMEOUT_S = 60
+
 config = context.config
 _options = {
     "target_metadata": metadata,
@@ -20,7 +24,8 @@ _options = {
     "compare_type": True,
     "transaction_per_migration": True,
 }
-_LIMITS = "SET lock_timeout = '5s'; SET statement_timeout = '60s'"
+_lock_timeout_ms = int(config.attributes.get("lock_timeout_ms", LOCK_TIMEOUT_MS))
+_LIMITS = f"SET lock_timeout = '{_lock_timeout_ms}ms'; SET statement_timeout = '{STATEMENT_TIMEOUT_S}s'"
 
 
 def _url() -> str:
@@ -31,7 +36,9 @@ def _url() -> str:
 
 
 def _online() -> None:
-    engine = create_engine(_url(), poolclass=pool.NullPool)
+    engine = create_engine(
+        _url(), poolclass=pool.NullPool, connect_args={"application_name": "credit-ledger migrate"}
+    )
     with engine.connect() as connection:
         connection.execute(text(_LIMITS))
         connection.execute(text("SELECT pg_advisory_lock(hashtext('credit-ledger migrations'))"))

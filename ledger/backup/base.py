@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ledger.backup import tools
 from ledger.backup.errors import BackupError
+from ledger.backup.manifest import verify_base
 
 SCRIPT = Path(__file__).with_name("archive-wal.sh")
 """What archives a WAL segment: for `archive_command`, on the database's machine."""
@@ -39,19 +40,10 @@ def base(database_url: str, directory: Path) -> Base:
         *("--manifest-checksums=SHA256", "--label=credit-ledger", "--no-password"),
         database_url=database_url,
     )
-    verify_base(directory, major)
+    verify_base(directory)
     with tools.connect(database_url) as connection:
         row = connection.execute("SELECT current_setting('archive_mode')").fetchone()
     return Base(str(directory), major, row is not None and row[0] != "off")
-
-
-def verify_base(directory: Path, major: int) -> None:
-    """Compare every file with the manifest that the server wrote, and read the WAL that belongs to it.
-
-    Raises:
-        BackupError: something is missing or is not what it was.
-    """
-    tools.run(tools.program("pg_verifybackup", major_min=major), "--quiet", "--exit-on-error", str(directory))
 
 
 def base_major(directory: Path) -> int:

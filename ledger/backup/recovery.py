@@ -12,8 +12,9 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from ledger.backup.base import base_major, verify_base
+from ledger.backup.base import base_major
 from ledger.backup.errors import BackupError
+from ledger.backup.manifest import verify_base
 
 TARGETS = ("time", "lsn", "name")
 """What a recovery can stop at: an instant, a place in the WAL, a named restore point."""
@@ -49,7 +50,7 @@ def restore_base(
     _require_empty(directory)
     if any((backup / "pg_tblspc").iterdir()):
         raise BackupError("the backup has tablespaces: restore it by hand, each of them needs a place.")
-    verify_base(backup, major)
+    verify_base(backup)
     shutil.copytree(backup, directory, symlinks=True, dirs_exist_ok=True)
     _configure(directory, archive, target)
     _own(directory)

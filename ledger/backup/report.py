@@ -21,7 +21,7 @@ from ledger.kit.ids import parse_row, row_public
 LINES_MAX = 1_000
 """Lines that share a query."""
 
-State = Literal["present", "missing", "different", "unreadable"]
+State = Literal["present", "unproved", "missing", "different", "unreadable"]
 
 _LOOK = """
 SELECT t.wallet_id, t.number, t.hash FROM unnest(%s::bigint[], %s::bigint[]) AS asked(wallet_id, number)
@@ -32,9 +32,11 @@ Key = tuple[int, int]
 
 
 class Finding(NamedTuple):
-    """One transaction that a line names. ``present``: with the same hash, where the line has one.
+    """One transaction that a line names.
 
-    ``different``: another transaction has its number, so what was acknowledged is lost and the book has gone on.
+    ``present``: with the same hash. ``unproved``: the number is there, and the line has no hash to compare (as
+    long as nobody posts after the restore, it is the same one). ``different``: another transaction has its
+    number, so what was acknowledged is lost and the book has gone on.
     """
 
     line: int
@@ -78,8 +80,9 @@ def _judged(one: Named, found: dict[Key, str]) -> Finding:
     there = found.get(one.key)
     if there is None:
         return Finding(one.line, "missing", shown, one.hash)
-    same = one.hash is None or one.hash == there
-    return Finding(one.line, "present" if same else "different", shown, one.hash, there)
+    if one.hash is None:
+        return Finding(one.line, "unproved", shown, None, there)
+    return Finding(one.line, "present" if one.hash == there else "different", shown, one.hash, there)
 
 
 def _named(line: int, text: str) -> list[Named]:
@@ -87,15 +90,17 @@ def _named(line: int, text: str) -> list[Named]:
     if not text.strip():
         return []
     try:
-        pairs = list(_walk(json.loads(text)))
-        named = {parse_row("txn", name, "transaction"): receipt for name, receipt in reversed(pairs)}
+        named: dict[Key, str | None] = {}
+        for name, receipt in _walk(json.loads(text)):
+            key = parse_row("txn", name, "transaction")
+            named[key] = named.get(key) or receipt
     except (ValueError, RecursionError, NotFound):
         return [Named(line, None, None)]
-    return [Named(line, key, receipt) for key, receipt in reversed(named.items())]
+    return [Named(line, key, receipt) for key, receipt in named.items()]
 
 
 def _walk(value: Any) -> Iterator[tuple[str, str | None]]:
-    """(id, hash) of each transaction: objects whose ``id`` is a transaction's, and members ``transaction_id``."""
+    """(id, hash) of each transaction: in ``id`` or ``transaction_id``, and the other leg of a transfer."""
     if isinstance(value, list):
         for item in value:
             yield from _walk(item)
@@ -105,6 +110,9 @@ def _walk(value: Any) -> Iterator[tuple[str, str | None]]:
     if isinstance(own, str) and own.startswith("txn_"):
         receipt = value.get("hash")
         yield own, receipt.lower() if isinstance(receipt, str) else None
+    other = value.get("linked_transaction_id")
+    if isinstance(other, str):
+        yield other, None
     for name, member in value.items():
         if name == "payload" and isinstance(member, str):  # an event in the log
             member = json.loads(member)

@@ -49,15 +49,15 @@ def program(name: str, *, major_min: int) -> Path:
     Raises:
         BackupError: there is none, or all are older; the message says which were found.
     """
-    older = []
+    unfit = []
     for found in _candidates(name):
         major = program_major(found)
-        if major >= major_min:
+        if major is not None and major >= major_min:
             return found
-        older.append(f"{found} is of PostgreSQL {major}")
-    if older:
+        unfit.append(f"{found} does not run" if major is None else f"{found} is of PostgreSQL {major}")
+    if unfit:
         raise BackupError(
-            f"{name} of PostgreSQL {major_min} or newer is needed, and {'; '.join(older)}. "
+            f"{name} of PostgreSQL {major_min} or newer is needed, and {'; '.join(unfit)}. "
             f"Install the client programs of PostgreSQL {major_min}, and name their directory in {SETTING}."
         )
     raise BackupError(
@@ -65,17 +65,11 @@ def program(name: str, *, major_min: int) -> Path:
     )
 
 
-def program_major(found: Path) -> int:
-    """The major version that a program says it is of.
-
-    Raises:
-        BackupError: it says none.
-    """
+def program_major(found: Path) -> int | None:
+    """The major version that a program says it is of; None where it does not run."""
     said = subprocess.run([str(found), "--version"], capture_output=True, text=True, check=False)  # noqa: S603
     match = re.search(r"\(PostgreSQL\) (\d+)", said.stdout)
-    if match is None:
-        raise BackupError(f"{found} does not say its version: {said.stderr.strip() or said.stdout.strip()}")
-    return int(match[1])
+    return None if match is None else int(match[1])
 
 
 def run(found: Path, *arguments: str, database_url: str | None = None) -> str:

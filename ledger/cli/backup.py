@@ -36,7 +36,7 @@ def dump_command(file: Path, database_url: str | None, as_json: bool) -> None:
 @database_option
 @json_option
 def base_command(directory: Path, database_url: str | None, as_json: bool) -> None:
-    """Copy the server's files into DIRECTORY and verify them (pg_basebackup, pg_verifybackup)."""
+    """Copy the server's files into DIRECTORY and verify them (pg_basebackup)."""
     from ledger.backup.base import base
 
     made = base(where.database_url(database_url), directory)

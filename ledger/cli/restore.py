@@ -104,10 +104,10 @@ def report_command(file: TextIO, show_all: bool, database_url: str | None, as_js
     states: Counter[State] = Counter()
     for finding in report(where.database_url(database_url), file):
         states[finding.state] += 1
-        if finding.state != "present" or show_all:
+        if finding.state not in ("present", "unproved") or show_all:
             told = {name: value for name, value in finding._asdict().items() if value is not None}
             click.echo(json.dumps(told) if as_json else "  ".join(str(value) for value in told.values()))
-    names: tuple[State, ...] = ("present", "missing", "different", "unreadable")
+    names: tuple[State, ...] = ("present", "unproved", "missing", "different", "unreadable")
     summary = {name: states[name] for name in names}
     click.echo(json.dumps(summary) if as_json else ", ".join(f"{n:,} {name}" for name, n in summary.items()))
     sys.exit(exit_code(states))
