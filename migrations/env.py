@@ -13,9 +13,7 @@ from sqlalchemy import create_engine, pool, text
 import ledger.tables  # noqa: F401 - fills the metadata
 from ledger.kit.db import sync_url
 from ledger.kit.tables import metadata
-
-LOCK_TIMEOUT_MS = 500
-STATEMENT_TIMEOUT_S = 60
+from migrations.online import limits
 
 config = context.config
 _options = {
@@ -24,8 +22,7 @@ _options = {
     "compare_type": True,
     "transaction_per_migration": True,
 }
-_lock_timeout_ms = int(config.attributes.get("lock_timeout_ms", LOCK_TIMEOUT_MS))
-_LIMITS = f"SET lock_timeout = '{_lock_timeout_ms}ms'; SET statement_timeout = '{STATEMENT_TIMEOUT_S}s'"
+_LIMITS = limits(config)
 
 
 def _url() -> str:
@@ -36,9 +33,7 @@ def _url() -> str:
 
 
 def _online() -> None:
-    engine = create_engine(
-        _url(), poolclass=pool.NullPool, connect_args={"application_name": "credit-ledger migrate"}
-    )
+    engine = create_engine(_url(), poolclass=pool.NullPool, connect_args={"application_name": "credit-ledger migrate"})
     with engine.connect() as connection:
         connection.execute(text(_LIMITS))
         connection.execute(text("SELECT pg_advisory_lock(hashtext('credit-ledger migrations'))"))

@@ -1,65 +1,71 @@
 """Steps of a migration that a running service does not feel: for what is long and needs no strong lock.
 
-A change of a table in use goes in three revisions, each short or of these steps:
+A change of a table in use goes in several revisions, each short or one of these steps:
 
-    expand      ADD COLUMN (nullable, or with a constant default), CHECK … NOT VALID, create_index
+    expand      ADD COLUMN (nullable, or with a constant default); create_index
     backfill    in_batches
-    contract    VALIDATE CONSTRAINT, SET NOT NULL behind a valid CHECK; drop what is old a release later
+    contract    CHECK … NOT VALID (it judges every update of an old row too: not before the backfill);
+                in the next revision VALIDATE CONSTRAINT, SET NOT NULL; a release later drop what is old
 
-Both steps run outside a transaction: they can be repeated from where they stopped.
+Both steps run outside a transaction, and can be repeated from where they stopped. So a revision is one such
+step, or plain statements, never both: what was committed before a step that failed would be done twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from alembic import op
-from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
 
-from ledger.kit.db import sqlstate
-
-LOCK_NOT_AVAILABLE = "55P03"
-BATCH_TRIES = 20
+LOCK_TIMEOUT_MS = 500
+STATEMENT_TIMEOUT_S = 60
 
 
-@contextmanager
-def _patiently() -> Iterator[None]:
-    """No limit on waiting: for statements that others do not queue behind."""
-    with op.get_context().autocommit_block():
-        op.execute("SET lock_timeout = 0; SET statement_timeout = 0")
-        yield
-        op.execute("RESET lock_timeout; RESET statement_timeout")
+def limits(config: Any, *, lock: bool = True, statement: bool = True) -> str:
+    """The time limits of a migration's statements; without ``lock`` or ``statement``, no such limit."""
+    lock_ms = int(config.attributes.get("lock_timeout_ms", LOCK_TIMEOUT_MS)) if lock else 0
+    statement_s = STATEMENT_TIMEOUT_S if statement else 0
+    return f"SET lock_timeout = '{lock_ms}ms'; SET statement_timeout = '{statement_s}s'"
 
 
 def create_index(name: str, on: str, *, unique: bool = False) -> None:
     """``create_index("wallets_tier_idx", "wallets (tier)")``: built while rows are written.
 
-    It waits for older transactions, and nobody waits for it. What a run that was cut short left behind (an
-    index that is not valid) is dropped first.
+    It waits for older transactions as long as they last, and nobody waits for it. What a run that was cut
+    short left behind (an index that is not valid) is dropped first.
     """
-    with _patiently():
+    with _outside(lock=False):
         op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
-        op.execute(f"CREATE {'UNIQUE ' if unique else ''}INDEX CONCURRENTLY {name} ON {on}")
+        op.execute(f"CREATE {'UNIQUE ' if unique else ''}INDEX CONCURRENTLY IF NOT EXISTS {name} ON {on}")
 
 
-def in_batches(statement: str, *, rows: int = 500) -> int:
-    """Run ``statement``, which changes at most ``:rows`` rows, until it changes none; gives how many in all.
+def in_batches(statement: str) -> None:
+    """Run ``statement``, which changes a few hundred rows at most, until it changes none.
 
-    Each run commits, so that it holds few rows for a moment. A batch that meets a row in use gives up
-    after the lock timeout and is tried again; SKIP LOCKED alone would leave the busiest rows for the end.
+    Each run commits, so that it holds few rows for a moment. One that waits too long for a row gives up as
+    any statement does; the migration is tried again and goes on behind the batches that are done. Lock rows
+    in the order in which the service does: `… IN (SELECT … ORDER BY wallet_id LIMIT 500 FOR NO KEY UPDATE)`.
     """
-    changed, refused = 0, 0
-    with op.get_context().autocommit_block():
-        while True:
-            try:
-                done = op.get_bind().execute(text(statement), {"rows": rows}).rowcount
-            except OperationalError as error:
-                refused += 1
-                if sqlstate(error) != LOCK_NOT_AVAILABLE or refused == BATCH_TRIES:
-                    raise
-                continue
-            changed, refused = changed + done, 0
-            if done == 0:
-                return changed
+    with _outside():
+        op.execute(f"""DO $batches$
+DECLARE changed bigint;
+BEGIN
+    LOOP
+        {statement};
+        GET DIAGNOSTICS changed = ROW_COUNT;
+        EXIT WHEN changed = 0;
+        COMMIT;
+    END LOOP;
+END $batches$""")
+
+
+@contextmanager
+def _outside(*, lock: bool = True) -> Iterator[None]:
+    """Outside a transaction, and as long as it takes."""
+    context = op.get_context()
+    with context.autocommit_block():
+        op.execute(limits(context.config, lock=lock, statement=False))
+        yield
+        op.execute(limits(context.config))

@@ -91,29 +91,38 @@ def _named(line: int, text: str) -> list[Named]:
         return []
     try:
         named: dict[Key, str | None] = {}
-        for name, receipt in _walk(json.loads(text)):
-            key = parse_row("txn", name, "transaction")
+        for key, receipt in _walk(json.loads(text)):
             named[key] = named.get(key) or receipt
     except (ValueError, RecursionError, NotFound):
         return [Named(line, None, None)]
     return [Named(line, key, receipt) for key, receipt in named.items()]
 
 
-def _walk(value: Any) -> Iterator[tuple[str, str | None]]:
-    """(id, hash) of each transaction: in ``id`` or ``transaction_id``, and the other leg of a transfer."""
+def _walk(value: Any) -> Iterator[tuple[Key, str | None]]:
+    """The transactions in a document, with their hashes where they stand beside them."""
     if isinstance(value, list):
         for item in value:
             yield from _walk(item)
     if not isinstance(value, dict):
         return
-    own = value.get("transaction_id", value.get("id"))
-    if isinstance(own, str) and own.startswith("txn_"):
-        receipt = value.get("hash")
-        yield own, receipt.lower() if isinstance(receipt, str) else None
-    other = value.get("linked_transaction_id")
-    if isinstance(other, str):
-        yield other, None
+    receipt = value.get("hash")
+    for key in _keys(value):
+        yield key, receipt.lower() if isinstance(receipt, str) else None
+        receipt = None  # it is that of the first
     for name, member in value.items():
         if name == "payload" and isinstance(member, str):  # an event in the log
             member = json.loads(member)
         yield from _walk(member)
+
+
+def _keys(value: dict[str, Any]) -> Iterator[Key]:
+    """Its own transaction and the other leg of a transfer, by public ids; or a row of the table, by numbers."""
+    own = value.get("transaction_id", value.get("id"))
+    if isinstance(own, str) and own.startswith("txn_"):
+        yield parse_row("txn", own, "transaction")
+    other = value.get("linked_transaction_id")
+    if isinstance(other, str):
+        yield parse_row("txn", other, "transaction")
+    wallet_id, number = value.get("wallet_id"), value.get("number")
+    if type(wallet_id) is int and type(number) is int and 0 < wallet_id < 2**63 and 0 < number < 2**63:
+        yield wallet_id, number

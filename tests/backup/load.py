@@ -72,7 +72,9 @@ class Clients:
             for task in self._tasks:
                 if task.done():
                     task.result()
-            assert time.monotonic() < deadline, f"{len(self.acknowledged)} of {target} after 60 s"
+            assert time.monotonic() < deadline, (
+                f"{len(self.acknowledged)} of {target} after 60 s; refused: {self.refused[-3:]}"
+            )
             await asyncio.sleep(0.02)
 
     async def _client(self, number: int) -> None:

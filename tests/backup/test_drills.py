@@ -12,6 +12,7 @@ import asyncio
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ from ledger.backup import base as bases
 from ledger.backup import tools
 from ledger.backup.adopt import adopt
 from ledger.backup.dump import dump
+from ledger.backup.errors import BackupError
 from ledger.backup.recovery import restore_base
 from ledger.backup.restore import restore_dump
 from ledger.book.verify import verify_now
@@ -248,3 +250,38 @@ async def test_the_whole_archive_gives_everything_that_was_acknowledged(past: Pa
             states, lost = report(url, past.place / "acknowledged.jsonl")
             assert [] == lost
             assert sum(len(sent.transaction_ids) for sent in past.journal) == states["present"] + states["unproved"]
+
+
+def test_a_backup_that_was_touched_is_not_restored(past: Past) -> None:
+    """A flipped bit, a missing file, one too many, another manifest: each is named, and nothing is copied."""
+
+    def flip(place: Path) -> None:
+        file = place / "global" / "pg_control"
+        bytes_ = bytearray(file.read_bytes())
+        bytes_[100] ^= 1
+        file.write_bytes(bytes_)
+
+    def reword(place: Path) -> None:
+        manifest = place / "backup_manifest"
+        manifest.write_text(manifest.read_text().replace('"Size": 8192', '"Size": 8193', 1))
+
+    damages: dict[str, Callable[[Path], Any]] = {
+        "pg_control is not what the server sent": flip,
+        "PG_VERSION is missing": lambda place: (place / "base" / "1" / "PG_VERSION").unlink(),
+        "stranger is not of this backup": lambda place: (place / "base" / "stranger").touch(),
+        "backup_manifest is damaged": reword,
+        "no base backup": lambda place: (place / "PG_VERSION").unlink(),
+    }
+    with home() as fresh:
+        target = owned(fresh / "postgres")
+        for said, damage in damages.items():
+            copy = fresh / "copy"
+            shutil.copytree(past.place / "base", copy)
+            damage(copy)
+            with pytest.raises(BackupError, match=said):
+                restore_base(copy, target)
+            assert [] == list(target.iterdir())
+            shutil.rmtree(copy)
+        (target / "something").touch()
+        with pytest.raises(BackupError, match="is not empty"):
+            restore_base(past.place / "base", target)
