@@ -28,13 +28,11 @@ SETTING = variable("postgres_bin")
 
 def connect(database_url: str) -> psycopg.Connection[tuple[object, ...]]:
     """A session that commits statement by statement, without the limits that a service has."""
-    return psycopg.connect(
-        libpq_url(database_url),
-        autocommit=True,
-        connect_timeout=10,
-        application_name="credit-ledger backup",
-        options="-c statement_timeout=0 -c timezone=UTC",
+    connection = psycopg.connect(
+        libpq_url(database_url), autocommit=True, connect_timeout=10, application_name="credit-ledger backup"
     )
+    connection.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET timezone = 'UTC'")
+    return connection
 
 
 def server_major(database_url: str) -> int:

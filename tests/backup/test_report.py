@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import anyio
 import pytest
 
 from ledger.backup.report import LINES_MAX, Finding, report
@@ -57,7 +58,7 @@ async def test_answers_are_understood_as_they_are(api: Api) -> None:
     assert [(3, "unproved")] * 2 == found[2:4]
     assert [(4, "unproved")] * 2 == found[4:6]
     of_list = [state for line, state in found if line == 5]
-    assert len(listed["data"]) == of_list.count("present")
+    assert len(listed["items"]) == of_list.count("present")
     assert [(6, "unproved"), (7, "present")] == found[-2:]
 
 
@@ -107,6 +108,11 @@ def test_the_file_is_read_as_it_is_answered(database_url: str) -> None:
     assert LINES_MAX == read
 
 
+def said(url: str, lines: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ledger.cli", "restore", "report", "-", "--json", "--database-url", url]
+    return subprocess.run(command, input=lines, capture_output=True, text=True)
+
+
 @pytest.mark.parametrize(
     ("lines", "code", "summary"),
     [
@@ -129,12 +135,7 @@ async def test_the_exit_code_says_what_the_lines_say(
         "different": json.dumps({"id": granted["id"], "hash": "f" * 64}),
         "unreadable": "{",
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "ledger.cli", "restore", "report", "-", "--json", "--database-url", api.database_url],
-        input="".join(f"{text[line]}\n" for line in lines),
-        capture_output=True,
-        text=True,
-    )
+    done = await anyio.to_thread.run_sync(said, api.database_url, "".join(f"{text[line]}\n" for line in lines))
     *shown, last = [json.loads(line) for line in done.stdout.splitlines()]
     assert code == done.returncode, done.stderr
     assert {state: count for state, count in last.items() if count} == summary

@@ -45,16 +45,16 @@ def catalogue(url: str) -> set[tuple[str, ...]]:
     return {tuple(row) for query in CATALOGUE for row in run_sql(url, query)}
 
 
-def test_tables_in_code_are_those_of_the_migrations(database_url: str, empty_database_url: str) -> None:
+def test_tables_in_code_are_those_of_the_migrations(url: str, empty_url: str) -> None:
     """Tables made from the metadata and by the migrations: the same to each check, default and index."""
     functions = (migrate.MIGRATIONS / "sql" / "book_v1.sql").read_text()
-    with session(empty_database_url) as connection:
+    with session(empty_url) as connection:
         connection.execute("SET check_function_bodies = off; " + functions)  # type: ignore[arg-type]
-    engine = create_engine(sync_url(empty_database_url), poolclass=pool.NullPool)
+    engine = create_engine(sync_url(empty_url), poolclass=pool.NullPool)
     metadata.create_all(engine)
     engine.dispose()
 
-    of_code, of_migrations = catalogue(empty_database_url), catalogue(database_url)
+    of_code, of_migrations = catalogue(empty_url), catalogue(url)
 
     assert len(of_code) > 150
     assert set() == of_code - of_migrations
@@ -81,34 +81,33 @@ async def post(url: str) -> list[int]:
     return [payer, payee]
 
 
-async def test_every_revision_goes_up_down_and_up_again_with_data_in_it(empty_database_url: str) -> None:
+async def test_every_revision_goes_up_down_and_up_again_with_data_in_it(empty_url: str) -> None:
     """After each step down and up the schema is the same to the letter; what it says survives a full circle."""
-    url = empty_database_url
-    config = migrate._config(url)
-    made: dict[str, list[str]] = {"base": schema(url)}
+    config = migrate._config(empty_url)
+    made: dict[str, list[str]] = {}
     for _, revision in steps():
-        migrate.upgrade(url, to=revision)
-        made[revision] = schema(url)
-    await post(url)
+        migrate.upgrade(empty_url, to=revision)
+        made[revision] = schema(empty_url)
+    await post(empty_url)
     for before, revision in reversed(steps()):
         command.downgrade(config, before)
-        migrate.upgrade(url, to=revision)
-        assert made[revision] == schema(url), revision
+        migrate.upgrade(empty_url, to=revision)
+        assert made[revision] == schema(empty_url), revision
         command.downgrade(config, before)
-    migrate.upgrade(url)
-    assert made[steps()[-1][1]] == schema(url)
-    wallet_ids = await post(url)
-    report = verify_now(url)
+    migrate.upgrade(empty_url)
+    assert made[steps()[-1][1]] == schema(empty_url)
+    wallet_ids = await post(empty_url)
+    report = verify_now(empty_url)
     assert report.ok, report.faults
     assert report.checked["wallets"] == len(wallet_ids)
 
 
-async def test_data_survives_the_newest_revision_taken_back_and_made_again(database_url: str) -> None:
+async def test_data_survives_the_newest_revision_taken_back_and_made_again(url: str) -> None:
     """What an operator does after a release that fails: one step down, and up with the next."""
-    await post(database_url)
+    await post(url)
     (before, newest) = steps()[-1]
-    command.downgrade(migrate._config(database_url), before)
-    migrate.upgrade(database_url, to=newest)
-    report = verify_now(database_url)
+    command.downgrade(migrate._config(url), before)
+    migrate.upgrade(url, to=newest)
+    report = verify_now(url)
     assert report.ok, report.faults
     assert report.checked["transactions"] == 5

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -18,7 +17,6 @@ from ledger.cli.migrate import MigrationBlocked, revision, upgrade
 from tests.backup.load import Clients, open_wallets
 from tests.support.api import run_sql
 from tests.support.book import new_wallets, session
-from tests.support.servers import create_database, drop_database
 from tests.support.serving import served
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
@@ -74,14 +72,6 @@ class Watch(threading.Thread):
         finally:
             self._over.set()
             self.join()
-
-
-@pytest.fixture
-def url(postgres_url: str, template_database: str) -> Iterator[str]:
-    """A database of the test's own: the schema changes."""
-    name = f"m_{uuid.uuid4().hex[:12]}"
-    yield create_database(postgres_url, name, template=template_database)
-    drop_database(postgres_url, name)
 
 
 @asynccontextmanager
