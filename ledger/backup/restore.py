@@ -42,12 +42,11 @@ def restore_dump(database_url: str, file: Path, *, jobs: int = 1) -> Restored:
     _require_empty(database_url)
     _execute(database_url, roles.MAKE_ROLE, roles.BECOME_ROLE)
     with _without_default_rights(contents) as wanted:
-        for section, before, after in (
-            ("pre-data", (), adopt.LOADING),
-            ("data", (), (adopt.LOADED,)),
-            ("post-data", (), (roles.GRANT_ON_LATER_TABLES, "ANALYZE")),
+        for section, then in (
+            ("pre-data", adopt.LOADING),
+            ("data", (adopt.LOADED,)),
+            ("post-data", (roles.GRANT_ON_LATER_TABLES, "ANALYZE")),
         ):
-            _execute(database_url, *before)
             tools.run(
                 pg_restore,
                 *(f"--section={section}", f"--use-list={wanted}", "--no-owner", "--exit-on-error", "--no-password"),
@@ -55,7 +54,7 @@ def restore_dump(database_url: str, file: Path, *, jobs: int = 1) -> Restored:
                 str(file),
                 database_url=database_url,
             )
-            _execute(database_url, *after)
+            _execute(database_url, *then)
     return _recorded(database_url, file)
 
 

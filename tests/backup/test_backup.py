@@ -7,8 +7,10 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from ledger.alerts.participant import BalanceLevels
@@ -25,6 +27,7 @@ from ledger.embedded.binaries import POSTGRES_MAJOR, postgres_bin
 from ledger.kit.db import SERVICE_ROLE, Database
 from tests.support.api import run_sql
 from tests.support.book import attempt, codes, new_wallets, session
+from tests.support.servers import create_database, drop_database
 
 JOURNAL = "SELECT wallet_id, number, hash FROM transactions ORDER BY 1, 2"
 
@@ -75,6 +78,36 @@ def test_a_dump_is_restored_by_the_command_line(url: str, empty_database_url: st
     over = cli("backup", "dump", str(file), "--database-url", url)
     assert over.returncode == 1
     assert "never written over" in over.stderr
+
+
+def test_a_dump_goes_to_another_owner(url: str, postgres_url: str, tmp_path: Path) -> None:
+    """Who is no superuser and has another name than the old one; the service gets its rights from the new one."""
+    name, owner = f"b_{uuid.uuid4().hex[:12]}", f"owner_{uuid.uuid4().hex[:12]}"
+    dump(url, tmp_path / "ledger.dump")
+    target = create_database(postgres_url, name)
+    try:
+        run_sql(postgres_url, f"CREATE ROLE {owner} LOGIN")
+        run_sql(postgres_url, f"GRANT {SERVICE_ROLE} TO {owner} WITH ADMIN OPTION")
+        run_sql(postgres_url, f"ALTER DATABASE {name} OWNER TO {owner}")
+        as_owner = target.replace("//ledger@", f"//{owner}@")
+
+        assert 5 == restore_dump(as_owner, tmp_path / "ledger.dump").transactions
+
+        assert [(owner,)] == run_sql(target, "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'")
+        run_sql(as_owner, "CREATE TABLE later (one int)")
+        with session(target, role=SERVICE_ROLE) as service:
+            service.execute("INSERT INTO later VALUES (1)")
+            for refused in (
+                "UPDATE transactions SET kind = 'x'",
+                "DELETE FROM restores",
+                "UPDATE clock SET ahead_us = 1",
+            ):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    service.execute(refused)  # type: ignore[call-overload]
+        assert verify_now(as_owner).ok
+    finally:
+        drop_database(postgres_url, name)
+        run_sql(postgres_url, f"DROP ROLE IF EXISTS {owner}")
 
 
 def test_programs_that_are_too_old_are_named(url: str, tmp_path: Path) -> None:
