@@ -26,10 +26,10 @@ from ledger import settings
 from ledger.cli.output import emit_json, json_option
 from ledger.kit.db import sqlstate, sync_url
 from ledger.settings import libpq_url
+from migrations.online import LOCK_TIMEOUT_MS
 
 MIGRATIONS = Path(ledger.__file__).parent.parent / "migrations"
 
-LOCK_TIMEOUT_MS = 500
 LOCK_TIMEOUTS_MS = (10, 5_000)
 WAIT_S = 300
 PAUSES = 4
