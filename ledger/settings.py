@@ -59,6 +59,8 @@ class Settings:
             milliseconds; below the time for a statement, or it could never be the one that fires.
         idle_in_transaction_timeout_ms: a transaction left open longer without a statement is ended
             with its connection, 100 to 600000 milliseconds.
+        postgres_bin: directory of PostgreSQL's client programs (pg_dump, pg_basebackup …), for backups
+            and restores; by default those on PATH.
         test_clock: whether the clock of the ledger may be set forward (tests and the sandbox only).
     """
 
@@ -76,6 +78,7 @@ class Settings:
     statement_timeout_ms: int = 5_000
     lock_timeout_ms: int = 2_000
     idle_in_transaction_timeout_ms: int = 10_000
+    postgres_bin: str | None = None
     test_clock: bool = False
 
     @classmethod
@@ -272,6 +275,7 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "stripe_webhook_secret": _secret("whsec_"),
     "stripe_api_base": _url("https", "http", needs=_names_a_server, allowed="like https://api.stripe.com"),
     "host": _text,
+    "postgres_bin": _text,
     "log_level": _one_of(LOG_LEVELS),
     "log_format": _one_of(LOG_FORMATS),
     "test_clock": _flag,

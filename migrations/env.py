@@ -1,7 +1,8 @@
 """Runs the migrations against ``LEDGER_DATABASE_URL`` (or the URL that the caller set).
 
-Locks are waited for at most five seconds, so that a migration never queues behind a long transaction
-with everybody else queued behind it; one migration runs at a time (advisory lock).
+A statement that waits for a lock is waited for by everybody who comes after it. So each gives up after half
+a second, well below what a request may wait, and its migration is rolled back; `credit-ledger migrate` tries
+again until it gets through (ledger/cli/migrate.py). One migration runs at a time (advisory lock).
 """
 
 import os
@@ -12,6 +13,7 @@ from sqlalchemy import create_engine, pool, text
 import ledger.tables  # noqa: F401 - fills the metadata
 from ledger.kit.db import sync_url
 from ledger.kit.tables import metadata
+from migrations.online import limits
 
 config = context.config
 _options = {
@@ -20,7 +22,7 @@ _options = {
     "compare_type": True,
     "transaction_per_migration": True,
 }
-_LIMITS = "SET lock_timeout = '5s'; SET statement_timeout = '60s'"
+_LIMITS = limits(config)
 
 
 def _url() -> str:
@@ -31,7 +33,7 @@ def _url() -> str:
 
 
 def _online() -> None:
-    engine = create_engine(_url(), poolclass=pool.NullPool)
+    engine = create_engine(_url(), poolclass=pool.NullPool, connect_args={"application_name": "credit-ledger migrate"})
     with engine.connect() as connection:
         connection.execute(text(_LIMITS))
         connection.execute(text("SELECT pg_advisory_lock(hashtext('credit-ledger migrations'))"))

@@ -14,6 +14,7 @@ from importlib import import_module
 import click
 
 from ledger import __version__
+from ledger.backup.errors import BackupError
 from ledger.embedded.errors import EmbeddedError
 from ledger.settings import SettingsError
 
@@ -29,6 +30,8 @@ COMMANDS: dict[str, str] = {
     "history": "ledger.cli.wallet:history",
     "verify": "ledger.cli.verify:verify_command",
     "import-usage": "ledger.cli.import_usage:import_usage",
+    "backup": "ledger.cli.backup:backup",
+    "restore": "ledger.cli.restore:restore",
     "doctor": "ledger.cli.doctor:doctor",
 }
 """Name of the command, and where its click command is: `module:name`."""
@@ -53,7 +56,7 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except (SettingsError, EmbeddedError) as error:
+        except (SettingsError, EmbeddedError, BackupError) as error:
             raise click.ClickException(str(error)) from error
         except Exception as error:
             # Imported here: a command that needs no database does not load its driver.

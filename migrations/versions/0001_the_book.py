@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql
 
 from ledger.book.tables import Xid8
 from ledger.kit.db import SERVICE_ROLE
+from ledger.kit.roles import BECOME_ROLE, GRANT_ON_LATER_TABLES, MAKE_ROLE
 
 revision = "0001"
 down_revision = None
@@ -17,7 +18,7 @@ depends_on = None
 SQL = Path(__file__).parent.parent / "sql"
 
 JOURNAL = ("transactions", "postings")
-READ_ONLY = ("clock", "alembic_version")
+READ_ONLY = ("clock", "restores", "alembic_version")
 
 AFTER = (
     *(
@@ -33,22 +34,12 @@ AFTER = (
     "CREATE TRIGGER postings_with_transaction AFTER INSERT ON postings"
     " REFERENCING NEW TABLE AS written"
     " FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_late_posting()",
-    # Roles are the whole server's: another database may have made it, or an operator who may and we may not.
-    f"""DO $$ BEGIN
-        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{SERVICE_ROLE}') THEN
-            CREATE ROLE {SERVICE_ROLE} NOLOGIN;
-        END IF;
-    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
-    END $$""",
+    MAKE_ROLE,
     f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {SERVICE_ROLE}",
-    f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {SERVICE_ROLE}",
+    GRANT_ON_LATER_TABLES,
     *(f"REVOKE UPDATE, DELETE ON {table} FROM {SERVICE_ROLE}" for table in JOURNAL),
     *(f"REVOKE INSERT, UPDATE, DELETE ON {table} FROM {SERVICE_ROLE}" for table in READ_ONLY),
-    f"""DO $$ BEGIN
-        IF NOT pg_has_role(CURRENT_USER, '{SERVICE_ROLE}', 'SET') THEN
-            GRANT {SERVICE_ROLE} TO CURRENT_USER;
-        END IF;
-    END $$""",
+    BECOME_ROLE,
 )
 
 
@@ -246,6 +237,22 @@ def upgrade() -> None:
     )
     op.create_index("refusals_recorded_at_idx", "refusals", ["recorded_at"], unique=False)
     op.create_table(
+        "restores",
+        sa.Column(
+            "restored_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.Column("how", sa.Text(), nullable=False),
+        sa.Column("cluster", sa.BigInteger(), nullable=False),
+        sa.Column("transactions", sa.BigInteger(), nullable=False),
+        sa.Column("login", sa.Text(), server_default=sa.text("session_user"), nullable=False),
+        sa.CheckConstraint("how IN ('dump', 'adopt')", name=op.f("restores_how_check")),
+        sa.CheckConstraint("transactions >= 0", name=op.f("restores_transactions_check")),
+        sa.PrimaryKeyConstraint("restored_at", name=op.f("restores_pkey")),
+    )
+    op.create_table(
         "transactions",
         sa.Column("wallet_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -383,6 +390,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("effective_at < recorded_at"),
     )
     op.drop_table("transactions")
+    op.drop_table("restores")
     op.drop_index("refusals_recorded_at_idx", table_name="refusals")
     op.drop_table("refusals")
     op.drop_table("postings")

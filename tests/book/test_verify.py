@@ -121,6 +121,11 @@ TAMPERINGS: dict[str, tuple[str, str, str]] = {
         "lot_after",
         "use",
     ),
+    "row of another cluster": (
+        f"UPDATE transactions SET xid = '9000000000000000000' {JOURNAL_ROW} %(use)s",
+        "xid",
+        "use",
+    ),
     "changed hash": (f"UPDATE transactions SET hash = sha256('x') {JOURNAL_ROW} %(use)s", "hash", "use"),
     "changed account": (
         f"UPDATE postings SET credit = 'used:search' {JOURNAL_ROW} %(use)s AND line = 1",

@@ -84,9 +84,9 @@ def anchors(page: Path) -> set[str]:
 
 def section(page: Path, title: str) -> str:
     """The text below a heading, up to the next one of its level or above."""
-    match = re.search(rf"^(#+) {re.escape(title)}$(.*?)(?=^#{{1,2}} |\Z)", page.read_text(), re.MULTILINE | re.DOTALL)
+    match = re.search(rf"^(#+) {re.escape(title)}$(.*)\Z", page.read_text(), re.MULTILINE | re.DOTALL)
     assert match, f"{named(page)} has no heading {title!r}"
-    return match[2]
+    return re.split(rf"^#{{1,{len(match[1])}}} ", match[2], maxsplit=1, flags=re.MULTILINE)[0]
 
 
 def headings(page: Path, level: int) -> list[str]:

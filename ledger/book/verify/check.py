@@ -131,6 +131,7 @@ class _Chunk:
             groups.finish()
         self._pairs()
         self._unique()
+        self._foreign()
 
     def checked(self, what: str, count: int) -> None:
         self.report.checked[what] += count
@@ -258,6 +259,16 @@ class _Chunk:
                 f"AND {column} IS NOT NULL GROUP BY wallet_id, {column} HAVING count(*) > 1 ORDER BY 1, 2",
             ):
                 self.say(wallet_id, kind, first, column, "once", "more than once")
+
+    def _foreign(self) -> None:
+        """Rows that are there, and whose writers have not ended: they were written in another cluster."""
+        for wallet_id, number, count in self._rows(
+            "wallet_id, min(number), count(*) FROM transactions",
+            "AND NOT pg_visible_in_snapshot(xid, pg_current_snapshot()) GROUP BY wallet_id ORDER BY wallet_id",
+        ):
+            self.say(
+                wallet_id, "xid", number, "xid", "an id of this cluster, or `restore adopt`", f"{count} of another"
+            )
 
 
 _OTHER_LEGS = """
