@@ -1,0 +1,123 @@
+"""A copy of the source, in which one mutant at a time is run against its tests."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+from tests.mutants.mutant import ROOT, Mutant, mutated
+
+COPIED = ("ledger", "workers", "migrations", "tests", "docs", "pyproject.toml", "alembic.ini", "README.md")
+LIMIT_S = 120
+"""A mutant that makes its tests hang is not killed by them: they should fail."""
+
+NO_BEHAVIOUR = ("ImportError", "ModuleNotFoundError", "SyntaxError", "IndentationError", "NameError")
+"""A test that fails by one of these says that the mutant is broken, not that the test is good."""
+
+
+class Ran(NamedTuple):
+    """``passed`` and ``failed``: the cases of each, as node ids; ``broken``: the message of each other one."""
+
+    passed: frozenset[str]
+    failed: frozenset[str]
+    broken: dict[str, str]
+    output: str
+
+
+class Lane:
+    """One copy, with the servers that its tests share with those of other lanes."""
+
+    def __init__(self, home: Path, environ: Mapping[str, str]) -> None:
+        self.home = home
+        self.tree = home / "tree"
+        self.tree.mkdir(parents=True)
+        for name in COPIED:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, self.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+            elif source.exists():
+                shutil.copy2(source, self.tree / name)
+        # No byte code is kept: a mutant of the same size and second would be taken for the original.
+        self._environ = {**os.environ, **environ, "PYTHONPATH": str(self.tree), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def check_it_is_the_copy(self) -> None:
+        """The tests must import from here and from nowhere else."""
+        command = [sys.executable, "-c", "import ledger, workers; print(ledger.__file__, workers.__file__)"]
+        found = subprocess.run(command, cwd=self.tree, env=self._environ, capture_output=True, text=True, check=True)
+        assert found.stdout.count(str(self.tree)) == 2, found.stdout
+
+    def run_mutant(self, mutant: Mutant) -> Ran:
+        """Its tests, with its fault in the copy. Raises Stale, and SyntaxError where it is no Python any more."""
+        text = mutated(mutant, self.tree)
+        if mutant.file.endswith(".py"):
+            compile(text, mutant.file, "exec")
+        path = self.tree / mutant.file
+        original = path.read_text()
+        path.write_text(text)
+        try:
+            return self.run(mutant.killed_by)
+        finally:
+            path.write_text(original)
+
+    def run(self, tests: Iterable[str], *options: str) -> Ran:
+        """These tests on the copy as it is. Raises TimeoutExpired."""
+        report = self.home / "report.xml"
+        report.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={report}"]
+        command += ["-o", "junit_family=xunit1", "--tb=short", *options, *sorted(set(tests))]
+        with subprocess.Popen(
+            command,
+            cwd=self.tree,
+            env=self._environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            try:
+                output, _ = process.communicate(timeout=None if options else LIMIT_S)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+        return _read(report, output)
+
+
+def _read(report: Path, output: str) -> Ran:
+    if not report.exists():
+        return Ran(frozenset(), frozenset(), {"pytest": "there is no report"}, output)
+    passed: set[str] = set()
+    failed: set[str] = set()
+    broken: dict[str, str] = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        node = _node_of(case)
+        problem = next(iter(case), None)
+        failures = [found for found in case if found.tag == "failure"]
+        if failures:
+            message = failures[0].get("message", "")
+            if message.startswith(NO_BEHAVIOUR):
+                broken[node] = message
+            else:
+                failed.add(node)
+        elif problem is not None and problem.tag in ("error", "skipped"):
+            broken[node] = problem.get("message", problem.tag)
+        else:
+            passed.add(node)
+    return Ran(frozenset(passed), frozenset(failed), broken, output)
+
+
+def _node_of(case: ElementTree.Element) -> str:
+    """``tests/x.py::Class::name[param]`` of a case."""
+    file = case.get("file", "")
+    module = file.removesuffix(".py").replace("/", ".")
+    inside = case.get("classname", "").removeprefix(module).strip(".")
+    return "::".join(part for part in (file, *inside.split("."), case.get("name", "")) if part)
+
+
+def named(cases: Iterable[str], test: str) -> bool:
+    """Whether a named test is among the cases; one without parameters is so with any of its."""
+    return any(case == test or case.startswith(f"{test}[") for case in cases)
