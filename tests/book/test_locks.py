@@ -9,7 +9,7 @@ import pytest
 from psycopg import errors
 
 from ledger.alerts.participant import BalanceLevels
-from ledger.book.commands import Attempt, Inflow, Outcome, Transfer, Use
+from ledger.book.commands import Attempt, Inflow, Outcome, Posted, Transfer, Use
 from ledger.book.door import Door
 from ledger.book.rules.fold import Result
 from ledger.book.unit import Request, run_unit
@@ -96,6 +96,22 @@ async def test_the_time_is_read_under_the_lock(run: Run, database_url: str, cloc
         other.rollback()
     [result] = await task
     assert code(result) == "INSUFFICIENT_CREDITS"  # type: ignore[arg-type]
+    check(database_url, [wallet])
+
+
+async def test_what_waited_is_recorded_when_it_had_its_turn(run: Run, database_url: str, clock: Clock) -> None:
+    """Not when it began to wait: whoever had the lock meanwhile came first."""
+    [wallet] = new_wallets(database_url)
+    with psycopg.connect(database_url) as other:
+        other.execute("SELECT FROM wallets WHERE wallet_id = %s FOR NO KEY UPDATE", [wallet])
+        grant = attempt(Inflow(wallet_id=wallet, amount=1, source="promotional"))
+        task = asyncio.create_task(run([grant]))  # type: ignore[arg-type]
+        await somebody_waits(database_url)
+        meanwhile = clock.now()
+        other.rollback()
+    [posted] = await task
+    assert isinstance(posted, Posted)
+    assert posted.transaction.recorded_at > meanwhile
     check(database_url, [wallet])
 
 

@@ -232,6 +232,16 @@ def test_reversals_stop_at_the_whole(book: Pages, refund: bool) -> None:
     assert book.balances() == (10, 0, 0, 0)
 
 
+def test_reversals_of_one_request_stop_at_the_whole(book: Pages) -> None:
+    """Also where the lot would have room for more."""
+    book.grant(20)
+    number = book.do(book.use(7))["number"]
+    book.do(book.use(7))
+    answers = book.all([Reverse(wallet_id=book.a, number=number, amount=4, refund=True)] * 2)
+    assert [answer.get("code") for answer in answers] == [None, "REVERSAL_EXCEEDS_ORIGINAL"]
+    assert book.balances() == (10, 0, 0, 0)
+
+
 def test_both_legs_of_a_transfer_share_what_is_left_to_reverse(book: Pages) -> None:
     """In one request, too, where nothing of it is stored yet."""
     book.grant(10)

@@ -16,6 +16,7 @@ from tests.mutants.table import MUTANTS
 from tests.support import servers
 
 LANES = 2
+SOUND_LIMIT_S = 600
 
 
 class Verdict(NamedTuple):
@@ -37,7 +38,8 @@ def main(words: Sequence[str]) -> int:
         mutated(mutant)  # Stale ends it all: a table that is out of date proves nothing
     began = time.monotonic()
     with servers.temporary() as environ, tempfile.TemporaryDirectory(prefix="credit-ledger-mutants-") as home:
-        lanes = [Lane(Path(home, str(number)), environ) for number in range(LANES)]
+        template = servers.migrated_template(environ["LEDGER_TEST_DATABASE_URL"], Path(home), "template_of_mutants")
+        lanes = [Lane(Path(home, str(number)), environ, template) for number in range(LANES)]
         lanes[0].check_it_is_the_copy()
         if not _sound(lanes[0], chosen):
             return 1
@@ -52,7 +54,7 @@ def main(words: Sequence[str]) -> int:
 def _sound(lane: Lane, chosen: Sequence[Mutant]) -> bool:
     """Without a fault every named test must pass, or its failure would say nothing."""
     tests = {test for mutant in chosen for test in mutant.killed_by}
-    ran = lane.run(tests, "-n", str(LANES))
+    ran = lane.run(tests, "-n", str(LANES), limit_s=SOUND_LIMIT_S)
     wrong = sorted(test for test in tests if not named(ran.passed, test) or named(ran.failed | ran.broken.keys(), test))
     if wrong:
         print(ran.output)

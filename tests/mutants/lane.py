@@ -5,7 +5,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -30,10 +31,12 @@ class Ran(NamedTuple):
 
 
 class Lane:
-    """One copy, with the servers that its tests share with those of other lanes."""
+    """One copy, with the servers that its tests share with those of other lanes, and a database with the schema
+    that most of them need."""
 
-    def __init__(self, home: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, home: Path, environ: Mapping[str, str], template: str) -> None:
         self.home = home
+        self.template = template
         self.tree = home / "tree"
         self.tree.mkdir(parents=True)
         for name in COPIED:
@@ -42,8 +45,8 @@ class Lane:
                 shutil.copytree(source, self.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
             elif source.exists():
                 shutil.copy2(source, self.tree / name)
-        # No byte code is kept: a mutant of the same size and second would be taken for the original.
-        self._environ = {**os.environ, **environ, "PYTHONPATH": str(self.tree), "PYTHONDONTWRITEBYTECODE": "1"}
+        self._environ = {**os.environ, **environ, "PYTHONPATH": str(self.tree)}
+        self._age_s = 0
 
     def check_it_is_the_copy(self) -> None:
         """The tests must import from here and from nowhere else."""
@@ -56,31 +59,44 @@ class Lane:
         text = mutated(mutant, self.tree)
         if mutant.file.endswith(".py"):
             compile(text, mutant.file, "exec")
-        path = self.tree / mutant.file
-        original = path.read_text()
+        environ = {}
+        if not mutant.file.startswith("migrations/"):
+            environ["LEDGER_TEST_TEMPLATE"] = self.template  # the others make a schema of their own
+        with self._changed(self.tree / mutant.file, text):
+            return self.run(mutant.killed_by, environ=environ)
+
+    @contextmanager
+    def _changed(self, path: Path, text: str) -> Iterator[None]:
+        """The file with another text, and with a time that no byte code in the tree is of."""
+        original, was = path.read_text(), path.stat()
+        self._age_s += 10
         path.write_text(text)
+        os.utime(path, (was.st_atime + self._age_s, was.st_mtime + self._age_s))
         try:
-            return self.run(mutant.killed_by)
+            yield
         finally:
             path.write_text(original)
+            os.utime(path, (was.st_atime, was.st_mtime))
 
-    def run(self, tests: Iterable[str], *options: str) -> Ran:
+    def run(
+        self, tests: Iterable[str], *options: str, environ: Mapping[str, str] | None = None, limit_s: float = LIMIT_S
+    ) -> Ran:
         """These tests on the copy as it is. Raises TimeoutExpired."""
         report = self.home / "report.xml"
         report.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={report}"]
-        command += ["-o", "junit_family=xunit1", "--tb=short", *options, *sorted(set(tests))]
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:schemathesis"]
+        command += [f"--junitxml={report}", "-o", "junit_family=xunit1", "--tb=short", *options, *sorted(set(tests))]
         with subprocess.Popen(
             command,
             cwd=self.tree,
-            env=self._environ,
+            env={**self._environ, **(environ or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
         ) as process:
             try:
-                output, _ = process.communicate(timeout=None if options else LIMIT_S)
+                output, _ = process.communicate(timeout=limit_s)
             except BaseException:
                 os.killpg(process.pid, signal.SIGKILL)
                 raise
