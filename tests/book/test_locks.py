@@ -1,7 +1,8 @@
 """What a unit of work does under its locks, and what it must not do before it has them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import psycopg
@@ -14,7 +15,7 @@ from ledger.book.door import Door
 from ledger.book.rules.fold import Result
 from ledger.book.unit import Request, run_unit
 from ledger.book.writer import Writer
-from ledger.kit.db import Database
+from ledger.kit.db import SERVICE_ROLE, Database
 from tests.book.conftest import Clock
 from tests.support.book import CREDIT, attempt, check, code, codes, new_wallets, session
 
@@ -22,11 +23,11 @@ pytestmark = pytest.mark.anyio
 
 WAITING = """
 SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%%FROM wallets%%'"""
+WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 
 
 async def somebody_waits(url: str) -> None:
-    """Until a session waits for the lock on a wallet."""
+    """Until a session of this database waits for a lock."""
     async with asyncio.timeout(10):
         while True:
             with session(url) as connection:
@@ -36,22 +37,24 @@ async def somebody_waits(url: str) -> None:
             await asyncio.sleep(0.01)
 
 
-def is_free(url: str, wallet_id: int) -> bool:
-    """Whether nobody holds the wallet's row."""
+def free_ones(url: str, wallet_ids: Sequence[int]) -> list[int]:
+    """Those whose rows nobody holds."""
+    free = []
     with session(url) as connection:
-        try:
-            connection.execute("SELECT FROM wallets WHERE wallet_id = %s FOR NO KEY UPDATE NOWAIT", [wallet_id])
-        except errors.LockNotAvailable:
-            return False
-    return True
+        for wallet_id in wallet_ids:
+            with suppress(errors.LockNotAvailable):
+                connection.execute("SELECT FROM wallets WHERE wallet_id = %s FOR NO KEY UPDATE NOWAIT", [wallet_id])
+                free.append(wallet_id)
+    return free
 
 
 Run = Callable[[Sequence[Attempt]], Awaitable[list[Result]]]
 
 
 @pytest.fixture
-def run(database: Database) -> Run:
-    """One unit of work that waits for its locks, as a slow lane runs it."""
+async def run(database_url: str) -> AsyncIterator[Run]:
+    """One unit of work that waits for its locks, as a slow lane runs it, but as long as it takes."""
+    database = Database(database_url, role=SERVICE_ROLE, lock_timeout_ms=60_000, statement_timeout_ms=60_000)
 
     async def run(attempts: Sequence[Attempt]) -> list[Result]:
         request = Request(attempts, False, asyncio.get_running_loop().create_future())
@@ -63,7 +66,8 @@ def run(database: Database) -> Run:
         assert request.finish()
         return request.future.result()
 
-    return run
+    yield run
+    await database.dispose()
 
 
 async def test_wallets_are_locked_in_ascending_order(run: Run, database_url: str) -> None:
@@ -76,7 +80,7 @@ async def test_wallets_are_locked_in_ascending_order(run: Run, database_url: str
         other.execute("SELECT FROM wallets WHERE wallet_id = %s FOR NO KEY UPDATE", [middle])
         task = asyncio.create_task(run(grants))  # type: ignore[arg-type]
         await somebody_waits(database_url)
-        free = [wallet for wallet in wallets if is_free(database_url, wallet)]
+        free = free_ones(database_url, wallets)
         other.rollback()
     assert free == wallets[7:]
     assert len(await task) == 12

@@ -21,7 +21,7 @@ MARK = "INSERT INTO periods (period, ends_at, state) VALUES (:mark, 'epoch', 'cl
 
 @pytest.fixture
 async def database(database_url: str):  # type: ignore[no-untyped-def]
-    found = Database(database_url, pool_size=3, role=SERVICE_ROLE, lock_timeout_ms=200)
+    found = Database(database_url, pool_size=3, role=SERVICE_ROLE, lock_timeout_ms=20_000, statement_timeout_ms=20_000)
     yield found
     await found.dispose()
     with session(database_url) as connection:
@@ -120,8 +120,10 @@ async def test_a_first_attempt_that_runs_is_waited_for_only_so_long(database: Da
 
     first = asyncio.create_task(call.ask(database, first=slowly))
     await began.wait()
+    hasty = Database(database_url, role=SERVICE_ROLE, lock_timeout_ms=100)
     with pytest.raises(IdempotencyInFlight):
-        await call.ask(database)
+        await call.ask(hasty)
+    await hasty.dispose()
     go_on.set()
     assert not (await first).replayed
     assert (await call.ask(database)).replayed

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def database(database_url: str):  # type: ignore[no-untyped-def]
-    found = Database(database_url, pool_size=3, role=SERVICE_ROLE)
+    found = Database(database_url, pool_size=3, role=SERVICE_ROLE, lock_timeout_ms=60_000, statement_timeout_ms=60_000)
     yield found
     await found.dispose()
 
@@ -56,7 +56,7 @@ async def test_a_relay_does_not_wait_for_what_another_is_taking(database: Databa
     events = write_events(database_url, 4)
     with psycopg.connect(database_url) as other:
         other.execute("SELECT FROM outbox WHERE (wallet_id, event) = (%s, %s) FOR UPDATE", events[1])
-        async with asyncio.timeout(1):  # less than the lock timeout
+        async with asyncio.timeout(10):  # far less than the lock timeout
             assert await taken(database, lease_s=60) == [events[0], *events[2:]]
         other.rollback()
     assert await taken(database, lease_s=60) == [events[1]]
