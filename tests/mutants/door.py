@@ -172,6 +172,22 @@ MUTANTS = (
         "if False:",
         (f"{DOOR}test_a_rider_stands_or_falls_with_its_posting",),
     ),
+    Mutant(
+        "queue-without-an-end",
+        "requests pile up until the process dies with all of them",
+        "ledger/book/door.py",
+        "if self._outstanding + len(attempts) > self._queue_max:",
+        "if False:",
+        ("tests/book/test_door_in_trouble.py::test_what_waits_for_held_wallets_counts_against_the_queue",),
+    ),
+    Mutant(
+        "culprit-takes-all-along",
+        "one impossible request makes all others of its batch fail",
+        "ledger/book/door.py",
+        "if len(requests) > 1:\n            middle",
+        "if False:\n            middle",
+        (f"{DOOR}test_only_the_culprit_of_a_failing_batch_fails",),
+    ),
     # Reads
     Mutant(
         "read-joins-a-query-already-sent",
@@ -185,6 +201,14 @@ MUTANTS = (
             "tests/book/test_shared.py::test_who_asks_after_a_query_was_sent_gets_the_answer_of_another",
             "tests/book/test_shared.py::test_who_was_told_of_a_posting_reads_it",
         ),
+    ),
+    Mutant(
+        "past-without-what-was-due",
+        "the balance of a past day depends on when the job ran that booked what expired",
+        "ledger/book/read.py",
+        "if book.due_at is not None and book.due_at <= min(at, now):",
+        "if False:",
+        ("tests/book/test_as_of.py::test_booking_what_is_due_changes_no_past_balance",),
     ),
     Mutant(
         "read-without-what-is-due",
