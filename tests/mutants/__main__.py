@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
-from subprocess import TimeoutExpired
 from typing import NamedTuple
 
-from tests.mutants.lane import LIMIT_S, Lane, Ran, named
+from tests.mutants.lane import Lane, Ran, named
 from tests.mutants.mutant import Mutant, Stale, mutated
 from tests.mutants.table import MUTANTS
 from tests.support import servers
 
 LANES = 2
-SOUND_LIMIT_S = 600
 
 
 class Verdict(NamedTuple):
@@ -40,10 +38,14 @@ def main(words: Sequence[str]) -> int:
     with servers.temporary() as environ, tempfile.TemporaryDirectory(prefix="credit-ledger-mutants-") as home:
         template = servers.migrated_template(environ["LEDGER_TEST_DATABASE_URL"], Path(home), "template_of_mutants")
         lanes = [Lane(Path(home, str(number)), environ, template) for number in range(LANES)]
-        lanes[0].check_it_is_the_copy()
-        if not _sound(lanes[0], chosen):
-            return 1
-        verdicts = _run(lanes, chosen)
+        try:
+            lanes[0].check_it_is_the_copy()
+            if not _sound(lanes[0], chosen):
+                return 1
+            verdicts = _run(lanes, chosen)
+        finally:
+            for lane in lanes:
+                lane.close()
     bad = [verdict for verdict in verdicts if verdict.wrong]
     for verdict in bad:
         print(f"\n{verdict.mutant.name}: {verdict.wrong}\n{verdict.mutant.why}\n{verdict.output[-4_000:]}")
@@ -54,7 +56,7 @@ def main(words: Sequence[str]) -> int:
 def _sound(lane: Lane, chosen: Sequence[Mutant]) -> bool:
     """Without a fault every named test must pass, or its failure would say nothing."""
     tests = {test for mutant in chosen for test in mutant.killed_by}
-    ran = lane.run(tests, "-n", str(LANES), limit_s=SOUND_LIMIT_S)
+    ran = lane.run_all(tests, LANES)
     wrong = sorted(test for test in tests if not named(ran.passed, test) or named(ran.failed | ran.broken.keys(), test))
     if wrong:
         print(ran.output)
@@ -87,9 +89,7 @@ def _judge(lane: Lane, mutant: Mutant) -> Verdict:
     try:
         ran = lane.run_mutant(mutant)
         wrong = _wrong(mutant, ran)
-    except TimeoutExpired:
-        ran, wrong = None, f"its tests did not end within {LIMIT_S} s"
-    except (Stale, SyntaxError) as error:
+    except (Stale, SyntaxError, TimeoutError) as error:
         ran, wrong = None, f"{type(error).__name__}: {error}"
     return Verdict(mutant, wrong, ran.output if ran else "", time.monotonic() - began)
 

@@ -1,8 +1,8 @@
 """A copy of the source, in which one mutant at a time is run against its tests."""
 
+import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +14,9 @@ from xml.etree import ElementTree
 from tests.mutants.mutant import ROOT, Mutant, mutated
 
 COPIED = ("ledger", "workers", "migrations", "tests", "docs", "pyproject.toml", "alembic.ini", "README.md")
+_OPTIONS = ("-p", "no:cacheprovider", "-p", "no:schemathesis", "-o", "junit_family=xunit1", "--tb=short")
+TOO_LONG = "too long"
+ALL_LIMIT_S = 600
 LIMIT_S = 120
 """A mutant that makes its tests hang is not killed by them: they should fail."""
 
@@ -47,6 +50,14 @@ class Lane:
                 shutil.copy2(source, self.tree / name)
         self._environ = {**os.environ, **environ, "PYTHONPATH": str(self.tree)}
         self._age_s = 0
+        self._forks = subprocess.Popen(
+            [sys.executable, "-P", str(self.tree / "tests/mutants/forks.py")],
+            cwd=self.tree,
+            env=self._environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     def check_it_is_the_copy(self) -> None:
         """The tests must import from here and from nowhere else."""
@@ -63,7 +74,7 @@ class Lane:
         if not mutant.file.startswith("migrations/"):
             environ["LEDGER_TEST_TEMPLATE"] = self.template  # the others make a schema of their own
         with self._changed(self.tree / mutant.file, text):
-            return self.run(mutant.killed_by, environ=environ)
+            return self.run(mutant.killed_by, environ)
 
     @contextmanager
     def _changed(self, path: Path, text: str) -> Iterator[None]:
@@ -78,29 +89,41 @@ class Lane:
             path.write_text(original)
             os.utime(path, (was.st_atime, was.st_mtime))
 
-    def run(
-        self, tests: Iterable[str], *options: str, environ: Mapping[str, str] | None = None, limit_s: float = LIMIT_S
-    ) -> Ran:
-        """These tests on the copy as it is. Raises TimeoutExpired."""
-        report = self.home / "report.xml"
+    def run(self, tests: Iterable[str], environ: Mapping[str, str]) -> Ran:
+        """These tests on the copy as it is, in a fork. Raises TimeoutError."""
+        report, output = self.home / "report.xml", self.home / "output.txt"
         report.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:schemathesis"]
-        command += [f"--junitxml={report}", "-o", "junit_family=xunit1", "--tb=short", *options, *sorted(set(tests))]
-        with subprocess.Popen(
-            command,
+        args = [*_OPTIONS, f"--junitxml={report}", *sorted(set(tests))]
+        job = {"args": args, "environ": dict(environ), "output": str(output), "limit_s": LIMIT_S}
+        assert self._forks.stdin is not None and self._forks.stdout is not None
+        self._forks.stdin.write(json.dumps(job) + "\n")
+        self._forks.stdin.flush()
+        answer = self._forks.stdout.readline().strip()
+        if answer == TOO_LONG:
+            raise TimeoutError(f"its tests did not end within {LIMIT_S} s")
+        assert answer, "the process that forks is gone"
+        return _read(report, output.read_text())
+
+    def run_all(self, tests: Iterable[str], processes: int) -> Ran:
+        """Many tests on the copy as it is, in several processes."""
+        report = self.home / "report.xml"
+        args = [*_OPTIONS, f"--junitxml={report}", "-n", str(processes), *sorted(set(tests))]
+        ran = subprocess.run(
+            [sys.executable, "-m", "pytest", *args],
             cwd=self.tree,
-            env={**self._environ, **(environ or {})},
+            env=self._environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,
-        ) as process:
-            try:
-                output, _ = process.communicate(timeout=limit_s)
-            except BaseException:
-                os.killpg(process.pid, signal.SIGKILL)
-                raise
-        return _read(report, output)
+            timeout=ALL_LIMIT_S,
+        )
+        return _read(report, ran.stdout)
+
+    def close(self) -> None:
+        """End the process that forks."""
+        assert self._forks.stdin is not None
+        self._forks.stdin.close()
+        self._forks.wait()
 
 
 def _read(report: Path, output: str) -> Ran:
