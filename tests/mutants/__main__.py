@@ -9,7 +9,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
 
-from tests.mutants.lane import Lane, Ran, named
+from tests.mutants.lane import Lane, named, wrong_with
 from tests.mutants.mutant import Mutant, Stale, mutated
 from tests.mutants.table import MUTANTS
 from tests.support import servers
@@ -32,8 +32,12 @@ def main(words: Sequence[str]) -> int:
     if not chosen:
         print(f"no mutant is named like {' or '.join(words)}")
         return 1
-    for mutant in chosen:
-        mutated(mutant)  # Stale ends it all: a table that is out of date proves nothing
+    try:
+        for mutant in chosen:
+            mutated(mutant)
+    except Stale as stale:
+        print(f"STALE {stale}")
+        return 1
     began = time.monotonic()
     with servers.temporary() as environ, tempfile.TemporaryDirectory(prefix="credit-ledger-mutants-") as home:
         template = servers.migrated_template(environ["LEDGER_TEST_DATABASE_URL"], Path(home), "template_of_mutants")
@@ -88,18 +92,10 @@ def _judge(lane: Lane, mutant: Mutant) -> Verdict:
     began = time.monotonic()
     try:
         ran = lane.run_mutant(mutant)
-        wrong = _wrong(mutant, ran)
+        wrong = wrong_with(mutant, ran)
     except (Stale, SyntaxError, TimeoutError) as error:
         ran, wrong = None, f"{type(error).__name__}: {error}"
     return Verdict(mutant, wrong, ran.output if ran else "", time.monotonic() - began)
-
-
-def _wrong(mutant: Mutant, ran: Ran) -> str:
-    survived = [test for test in mutant.killed_by if not named(ran.failed, test)]
-    if not survived:
-        return ""
-    broken = "".join(f"\n  {case}: {message}" for case, message in ran.broken.items())
-    return f"survives {', '.join(survived)}{broken}"
 
 
 if __name__ == "__main__":

@@ -48,7 +48,8 @@ class Lane:
                 shutil.copytree(source, self.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
             elif source.exists():
                 shutil.copy2(source, self.tree / name)
-        self._environ = {**os.environ, **environ, "PYTHONPATH": str(self.tree)}
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        self._environ = {**ours, **environ, "PYTHONPATH": str(self.tree)}
         self._age_s = 0
         self._forks = subprocess.Popen(
             [sys.executable, "-P", str(self.tree / "tests/mutants/forks.py")],
@@ -121,9 +122,9 @@ class Lane:
 
     def close(self) -> None:
         """End the process that forks."""
-        assert self._forks.stdin is not None
-        self._forks.stdin.close()
-        self._forks.wait()
+        with self._forks:
+            assert self._forks.stdin is not None
+            self._forks.stdin.close()
 
 
 def _read(report: Path, output: str) -> Ran:
@@ -160,3 +161,12 @@ def _node_of(case: ElementTree.Element) -> str:
 def named(cases: Iterable[str], test: str) -> bool:
     """Whether a named test is among the cases; one without parameters is so with any of its."""
     return any(case == test or case.startswith(f"{test}[") for case in cases)
+
+
+def wrong_with(mutant: Mutant, ran: Ran) -> str:
+    """Which of its tests did not find the mutant, and what went wrong besides; empty where it is killed."""
+    survived = [test for test in mutant.killed_by if not named(ran.failed, test)]
+    if not survived:
+        return ""
+    broken = "".join(f"\n  {case}: {message}" for case, message in ran.broken.items())
+    return f"survives {', '.join(survived)}{broken}"
