@@ -103,6 +103,23 @@ async def test_the_time_is_read_under_the_lock(run: Run, database_url: str, cloc
     check(database_url, [wallet])
 
 
+async def test_what_changed_while_a_unit_waited_is_what_it_decides_by(run: Run, database_url: str) -> None:
+    """A freeze that commits while a use waits for the wallet refuses it, and is not written over by it."""
+    [wallet] = new_wallets(database_url)
+    await run([attempt(Inflow(wallet_id=wallet, amount=CREDIT, source="promotional"))])
+    with psycopg.connect(database_url) as other:
+        other.execute("UPDATE wallets SET status = 'frozen' WHERE wallet_id = %s", [wallet])
+        task = asyncio.create_task(run([attempt(Use(wallet_id=wallet, amount=1, service="chat"))]))  # type: ignore[arg-type]
+        await somebody_waits(database_url)
+        other.commit()
+    [result] = await task
+    assert code(result) == "WALLET_FROZEN"  # type: ignore[arg-type]
+    with session(database_url) as connection:
+        row = connection.execute("SELECT status FROM wallets WHERE wallet_id = %s", [wallet]).fetchone()
+    assert row == ("frozen",)
+    check(database_url, [wallet])
+
+
 async def test_what_waited_is_recorded_when_it_had_its_turn(run: Run, database_url: str, clock: Clock) -> None:
     """Not when it began to wait: whoever had the lock meanwhile came first."""
     [wallet] = new_wallets(database_url)

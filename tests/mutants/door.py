@@ -23,7 +23,7 @@ MUTANTS = (
         LOAD,
         "ORDER BY wallet_id FOR NO KEY UPDATE",
         "ORDER BY wallet_id FOR KEY SHARE",
-        (f"{LOCKS}test_wallets_are_locked_in_ascending_order",),
+        (f"{LOCKS}test_what_changed_while_a_unit_waited_is_what_it_decides_by",),
     ),
     Mutant(
         "skip-locked-dropped",
