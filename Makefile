@@ -9,7 +9,7 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down test check format journal bench lock migrate clean
+.PHONY: help install up down test mutants check format journal bench lock migrate clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ down: install ## stop what `make up ARGS=--detach` left running
 
 test: install ## all tests, on servers of their own; ARGS="-k holds"
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+mutants: install ## break the source by hand, fault by fault: a named test must find each; ARGS="lock relay"
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 check: install ## what must hold before a merge, besides the tests
 	$(BIN)/ruff check

@@ -109,6 +109,8 @@ def redis_url(_servers: dict[str, str]) -> str:
 @pytest.fixture(scope="session")
 def template_database(postgres_url: str, _home: Path) -> str:
     """The name of a database with the newest schema and nothing in it: a template for others."""
+    if given := os.environ.get("LEDGER_TEST_TEMPLATE"):
+        return given
     return servers.migrated_template(postgres_url, _home, f"template_{_run_mark()}")
 
 

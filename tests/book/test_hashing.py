@@ -78,7 +78,21 @@ def test_keys_events_and_fingerprints() -> None:
         {"notes_digest": bytes(32)},
         {"terms": '{"lots":[],"hold":null}'},
         {"postings": PLAIN.postings * 2},
-        {"postings": (msgspec.structs.replace(PLAIN.postings[0], lot_after=0),)},
+        *(
+            {"postings": (msgspec.structs.replace(PLAIN.postings[0], **line),)}
+            for line in (
+                {"line": 2},
+                {"debit": "held"},
+                {"credit": "used:search"},
+                {"asset": "USD"},
+                {"amount": 1},
+                {"lot": 2},
+                {"lot_after": 0},
+                {"hold": 1},
+                {"balance_after": 0},
+            )
+        ),
+        *({"after": msgspec.structs.replace(PLAIN.after, **{name: 7})} for name in Balances.__struct_fields__),
     ],
     ids=lambda change: "+".join(change),
 )

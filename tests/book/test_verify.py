@@ -217,6 +217,11 @@ TAMPERINGS: dict[str, tuple[str, str, str]] = {
         "hold",
         "open",
     ),
+    "service of a hold": (
+        "UPDATE holds SET service = 'search' WHERE wallet_id = %(payer)s AND hold = %(hold)s",
+        "terms",
+        "hold",
+    ),
     "slice of a hold": (
         "UPDATE hold_slices SET pinned = pinned - 1 WHERE wallet_id = %(payer)s AND hold = %(open)s",
         "slice",
@@ -236,6 +241,11 @@ TAMPERINGS: dict[str, tuple[str, str, str]] = {
     "one leg of a transfer": (
         "WITH gone AS (DELETE FROM postings WHERE wallet_id = %(payee)s AND number = 1)"
         " DELETE FROM transactions WHERE wallet_id = %(payee)s AND number = 1",
+        "transit",
+        "transfer",
+    ),
+    "amount of the other leg": (
+        "UPDATE postings SET amount = amount - 1 WHERE wallet_id = %(payee)s AND number = 1 AND asset = 'CREDIT'",
         "transit",
         "transfer",
     ),

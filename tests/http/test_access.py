@@ -1,12 +1,13 @@
 """Who may do what: all routes against all sorts of keys."""
 
+import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from ledger.access.secrets import key_id_of, new_key
+from ledger.access.secrets import _checksum, key_id_of, new_key
 from ledger.access.service import IMPLIED, REMEMBERED_S
 from ledger.handlers import HANDLERS
 from tests.support.api import Api, fresh, make_key, run_sql
@@ -69,6 +70,45 @@ async def test_bad_keys(app: Any, database_url: str, sort: str) -> None:
         answer = await client.send(method, path, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHENTICATED"), (method, path)
         assert good not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("scope", "statuses"), [("read", (200, 403, 403)), ("write", (200, 404, 403)), ("admin", (200, 404, 404))]
+)
+async def test_each_scope_is_what_the_docs_say(
+    app: Any, database_url: str, scope: str, statuses: tuple[int, ...]
+) -> None:
+    """By example, and not by the table that decides: a read, a charge and an adjustment."""
+    client = Api(app, make_key(database_url, scope)[1], database_url)
+    nobody = "/v1/wallets/wal_00000000001"
+    adjustment = {"amount": "1", "direction": "credit", "reason": "too little"}
+    found = (
+        await client.get("/v1/wallets", owner_id=fresh("owner")),
+        await client.post(f"{nobody}/usage", {"service": "tests", "credits": "1"}),
+        await client.post(f"{nobody}/adjustments", adjustment),
+    )
+    assert tuple(answer.status_code for answer in found) == statuses
+
+
+async def test_a_secret_opens_its_own_key_alone(app: Any, database_url: str) -> None:
+    """A public id that exists, another key's secret, and a checksum that is right."""
+    good = make_key(database_url, "admin")[1]
+    head = good[:15] + make_key(database_url, "admin")[1][15:58]
+    forged = head + _checksum(head.encode())
+    assert key_id_of(forged.encode()) == key_id_of(good.encode())
+    assert (await _status(app, forged), await _status(app, good)) == (401, 200)
+
+
+async def test_a_caller_that_goes_away_takes_no_other_along(app: Any, database_url: str) -> None:
+    """All who present a key for the first time wait for one look-up, whoever of them began it."""
+    key = make_key(database_url, "read")[1].encode()
+    access = app.state.services.access
+    callers = [asyncio.create_task(access.authenticate(key)) for _ in range(3)]
+    await asyncio.sleep(0)  # they have asked
+    callers[0].cancel()
+    first, *others = await asyncio.gather(*callers, return_exceptions=True)
+    assert isinstance(first, asyncio.CancelledError)
+    assert [getattr(found, "scopes", found) for found in others] == [IMPLIED["read"]] * 2
 
 
 async def test_expired_and_revoked_keys(app: Any, database_url: str) -> None:

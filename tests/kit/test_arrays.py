@@ -11,6 +11,8 @@ from tests.support.book import session
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
 
+SPECIAL = ['"', 'a"b', "\\", '\\"', "a\\", "{}", ",", '","', "NULL", "null", "", " ", "'", "%(name)s", "$1", None]
+
 
 def test_every_kind_of_list_is_read_back(postgres_url: str) -> None:
     with session(postgres_url) as connection:
@@ -33,6 +35,7 @@ def test_every_kind_of_list_is_read_back(postgres_url: str) -> None:
             assert values == read(binaries(values), "bytea")
 
         check_texts()
+        assert read(texts(SPECIAL), "text") == SPECIAL
         check_numbers()
         check_binaries()
         assert read(flags([True, False]), "boolean") == [True, False]

@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,3 +107,16 @@ def _migrations_exist() -> bool:
     import ledger
 
     return (Path(ledger.__file__).parent.parent / "migrations" / "env.py").exists()
+
+
+@contextmanager
+def temporary() -> Iterator[dict[str, str]]:
+    """Servers for test runs that this process starts, as environment variables of theirs; they end with it."""
+    names = {"LEDGER_TEST_DATABASE_URL": "postgres_url", "LEDGER_TEST_REDIS_URL": "redis_url"}
+    if all(os.environ.get(name) for name in names):
+        yield {name: os.environ[name] for name in names}
+        return
+    home = Path(tempfile.mkdtemp(prefix="credit-ledger-tests-"))  # the keeper removes it
+    home.chmod(0o755)  # as root, PostgreSQL is another user
+    started = servers(home, os.getpid())
+    yield {name: os.environ.get(name) or started[found] for name, found in names.items()}

@@ -1,0 +1,128 @@
+"""Faults in verify: each check that is skipped must be missed by a test of its own."""
+
+from tests.mutants.mutant import Mutant
+
+BOOK = "ledger/book/verify/book.py"
+CHECK = "ledger/book/verify/check.py"
+KINDS = "tests/book/test_verify_kinds.py::test_tampering_is_found"
+STORY = "tests/book/test_verify.py::test_tampering_is_found"
+
+SKIPPED = {
+    "chain": (BOOK, "if computed != stored_hash:", f"{STORY}[changed account]"),
+    "recorded-at": (BOOK, "if recorded < self.recorded:", f"{STORY}[recorded before its time]"),
+    "effective-at": (BOOK, "if effective > recorded:", f"{KINDS}[counts after it was recorded]"),
+    "balances-after": (BOOK, "if tuple(after[:4]) != found:", f"{STORY}[balances after a transaction]"),
+    "debt-first": (BOOK, "if self.wallet and self.owed:", f"{KINDS}[debt beside credits]"),
+    "overdraft": (
+        BOOK,
+        'if self.owed > after[4] and self.owed > owed_before and kind in ("usage", "capture"):',
+        f"{KINDS}[overdraft beyond its limit]",
+    ),
+    "line-number": (BOOK, "if line != expected_line:", f"{STORY}[inserted posting]"),
+    "accounts": (BOOK, "if not effect.known or amount <= 0:", f"{STORY}[account beside the chart]"),
+    "shape": (
+        BOOK,
+        "if shapes is not None and effect.shape not in shapes:",
+        f"{KINDS}[usage that went elsewhere]",
+    ),
+    "negative": (BOOK, "if wallet < 0 or held < 0 or disputed < 0 or owed < 0:", f"{KINDS}[more than there was]"),
+    "lot-after": (BOOK, "if remaining != lot_after:", f"{STORY}[changed amount]"),
+    "balance-after": (BOOK, "if wallet + held - owed != balance_after:", f"{STORY}[balance after a line]"),
+    "empty": (BOOK, "if not expected_line:", f"{KINDS}[transaction without postings]"),
+    "lot-number": (BOOK, "if name != len(self.lots) + 1:", f"{KINDS}[lot out of order]"),
+    "stored-terms-of-a-lot": (
+        BOOK,
+        "if stored != given:",
+        "tests/book/test_corners.py::test_verify_sees_a_lot_whose_terms_were_changed[priority = 1]",
+    ),
+    "stored-terms-of-a-hold": (BOOK, 'if found["hold"] != placed:', f"{STORY}[service of a hold]"),
+    "state-of-a-hold": (BOOK, "if expected != found:", f"{STORY}[state of a hold]"),
+    "stored-lot": (
+        BOOK,
+        "elif (row.amount, row.remaining, row.pinned) != expected:",
+        f"{STORY}[remaining of a lot]",
+    ),
+    "due": (
+        BOOK,
+        "if first is not None and (self.head.due_at is None or self.head.due_at > first):",
+        f"{STORY}[due time of the wallet]",
+    ),
+    "terms-of-a-lot": (BOOK, "if name not in self.made:", f"{KINDS}[lot that nobody made]"),
+    "lot-joined": (BOOK, "if lot.row is not None and lot.row.cost:", f"{KINDS}[paid lot that grew]"),
+    "expiry": (
+        BOOK,
+        'and (row.expires_at <= effective) != (effect.shape[1] == "expired")',
+        f"{KINDS}[lot that had expired]",
+    ),
+    "lot-range": (
+        BOOK,
+        "if not 0 <= lot.pinned <= lot.remaining <= lot.amount:",
+        f"{KINDS}[more than was in the lot]",
+    ),
+    "cost-share": (BOOK, "if money != expected:", f"{STORY}[cost of a lot]"),
+    "reversal-limit": (
+        BOOK,
+        "if not (0 <= undone[place] <= limit or limit <= undone[place] <= 0):",
+        f"{STORY}[reversal beyond the original]",
+    ),
+    "head": (BOOK, "if head.number != self.number:", f"{KINDS}[number of the wallet]"),
+    "head-hash": (BOOK, "if bytes(head.head_hash) != self.hash:", f"{STORY}[head of the chain]"),
+    "wallet-balance": (
+        BOOK,
+        "if own != (head.wallet, head.held, head.disputed, head.owed):",
+        f"{STORY}[balance of the wallet]",
+    ),
+    "last-lot": (BOOK, "if head.last_lot != len(self.lots):", f"{KINDS}[last lot of the wallet]"),
+    "slices": (BOOK, "if expected[place] != slices.get(place, 0):", f"{STORY}[slice of a hold]"),
+    "lots-total": (
+        BOOK,
+        "if (free, pinned) != (self.wallet, self.held + self.disputed):",
+        f"{KINDS}[line without its lot]",
+    ),
+    "notes": (CHECK, "if found != digest:", f"{STORY}[notes]"),
+    "events": (CHECK, "if found != ((last, 1, last) if last else (0, None, None)):", f"{STORY}[gap in the events]"),
+    "link-back": (
+        CHECK,
+        "elif other[:2] != (wallet_id, number):",
+        "tests/book/test_verify_kinds.py::test_legs_that_are_linked_across_are_found",
+    ),
+    "amount-of-the-other-leg": (CHECK, "elif other[2] != expected:", f"{STORY}[amount of the other leg]"),
+    "other-leg": (CHECK, "if other is None:", f"{STORY}[one leg of a transfer]"),
+}
+"""The condition that is never true any more, and the tampering that nobody sees then."""
+
+
+def _never(condition: str) -> str:
+    """``if … :`` with a condition that is false; a part of a longer one likewise."""
+    word = condition.partition(" ")[0]
+    return f"{word} False" if word == "and" else f"{word} False and ({condition[len(word) + 1 : -1]}):"
+
+
+MUTANTS = tuple(
+    Mutant(
+        f"verify-skips-{name}",
+        "a book that is wrong in just this is called right",
+        file,
+        condition,
+        _never(condition),
+        (test,),
+    )
+    for name, (file, condition, test) in SKIPPED.items()
+) + (
+    Mutant(
+        "verify-skips-unique-keys",
+        "a key or a job that was posted twice is called right, where the index was gone",
+        CHECK,
+        "HAVING count(*) > 1",
+        "HAVING count(*) > 2",
+        (f"{STORY}[key used twice]", f"{KINDS}[event charged twice]"),
+    ),
+    Mutant(
+        "verify-skips-stray-postings",
+        "a line that belongs to no transaction is never looked at",
+        CHECK,
+        'self.say(row[0], "stray_posting"',
+        'False and self.say(row[0], "stray_posting"',
+        (f"{STORY}[posting without a transaction]",),
+    ),
+)
