@@ -59,6 +59,12 @@ FROM unnest(%(w_id)s::bigint[], %(w_before)s::bigint[], %(w_wallet)s::bigint[], 
 WHERE wallets.wallet_id = u.wallet_id AND wallets.number = u.before
 RETURNING 1"""
 
+UNSEALED: Final = """
+INSERT INTO unsealed (wallet_id, since)
+SELECT wallet_id, %(now)s::timestamptz FROM unnest(%(u_wallet)s::bigint[]) AS u(wallet_id)
+ON CONFLICT (wallet_id) DO UPDATE SET since = unsealed.since
+RETURNING 1"""
+
 LOTS: Final = """
 UPDATE lots SET amount = u.amount, remaining = u.remaining, pinned = u.pinned, open = u.remaining > 0
 FROM unnest(%(l_wallet)s::bigint[], %(l_lot)s::bigint[], %(l_amount)s::bigint[], %(l_remaining)s::bigint[],
@@ -139,6 +145,9 @@ def _parts(unit: Unit, numbers_before: dict[int, int], events: list[Event]) -> l
     changed = [book for book in unit.books.values() if book.changed]
     if changed:
         parts.append(("w", WALLETS, _wallets(changed, numbers_before), len(changed)))
+    moved = [b.wallet_id for b in changed if b.sealed_number == numbers_before[b.wallet_id] < b.number]
+    if moved:
+        parts.append(("u", UNSEALED, {"u_wallet": numbers(moved)}, len(moved)))
     lots = [(book.wallet_id, lot) for book in changed for lot in book.lots.values()]
     parts += _lots([(w, lot) for w, lot in lots if lot.changed or lot.new])
     holds = [(book.wallet_id, hold) for book in changed for hold in book.holds.values() if hold.touched]
