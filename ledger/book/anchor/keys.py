@@ -5,6 +5,7 @@ look alike, and nobody should ever give out the one for the other. The private k
 that the setting names. The public key belongs to whoever checks anchors, outside the database.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -41,6 +42,24 @@ class SigningKey:
     @classmethod
     def new(cls) -> "SigningKey":
         return cls(Ed25519PrivateKey.generate().private_bytes_raw())
+
+
+def write_key(file: Path, key: SigningKey) -> None:
+    """The private key in a file of its own, whole or not at all, for our eyes only.
+
+    Raises:
+        FileExistsError: a key is never written over.
+    """
+    fresh = file.with_name(f"{file.name}.{os.getpid()}")
+    fresh.touch(mode=0o600)
+    try:
+        with fresh.open("w") as out:
+            out.write(key.text + "\n")
+            out.flush()
+            os.fsync(out.fileno())
+        file.hardlink_to(fresh)
+    finally:
+        fresh.unlink()
 
 
 def public_text(public_key: bytes) -> str:

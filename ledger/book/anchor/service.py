@@ -8,6 +8,7 @@ A chunk skips books that somebody is just writing to, so that sealing never hold
 the end, one at a time; a book that stays locked even then comes with the next anchor.
 """
 
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -34,12 +35,8 @@ class Overtaken(Exception):
 
 async def seal_if_due(database: Database, key: SigningKey) -> Anchor | None:
     """Seal unless this hour has its anchor already. None where it has, or another sealer has just made it."""
-    async with database.transaction() as connection:
-        due = is_due(await store.last_anchor(connection), await store.now(connection))
-    if not due:
-        return None
     try:
-        return await _seal(database, key)
+        return await _seal(database, key, only_if_due=True)
     except Overtaken:
         return None
 
@@ -47,17 +44,20 @@ async def seal_if_due(database: Database, key: SigningKey) -> Anchor | None:
 async def seal_now(database: Database, key: SigningKey) -> Anchor:
     """Seal whatever the hour. All that was posted before the call is under the anchor that it gives."""
     while True:
-        try:
-            return await _seal(database, key)
-        except Overtaken:
-            # The other one may have passed a book before it moved: what was posted before the call is promised.
-            continue
+        with suppress(Overtaken):
+            anchor = await _seal(database, key)
+            assert anchor is not None
+            return anchor
+        # The other one may have passed a book before it moved: what was posted before the call is promised.
 
 
-async def _seal(database: Database, key: SigningKey) -> Anchor:
+async def _seal(database: Database, key: SigningKey, *, only_if_due: bool = False) -> Anchor | None:
     async with database.transaction() as connection:
+        # Under the lock: who asks whether an anchor is due must not begin another one after it was made.
         number, _ = await store.lock_open(connection)
         began = await store.now(connection)
+        if only_if_due and not is_due(await store.last_anchor(connection), began):
+            return None
     after = 0
     while taken := await take_chunk(database, number, after):
         after = taken[-1]
