@@ -110,7 +110,7 @@ async def last_anchor(connection: AsyncConnection) -> Anchor | None:
 async def close(connection: AsyncConnection, anchor: Anchor) -> None:
     """Write the anchor and the event that tells of it, and begin the next."""
     fields = msgspec.structs.asdict(anchor)
-    params = fields | {"ledger": LEDGER, "type": SEALED, "payload": _payload(anchor)}
+    params = fields | {"ledger": LEDGER, "type": SEALED, "payload": payload_of(anchor)}
     await connection.exec_driver_sql(_CLOSE, params)
 
 
@@ -152,7 +152,8 @@ def _head(row: Any) -> tuple[Head, int]:
     return Head(wallet_id, number, hash_), sealed_number
 
 
-def _payload(anchor: Anchor) -> str:
+def payload_of(anchor: Anchor) -> str:
+    """The event that tells of an anchor, as others get it."""
     data = data_of(anchor)
     payload = {
         "id": row_public("evt", LEDGER, anchor.number),

@@ -55,7 +55,10 @@ def _data_of(found: Any) -> Any:
     if found.get("type") != EVENT:
         return None
     payload = found.get("payload", found)
-    return (msgspec.json.decode(payload) if isinstance(payload, str) else payload).get("data")
+    told = msgspec.json.decode(payload) if isinstance(payload, str) else payload
+    if not isinstance(told, dict):
+        raise TypeError("its payload is no JSON object")
+    return told.get("data")
 
 
 def _sealed(data: _Data) -> Sealed:
