@@ -84,9 +84,12 @@ def anchors(page: Path) -> set[str]:
 
 def section(page: Path, title: str) -> str:
     """The text below a heading, up to the next one of its level or above."""
-    match = re.search(rf"^(#+) {re.escape(title)}$(.*?)(?=^#{{1,2}} |\Z)", page.read_text(), re.MULTILINE | re.DOTALL)
-    assert match, f"{named(page)} has no heading {title!r}"
-    return match[2]
+    text = page.read_text()
+    heading = re.search(rf"^(#+) {re.escape(title)}$", text, re.MULTILINE)
+    assert heading, f"{named(page)} has no heading {title!r}"
+    rest = text[heading.end() :]
+    end = re.search(rf"^#{{1,{len(heading[1])}}} ", rest, re.MULTILINE)
+    return rest[: end.start()] if end else rest
 
 
 def headings(page: Path, level: int) -> list[str]:
