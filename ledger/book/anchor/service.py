@@ -42,7 +42,8 @@ async def seal_if_due(database: Database, key: SigningKey) -> Anchor | None:
 
 
 async def seal_now(database: Database, key: SigningKey) -> Anchor:
-    """Seal whatever the hour. All that was posted before the call is under the anchor that it gives."""
+    """Seal whatever the hour. All that was posted before the call is under the anchor that it gives (or an earlier one),
+    but for books that stay locked."""
     while True:
         with suppress(Overtaken):
             anchor = await _seal(database, key)
