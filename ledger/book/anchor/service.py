@@ -42,7 +42,7 @@ async def seal_if_due(database: Database, key: SigningKey) -> Anchor | None:
 
 
 async def seal_now(database: Database, key: SigningKey) -> Anchor:
-    """Seal whatever the hour. All that was posted before the call is under the anchor that it gives (or an earlier one),
+    """Seal whatever the hour. All that was posted before the call is under the anchor that it gives, or an earlier one,
     but for books that stay locked."""
     while True:
         with suppress(Overtaken):

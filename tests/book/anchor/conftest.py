@@ -8,10 +8,7 @@ from ledger.book.anchor.keys import SigningKey
 from ledger.book.commands import Command, Inflow, Use
 from ledger.book.door import Door
 from ledger.book.verify import Report, verify_now
-from tests.book.conftest import Clock, clock, database, door, open_door
 from tests.support.book import attempt, codes, session
-
-__all__ = ["Clock", "clock", "database", "door", "open_door"]
 
 
 @pytest.fixture(scope="session")
