@@ -12,6 +12,7 @@ from ledger.book.read import Reader
 from ledger.context import LedgerRequest, Services
 from ledger.handlers import HANDLERS
 from ledger.kit import telemetry
+from ledger.kit.http.direct import Direct
 from ledger.kit.http.edge import EdgedLitestar, authorized
 from ledger.kit.http.problems import refuse
 from ledger.kit.http.strict import BODY_MAX
@@ -39,6 +40,7 @@ def create_app(settings: Settings | None = None) -> EdgedLitestar:
         logging_config=None,
     )
     app.authenticate = services.access.authenticate
+    app.direct = Direct(app, LedgerRequest)
     app.open_paths = frozenset(path for handler in HANDLERS if handler.opt.get("open") for path in handler.paths)
     return app
 

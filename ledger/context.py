@@ -27,7 +27,7 @@ class LedgerRequest(StrictRequest):
 
     @property
     def services(self) -> Services:
-        services: Services = self.scope["litestar_app"].state.services
+        services: Services = self.scope["litestar_app"].state["services"]
         return services
 
     @property

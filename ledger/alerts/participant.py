@@ -35,7 +35,8 @@ class BalanceLevels:
         levels: dict[int, str | None] = {wallet_id: row[2] for wallet_id, row in known.items()}
         changed: dict[int, tuple[str, datetime]] = {}
         events = []
-        for transaction, _ in moves:
+        for move in moves:
+            transaction = move.transaction
             wallet_id = transaction.wallet_id
             if wallet_id not in known:
                 continue

@@ -13,7 +13,8 @@ requests stay what they were.
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 import msgspec
 
@@ -154,6 +155,10 @@ class SetOverdraft(Command, frozen=True, kw_only=True, tag="overdraft"):
 
 class BookDue(Command, frozen=True, kw_only=True, tag="due"):
     """Nothing but what is due: expired holds and lots are booked, as before any other command."""
+
+
+WRITES_NOTHING: Final = (SetStatus, SetOverdraft, BookDue)
+"""Commands that write no transaction."""
 
 
 class Rider(msgspec.Struct, frozen=True):
@@ -324,6 +329,7 @@ Outcome = Posted | Changed | Refused
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
+@lru_cache(maxsize=4096)
 def key_hash(namespace: str, key: str) -> bytes:
     """16 bytes that stand for a key in its namespace."""
     return hashlib.sha256(f"{namespace}\x00{key}".encode()).digest()[:16]

@@ -1,28 +1,24 @@
 """Reading what a unit of work needs, under the wallets' locks.
 
-``Statements`` of one step travel together (pipeline mode): one round trip each for lock and clock, for the reads,
-and, where lots do not suffice or credits move between books, for a second look.
+Lock, clock and reads travel together: the server runs them one after the other, each with a snapshot of its own, so
+that the reads see what the locks waited for. Where something is due, lots do not suffice or credits move between
+books, there is a second look.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from psycopg import AsyncConnection, AsyncRawCursor
 
 from ledger.book import commands as c
-from ledger.book.participants import Statement
 from ledger.book.rules.due import BITE
 from ledger.book.rules.fold import Stored, StoredRefusal, Unit
 from ledger.book.rules.lines import LINES_MAX
 from ledger.book.rules.reversal import Original
 from ledger.book.rules.state import Book, Hold, Lot
 from ledger.kit.arrays import numbers, texts, times, uuids
-from ledger.kit.statements import bound
-
-Row = tuple[Any, ...]
-Refs = list[tuple[int, int]]
+from ledger.kit.wire import Row, Statement, Wire
 
 PAGE: Final = 40
 """Lots of a wallet that are loaded at first."""
@@ -46,7 +42,7 @@ FROM k JOIN transactions USING (wallet_id, key_hash)
 UNION ALL
 SELECT wallet_id, uuid_send(key_hash), NULL, uuid_send(fingerprint), code, detail, facts
 FROM k JOIN refusals USING (wallet_id, key_hash)
-WHERE recorded_at > %(now)s::timestamptz - interval '24 hours'"""
+WHERE recorded_at > (SELECT ledger_now()) - interval '24 hours'"""
 
 EVENTS: Final = """
 SELECT wallet_id, uuid_send(event_hash), number
@@ -150,32 +146,40 @@ SELECT {_L_LOT} FROM (SELECT DISTINCT wallet_id, lot FROM refs JOIN postings USI
 )
 
 
+Take = Callable[[Unit, list[Row]], None]
+"""Puts the rows of a statement into the unit. Rows of wallets that the unit has not locked are left out."""
+
+
 class Pipe:
-    """Statements that travel together: queue them, then ``fetch`` all in one round trip."""
+    """Statements that travel together, and where their rows go."""
 
-    def __init__(self, connection: AsyncConnection[Row]) -> None:
-        self._connection = connection
-        self._queued: list[tuple[str, dict[str, Any], Callable[[list[Row]], None] | None]] = []
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._queued: list[tuple[Statement, Take]] = []
 
-    def add(self, sql: str, params: dict[str, Any], take: Callable[[list[Row]], None] | None = None) -> None:
-        """Queue a statement; ``take`` gets its rows."""
-        self._queued.append((sql, params, take))
+    def add(self, sql: str, params: Mapping[str, str], take: Take) -> None:
+        self._queued.append((Statement(sql, params), take))
 
-    async def fetch(self) -> None:
-        """Send everything, then hand out the rows in order."""
-        cursors: list[AsyncRawCursor[Row]] = []
-        async with self._connection.pipeline():
-            for sql, params, _ in self._queued:
-                cursor = AsyncRawCursor(self._connection)
-                await cursor.execute(*bound(sql, params), binary=True)
-                cursors.append(cursor)
-        for cursor, (_, _, take) in zip(cursors, self._queued, strict=True):
-            if take is not None:
-                take(await cursor.fetchall())
+    async def fetch(self, unit: Unit) -> None:
+        """Send what is queued, if anything is, and hand out the rows in order."""
+        if self._queued:
+            replies = await self._wire.exchange([statement for statement, _ in self._queued])
+            for reply, (_, take) in zip(replies, self._queued, strict=True):
+                take(unit, reply.rows())
+            self._queued.clear()
+
+    async def begin(self, wallet_ids: Sequence[int], entropy: bytes, *, wait: bool) -> Unit:
+        """Begin, lock the wallets in ascending order, read the clock after the lock, and then what is queued."""
+        lock = Statement(LOCK if wait else LOCK_FREE_ONES, {"wallets": numbers(sorted(wallet_ids))})
+        first = [Statement("BEGIN", {}), lock, Statement(CLOCK, {})]
+        replies = await self._wire.exchange([*first, *(statement for statement, _ in self._queued)])
+        (now, open_from), *_ = replies[2].rows()
+        unit = Unit(now, open_from, entropy)
+        unit.books = {row[0]: book_of(row) for row in replies[1].rows()}
+        for reply, (_, take) in zip(replies[3:], self._queued, strict=True):
+            take(unit, reply.rows())
         self._queued.clear()
-
-    def __len__(self) -> int:
-        return len(self._queued)
+        return unit
 
 
 def book_of(row: Row) -> Book:
@@ -229,92 +233,81 @@ def _transaction_of(row: Row, lines: list[c.Posting]) -> c.Transaction:
     )
 
 
-async def load(
-    connection: AsyncConnection[Row],
-    unit: Unit,
-    attempts: Sequence[c.Attempt],
-    extra: Sequence[tuple[Statement, list[Row]]] = (),
-) -> None:
-    """Fill ``unit`` with what the attempts need. ``extra``: participants' statements, and where their rows go."""
-    pipe = Pipe(connection)
-    _queue_keys(pipe, unit, attempts)
-    wallets = numbers(unit.books)
-    free: dict[int, int] = {}
+def queue_reads(pipe: Pipe, wallet_ids: Sequence[int], attempts: Sequence[c.Attempt]) -> None:
+    """What the attempts need, as far as it is known before the lock."""
+    _queue_keys(pipe, attempts)
     if any(not isinstance(attempt.command, c.SetStatus | c.SetOverdraft) for attempt in attempts):
-
-        def take_page(rows: list[Row]) -> None:
-            free.update(_take_lots(unit, rows, dict.fromkeys(unit.books, PAGE)))
-
-        pipe.add(LOTS, {"wallets": wallets}, take_page)
-    _queue_due_and_holds(pipe, unit, attempts)
-    _queue_originals(pipe, unit, attempts)
+        pipe.add(LOTS, {"wallets": numbers(wallet_ids)}, _take_page)
+    held = [(a.command.wallet_id, a.command.hold) for a in attempts if isinstance(a.command, c.Capture | c.Release)]
+    if held:
+        params = {"wallets": numbers(w for w, _ in held), "holds": numbers(h for _, h in held), "due": "{}"}
+        pipe.add(HOLDS, params | {"now": "-infinity"}, _take_holds)
+    _queue_originals(pipe, attempts)
     inflows = [a.command for a in attempts if isinstance(a.command, c.Inflow)]
-    alike = {(i.wallet_id, i.source, i.priority, i.expires_at) for i in inflows if i.join and not i.cost}
-    _queue_alike(pipe, unit, alike)
-    for statement, rows in extra:
-        pipe.add(statement.sql, dict(statement.params), rows.extend)
-    await pipe.fetch()
-    _queue_uncovered(pipe, unit, attempts, free)
-    if pipe:
-        await pipe.fetch()
-    _queue_alike(pipe, unit, _arrivals_alike(unit, attempts))
-    if pipe:
-        await pipe.fetch()
+    _queue_alike(pipe, {(i.wallet_id, i.source, i.priority, i.expires_at) for i in inflows if i.join and not i.cost})
 
 
-def _queue_keys(pipe: Pipe, unit: Unit, attempts: Sequence[c.Attempt]) -> None:
-    keyed = [(a.command.wallet_id, c.key_hash(a.namespace, a.key)) for a in attempts]
+async def look_again(pipe: Pipe, unit: Unit, attempts: Sequence[c.Attempt]) -> None:
+    """What the first look says is needed besides: what is due, more lots, lots like those that arrive."""
+    _queue_due(pipe, unit)
+    _queue_uncovered(pipe, unit, attempts)
+    await pipe.fetch(unit)
+    _queue_alike(pipe, _arrivals_alike(unit, attempts))
+    await pipe.fetch(unit)
 
-    def take_keys(rows: list[Row]) -> None:
-        for wallet_id, key, number, fingerprint, code, detail, facts in rows:
-            if number is not None:
-                unit.known[wallet_id, key] = Stored(number, fingerprint)
-            else:
-                decoded = msgspec.json.decode(facts)
-                unit.refused[wallet_id, key] = StoredRefusal(fingerprint, code, detail, decoded)
 
-    params = {"wallets": numbers(w for w, _ in keyed), "keys": uuids(k for _, k in keyed)}
-    pipe.add(KEYS, params | {"now": unit.now.isoformat()}, take_keys)
+def _queue_keys(pipe: Pipe, attempts: Sequence[c.Attempt]) -> None:
+    params = {
+        "wallets": numbers([a.command.wallet_id for a in attempts]),
+        "keys": uuids([c.key_hash(a.namespace, a.key) for a in attempts]),
+    }
+    pipe.add(KEYS, params, _take_keys)
     events = [
         (a.command.wallet_id, c.event_hash(a.command.event_id))
         for a in attempts
         if isinstance(a.command, c.Use) and a.command.event_id is not None
     ]
     if events:
-
-        def take_events(rows: list[Row]) -> None:
-            unit.events.update({(wallet_id, event): number for wallet_id, event, number in rows})
-
-        params = {"wallets": numbers(w for w, _ in events), "events": uuids(e for _, e in events)}
-        pipe.add(EVENTS, params, take_events)
+        params = {"wallets": numbers([w for w, _ in events]), "events": uuids([e for _, e in events])}
+        pipe.add(EVENTS, params, _take_events)
 
 
-def _queue_due_and_holds(pipe: Pipe, unit: Unit, attempts: Sequence[c.Attempt]) -> None:
+def _take_keys(unit: Unit, rows: list[Row]) -> None:
+    for wallet_id, key, number, fingerprint, code, detail, facts in rows:
+        if number is not None:
+            unit.known[wallet_id, key] = Stored(number, fingerprint)
+        else:
+            unit.refused[wallet_id, key] = StoredRefusal(fingerprint, code, detail, msgspec.json.decode(facts))
+
+
+def _take_events(unit: Unit, rows: list[Row]) -> None:
+    unit.events.update({(wallet_id, event): number for wallet_id, event, number in rows})
+
+
+def _queue_due(pipe: Pipe, unit: Unit) -> None:
     due = []
     for book in unit.books.values():
         if book.due_at is not None and book.due_at <= unit.now:
             due.append(book.wallet_id)
         else:
             unit.next_due[book.wallet_id] = book.due_at
-    now = unit.now.isoformat()
-    if due:
+    if not due:
+        return
+    params = {"wallets": numbers(due), "now": unit.now.isoformat()}
+    pipe.add(DUE_LOTS, params, _take_due_lots)
+    pipe.add(NEXT_DUE, params, lambda unit, rows: unit.next_due.update(rows))
+    pipe.add(HOLDS, {"wallets": "{}", "holds": "{}", "due": numbers(due), "now": params["now"]}, _take_holds)
 
-        def take_due(rows: list[Row]) -> None:
-            add_lots(unit.books, rows)
-            _mark_backlog(unit, [row[0] for row in rows])
 
-        pipe.add(DUE_LOTS, {"wallets": numbers(due), "now": now}, take_due)
-        pipe.add(NEXT_DUE, {"wallets": numbers(due), "now": now}, lambda rows: unit.next_due.update(rows))
-    held = [(a.command.wallet_id, a.command.hold) for a in attempts if isinstance(a.command, c.Capture | c.Release)]
-    if due or held:
+def _take_due_lots(unit: Unit, rows: list[Row]) -> None:
+    add_lots(unit.books, rows)
+    _mark_backlog(unit, [row[0] for row in rows])
 
-        def take_holds(rows: list[Row]) -> None:
-            seen = add_holds(unit.books, rows)
-            holds = [(w, unit.books[w].holds[hold]) for w, hold in seen]
-            _mark_backlog(unit, [w for w, hold in holds if hold.state == "open" and hold.expires_at <= unit.now])
 
-        params = {"wallets": numbers(w for w, _ in held), "holds": numbers(h for _, h in held)}
-        pipe.add(HOLDS, params | {"due": numbers(due), "now": now}, take_holds)
+def _take_holds(unit: Unit, rows: list[Row]) -> None:
+    mine = [row for row in rows if row[0] in unit.books]
+    holds = [(w, unit.books[w].holds[hold]) for w, hold in add_holds(unit.books, mine)]
+    _mark_backlog(unit, [w for w, hold in holds if hold.state == "open" and hold.expires_at <= unit.now])
 
 
 def add_holds(books: dict[int, Book], rows: Sequence[Row]) -> set[tuple[int, int]]:
@@ -337,27 +330,30 @@ def _mark_backlog(unit: Unit, wallet_ids: list[int]) -> None:
             unit.books[wallet_id].backlog = True
 
 
-def _queue_originals(pipe: Pipe, unit: Unit, attempts: Sequence[c.Attempt]) -> None:
+def _queue_originals(pipe: Pipe, attempts: Sequence[c.Attempt]) -> None:
     refs = [(a.command.wallet_id, a.command.number) for a in attempts if isinstance(a.command, c.Reverse)]
     if not refs:
         return
     params = {"wallets": numbers(w for w, _ in refs), "numbers": numbers(n for _, n in refs)}
     loaded: list[list[Row]] = []
 
-    def take_reversed(rows: list[Row]) -> None:
+    def keep(_: Unit, rows: list[Row]) -> None:
+        loaded.append(rows)
+
+    def take_reversed(unit: Unit, rows: list[Row]) -> None:
         found = transactions_of(loaded[0], loaded[1])
         amounts = {(row[0], row[1]): row[2] for row in rows}
         for ref, transaction in found.items():
             other = found.get((transaction.link_wallet_id or 0, transaction.link_number or 0))
             unit.originals[ref] = Original(transaction, amounts.get(ref, 0), other)
 
-    pipe.add(TRANSACTIONS, params, loaded.append)
-    pipe.add(POSTINGS, params, loaded.append)
+    pipe.add(TRANSACTIONS, params, keep)
+    pipe.add(POSTINGS, params, keep)
     pipe.add(REVERSED, params, take_reversed)
-    pipe.add(LOTS_OF_TRANSACTIONS, params, lambda rows: add_lots(unit.books, rows))
+    pipe.add(LOTS_OF_TRANSACTIONS, params, _take_more_lots)
 
 
-def _queue_alike(pipe: Pipe, unit: Unit, alike: set[tuple[int, str, int, datetime | None]]) -> None:
+def _queue_alike(pipe: Pipe, alike: set[tuple[int, str, int, datetime | None]]) -> None:
     if alike:
         wallets, sources, priorities, expiries = zip(*alike, strict=True)
         params = {
@@ -366,26 +362,34 @@ def _queue_alike(pipe: Pipe, unit: Unit, alike: set[tuple[int, str, int, datetim
             "priorities": numbers(priorities),
             "expiries": times(expiries),
         }
-        pipe.add(LOTS_ALIKE, params, lambda rows: add_lots(unit.books, rows))
+        pipe.add(LOTS_ALIKE, params, _take_more_lots)
 
 
-def _take_lots(unit: Unit, rows: list[Row], limits: dict[int, int]) -> dict[int, int]:
-    """Take in each wallet's first lots in burn-down order; gives what is free in them. A wallet with fewer lots
-    than its limit has no others."""
+def _take_more_lots(unit: Unit, rows: list[Row]) -> None:
+    add_lots(unit.books, rows)
+
+
+def _take_page(unit: Unit, rows: list[Row]) -> None:
+    _take_lots(unit, rows, dict.fromkeys(unit.books, PAGE))
+
+
+def _take_lots(unit: Unit, rows: list[Row], limits: dict[int, int]) -> None:
+    """Take in each wallet's first lots in burn-down order. A wallet with fewer lots than its limit has no others."""
     by_wallet: dict[int, list[Lot]] = {wallet_id: [] for wallet_id in limits}
     for row in rows:
-        by_wallet[row[0]].append(unit.books[row[0]].add_lot(lot_of(row)))
+        book = unit.books.get(row[0])
+        if book is not None:
+            by_wallet[row[0]].append(book.add_lot(lot_of(row)))
     for wallet_id, lots in by_wallet.items():
         full = len(lots) >= limits[wallet_id]
         unit.books[wallet_id].horizon = max(lot.rank for lot in lots) if full else None
-    return {
-        wallet_id: sum(lot.free for lot in lots if not lot.is_expired(unit.now))
-        for wallet_id, lots in by_wallet.items()
-    }
 
 
-def _queue_uncovered(pipe: Pipe, unit: Unit, attempts: Sequence[c.Attempt], free: dict[int, int]) -> None:
+def _queue_uncovered(pipe: Pipe, unit: Unit, attempts: Sequence[c.Attempt]) -> None:
     """Wallets whose first page of lots does not cover what the batch may take out of them."""
+    paged = {wallet_id: book for wallet_id, book in unit.books.items() if book.horizon is not None}
+    if not paged:
+        return
     needs: dict[int, int] = {}
     draws: dict[int, int] = {}
     for attempt in attempts:
@@ -395,14 +399,20 @@ def _queue_uncovered(pipe: Pipe, unit: Unit, attempts: Sequence[c.Attempt], free
     limits = {
         wallet_id: min(MORE_MAX, (LINES_MAX + 1) * draws[wallet_id])
         for wallet_id, need in needs.items()
-        if unit.books[wallet_id].horizon is not None and need > free.get(wallet_id, 0)
+        if wallet_id in paged and need > _drawable(paged[wallet_id], unit.now)
     }
     if limits:
 
-        def take_more(rows: list[Row]) -> None:
+        def take_more(unit: Unit, rows: list[Row]) -> None:
             _take_lots(unit, rows, limits)
 
         pipe.add(MORE_LOTS, {"wallets": numbers(limits), "limits": numbers(limits.values())}, take_more)
+
+
+def _drawable(book: Book, now: datetime) -> int:
+    """What the loaded lots can give, those behind the horizon left out."""
+    assert book.horizon is not None
+    return sum(lot.free for lot in book.lots.values() if lot.rank <= book.horizon and not lot.is_expired(now))
 
 
 def _takes(unit: Unit, command: c.Command) -> list[tuple[int, int]]:

@@ -11,13 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from ledger.book.rules.fold import Move
+from ledger.kit.wire import Statement
 
-
-class Statement(NamedTuple):
-    """SQL with psycopg placeholders, and its parameters."""
-
-    sql: str
-    params: Mapping[str, Any]
+__all__ = ["Event", "Participant", "Statement"]
 
 
 class Event(NamedTuple):

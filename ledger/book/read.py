@@ -37,6 +37,7 @@ from ledger.errors import InvalidRequest, NotFound
 from ledger.kit.arrays import numbers
 from ledger.kit.db import Database
 from ledger.kit.ids import row_public, wallet_public
+from ledger.kit.wire import Statement
 
 Row = tuple[Any, ...]
 
@@ -50,7 +51,7 @@ SELECT w.wallet_id, w.wallet, w.held, w.disputed, w.owed, w.overdraft_limit, w.n
     s.warning_at, ledger_now(), g.lots, g.seen
 FROM wallets w JOIN wallet_settings s USING (wallet_id) CROSS JOIN LATERAL (
     SELECT coalesce(sum(n), 0) AS seen, coalesce(jsonb_agg(
-        jsonb_build_array(source, free::text, expires_at) ORDER BY first), '[]') AS lots
+        jsonb_build_array(source, free::text, expires_at) ORDER BY first), '[]')::text AS lots
     FROM (
         SELECT source, expires_at, sum(free) AS free, min(place) AS first, count(*) AS n FROM (
             SELECT source, expires_at, remaining - pinned AS free,
@@ -116,6 +117,8 @@ _LIVE_LOTS: Final = MORE_LOTS.replace(
 
 _LAST: Final = 2**63 - 1
 
+_decode_lots = msgspec.json.Decoder(list[tuple[str, str, str | None]]).decode
+
 
 class Reader:
     """Reads of the book. Every method raises NotFound for what is not there."""
@@ -132,10 +135,8 @@ class Reader:
         return view
 
     async def _load_balances(self, wallet_ids: Sequence[int]) -> dict[int, BalanceView]:
-        async with self._database.engine.connect() as connection:
-            # One statement is a snapshot of its own: BEGIN and ROLLBACK around it would be two more round trips.
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
-            rows = await _rows(connection, _BALANCES, {"wallets": numbers(wallet_ids)})
+        [reply] = await self._database.reads.ask([Statement(_BALANCES, {"wallets": numbers(wallet_ids)})])
+        rows = reply.rows()
         views = {row[0]: _balance_of(row) for row in rows}
         for row in rows:
             if row[7] is not None and row[7] <= row[10]:
@@ -304,7 +305,7 @@ def _balance_of(row: Row) -> BalanceView:
     wallet_id, wallet, held, disputed, owed, limit, number, _, status, warning_at, at, lots, seen = row
     groups = [
         LotGroup(source, int(free), None if expiry is None else datetime.fromisoformat(expiry))
-        for source, free, expiry in lots
+        for source, free, expiry in _decode_lots(lots)
         if int(free)
     ]
     balances = c.Balances(wallet, held, disputed, owed, limit)

@@ -1,25 +1,26 @@
 """One unit of work: lock, read, decide, write, commit.
 
-Round trips: (1) begin, lock and clock; (2) reads; (2b, 2c) more lots, lots alike, where needed; (3) write; (4) commit.
+Round trips: (1) begin, lock, clock and reads; (1b, 1c) what is due, more lots, lots alike, where needed; (2) write and
+commit, or, with riders, whose counts must be seen before it, (2) write (3) ride (4) commit.
 """
 
 import asyncio
 from collections.abc import Sequence
-from functools import cached_property
-from typing import Any, NamedTuple
+from functools import cached_property, partial
+from typing import Any, Final, NamedTuple
 
-import psycopg
 from psycopg import AsyncConnection
 
 from ledger.book import commands as c
-from ledger.book.load import CLOCK, LOCK, LOCK_FREE_ONES, Pipe, Row, book_of, load
-from ledger.book.participants import Event, Participant, Statement
+from ledger.book.load import Pipe, look_again, queue_reads
+from ledger.book.participants import Event, Participant
 from ledger.book.rules.fold import Deferred, Replay, Result, Unit, begin, fails, fold
-from ledger.book.write import write
+from ledger.book.write import writing, writing_ahead
 from ledger.book.writer import Writer
 from ledger.errors import BatchRefused, LedgerError
 from ledger.kit.arrays import numbers
 from ledger.kit.db import open_transaction
+from ledger.kit.wire import Row, Statement, Wire
 
 
 class Request:
@@ -116,10 +117,18 @@ async def run_unit(
     with open_transaction():
         try:
             async with asyncio.timeout(writer.patience_s):
-                connection = await writer.connection()
-                run, results = await _run(connection, requests, participants, entropy, wait)
+                wire = await writer.wire()
+                unit, loaded = await _look(wire, requests, participants, entropy, wait)
+                skipped = [] if wait else await _skipped(wire, unit, requests)
+                done = [r for r in requests if r not in skipped] if skipped else list(requests)
+                results, statements = await _decide(wire, unit, done, participants, loaded)
+                riders = _riders(results)
+                if riders:
+                    await wire.exchange(statements)
+                    await _ride(wire.connection, riders)
+                    statements = []
                 committing = True
-                await connection.execute("COMMIT")
+                await _commit(wire, statements)
         except BaseException as error:
             await writer.abandon(error)
             if committing and isinstance(error, Exception) and writer.is_lost(error):
@@ -127,34 +136,49 @@ async def run_unit(
             raise
     for request, places, given in results:
         request.take(places, given)
-    return run
+    return UnitRun(done, skipped)
 
 
 _Given = tuple[Request, list[int], list[Result]]
+_Riding = tuple[Request, int, c.Rider]
 
 
-async def _run(
-    connection: AsyncConnection[Row],
+async def _look(
+    wire: Wire, requests: Sequence[Request], participants: Sequence[Participant], entropy: bytes, wait: bool
+) -> tuple[Unit, list[list[Row]]]:
+    """Begin, lock, and read; gives besides the unit what each participant asked for."""
+    wallet_ids = list({w for request in requests for w in request.wallet_ids})
+    attempts = [request.attempts[place] for request in requests for place in request.open]
+    pipe = Pipe(wire)
+    queue_reads(pipe, wallet_ids, attempts)
+    loaded: list[list[Row]] = [[] for _ in participants]
+    for participant, rows in zip(participants, loaded, strict=True):
+        statement = participant.load(wallet_ids)
+        pipe.add(statement.sql, statement.params, partial(_keep, rows))
+    return await pipe.begin(wallet_ids, entropy, wait=wait), loaded
+
+
+def _keep(kept: list[Row], _: Unit, rows: list[Row]) -> None:
+    kept += rows
+
+
+async def _decide(
+    wire: Wire,
+    unit: Unit,
     requests: Sequence[Request],
     participants: Sequence[Participant],
-    entropy: bytes,
-    wait: bool,
-) -> tuple[UnitRun, list[_Given]]:
-    unit = await _lock(connection, requests, entropy, wait)
-    skipped = [] if wait else await _skipped(connection, unit, requests)
-    done = [r for r in requests if r not in skipped] if skipped else list(requests)
-    for_others = unit.books.keys() - {w for r in done for w in r.wallet_ids}
-    for wallet_id in for_others:
-        del unit.books[wallet_id]
+    loaded: Sequence[list[Row]],
+) -> tuple[list[_Given], list[Statement]]:
+    """What comes of the requests, and the statements that write it."""
+    for wallet_id in unit.books.keys() - {w for r in requests for w in r.wallet_ids}:
+        del unit.books[wallet_id]  # locked for a request that is skipped for another wallet
     if not unit.books:
-        return UnitRun(done, skipped), [_fold(unit, request) for request in done]
+        return (await _fold_all(wire, unit, requests))[0], []
     numbers_before = {wallet_id: book.number for wallet_id, book in unit.books.items()}
-    loaded: list[list[Row]] = [[] for _ in participants]
-    extra = [(participant.load(list(unit.books)), rows) for participant, rows in zip(participants, loaded, strict=True)]
-    attempts = [request.attempts[place] for request in done for place in request.open]
-    await load(connection, unit, attempts, extra)
+    attempts = [request.attempts[place] for request in requests for place in request.open]
+    await look_again(Pipe(wire), unit, attempts)
     begin(unit)
-    results = [_fold(unit, request) for request in done]
+    results, ahead = await _fold_all(wire, unit, requests)
     events: list[Event] = []
     statements: list[Statement] = []
     for participant, rows in zip(participants, loaded, strict=True):
@@ -162,68 +186,70 @@ async def _run(
         events += told
         if statement is not None:
             statements.append(statement)
-    await write(connection, unit, numbers_before, events)
-    await _ride(connection, statements, results)
-    return UnitRun(done, skipped), results
+    return results, [*writing(unit, numbers_before, events, ahead=ahead), *statements]
 
 
-async def _lock(connection: AsyncConnection[Row], requests: Sequence[Request], entropy: bytes, wait: bool) -> Unit:
-    """Begin, lock the wallets in ascending order, and read the clock: a statement after the lock."""
-    wallet_ids = sorted({w for request in requests for w in request.wallet_ids})
-    locked: list[Row] = []
-    clock: list[Row] = []
-    pipe = Pipe(connection)
-    pipe.add("BEGIN", {})
-    pipe.add(LOCK if wait else LOCK_FREE_ONES, {"wallets": numbers(wallet_ids)}, locked.extend)
-    pipe.add(CLOCK, {}, clock.extend)
-    await pipe.fetch()
-    now, open_from = clock[0]
-    unit = Unit(now, open_from, entropy)
-    unit.books = {row[0]: book_of(row) for row in locked}
-    return unit
+AHEAD: Final = 250
+"""Transactions that a large unit sends ahead: the server writes them while the rules go on. Below twice as many the
+statement that it takes costs more than is won."""
+
+
+async def _fold_all(wire: Wire, unit: Unit, requests: Sequence[Request]) -> tuple[list[_Given], int]:
+    """All results, and how many transactions were sent ahead."""
+    ahead = 0
+    left = sum(len(request.open) for request in requests)
+    results: list[_Given] = []
+    for request in requests:
+        places = request.open
+        given: list[Result] = []
+        slice_size = len(places) if request.atomic else AHEAD
+        for first in range(0, len(places), slice_size):
+            part = places[first : first + slice_size]
+            given += fold(unit, [request.attempts[place] for place in part], atomic=request.atomic)
+            left -= len(part)
+            if left >= AHEAD and len(unit.written) - ahead >= AHEAD:
+                wire.send(writing_ahead(unit, unit.written[ahead:]))
+                ahead = len(unit.written)
+                await asyncio.sleep(0)  # others have their turn, and the server its work
+        results.append((request, places, given))
+    return results, ahead
+
+
+async def _commit(wire: Wire, statements: Sequence[Statement]) -> None:
+    """Write and commit in one exchange. The server runs COMMIT only if all that stands before it went well."""
+    *_, committed = await wire.exchange([*statements, Statement("COMMIT", {})])
+    assert committed.command == b"COMMIT", committed.command
 
 
 _THERE = "SELECT wallet_id FROM wallets WHERE wallet_id = ANY(%(wallets)s::bigint[])"
 
 
-async def _skipped(connection: AsyncConnection[Row], unit: Unit, requests: Sequence[Request]) -> list[Request]:
+async def _skipped(wire: Wire, unit: Unit, requests: Sequence[Request]) -> list[Request]:
     """Requests with a wallet that somebody else has locked; a wallet that is not there is not waited for."""
     missing = {w for request in requests for w in request.wallet_ids} - unit.books.keys()
     if not missing:
         return []
-    locked: list[Row] = []
-    pipe = Pipe(connection)
-    pipe.add(_THERE, {"wallets": numbers(missing)}, locked.extend)
-    await pipe.fetch()
-    busy = {row[0] for row in locked}
+    (there,) = await wire.exchange([Statement(_THERE, {"wallets": numbers(missing)})])
+    busy = {row[0] for row in there.rows()}
     return [request for request in requests if request.wallet_ids & busy]
 
 
-def _fold(unit: Unit, request: Request) -> _Given:
-    places = request.open
-    attempts = [request.attempts[place] for place in places]
-    return request, places, fold(unit, attempts, atomic=request.atomic)
-
-
-async def _ride(connection: AsyncConnection[Any], statements: list[Statement], results: list[_Given]) -> None:
-    """What participants write, and the riders of what was posted, in one round trip."""
-    riders = [
+def _riders(results: list[_Given]) -> list[_Riding]:
+    """The riders of what is posted or changed."""
+    return [
         (request, place, rider)
         for request, places, given in results
         for place, result in zip(places, given, strict=False)
-        if not isinstance(result, c.Refused | Replay | Deferred)
+        if request.attempts[place].riders and not isinstance(result, c.Refused | Replay | Deferred)
         for rider in request.attempts[place].riders
         if not (request.atomic and any(isinstance(other, Deferred) or fails(other) for other in given))
     ]
-    if not statements and not riders:
-        return
-    counts: list[tuple[Request, int, c.Rider, psycopg.AsyncCursor[Any]]] = []
+
+
+async def _ride(connection: AsyncConnection[Any], riders: list[_Riding]) -> None:
+    """Run the riders in one round trip. Raises RiderFailed where one touches another number of rows than it should."""
     async with connection.pipeline():
-        for statement in statements:
-            await connection.execute(statement.sql, dict(statement.params))
-        for request, place, rider in riders:
-            cursor = await connection.execute(rider.sql, dict(rider.params))
-            counts.append((request, place, rider, cursor))
-    for request, place, rider, cursor in counts:
+        cursors = [await connection.execute(rider.sql, dict(rider.params)) for _, _, rider in riders]
+    for (request, place, rider), cursor in zip(riders, cursors, strict=True):
         if cursor.rowcount != rider.expect:
             raise RiderFailed(request, place, "what was to change together with the posting was changed already")

@@ -1,26 +1,25 @@
 """Writing what a unit of work decided: one statement over arrays, whatever the batch.
 
 The statement is put together from the parts that are needed (most units make no lots and place no holds), so
-there are a few dozen variants, each prepared once per connection. Every part counts its rows, and the counts must
-be what was meant to be written.
+there are a few dozen variants, each prepared once per connection. Every part counts its rows, and the server refuses
+the statement, and with it the unit, where the counts are not what was meant to be written.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
-from psycopg import AsyncConnection, AsyncRawCursor
+from msgspec.structs import astuple
 
-from ledger.book.hashing import notes_body
 from ledger.book.participants import Event
-from ledger.book.rules.fold import Unit
+from ledger.book.rules.fold import Move, StoredRefusal, Unit
 from ledger.book.rules.state import Book, Hold, Lot
-from ledger.kit.arrays import binaries, flags, numbers, texts, times, uuids
+from ledger.kit.arrays import binaries, flags, numbers, texts, times, uuids, words
 from ledger.kit.ids import row_public, wallet_public
-from ledger.kit.statements import bound
-
-Params = dict[str, str]
-Part = tuple[str, str, Params, int]
-"""(name, statement, parameters, rows)."""
+from ledger.kit.wire import Statement
 
 TRANSACTIONS: Final = """
 INSERT INTO transactions (wallet_id, number, kind, key_hash, fingerprint, event_hash, actor, effective_at,
@@ -110,204 +109,254 @@ SELECT *, %(now)s::timestamptz, %(now)s::timestamptz FROM unnest(%(o_wallet)s::b
     %(o_type)s::text[], %(o_payload)s::text[])
 RETURNING 1"""
 
+PARTS: Final = {
+    "t": TRANSACTIONS,
+    "n": NOTES,
+    "p": POSTINGS,
+    "w": WALLETS,
+    "u": UNSEALED,
+    "l": LOTS,
+    "m": NEW_LOTS,
+    "h": HOLDS,
+    "s": SLICES,
+    "r": REFUSALS,
+    "o": OUTBOX,
+}
+"""Statements by the letter that begins the names of their parameters."""
+
 _json = msgspec.json.Encoder(order="deterministic")
 
 
-class RowsMissing(Exception):
-    """A part of the write touched other rows than it should have: the unit is rolled back."""
+class _Parts:
+    """The parts of one statement, as they come together."""
+
+    def __init__(self) -> None:
+        self._params: dict[str, str] = {}
+        self._rows: dict[str, int] = {}
+
+    def add(self, part: str, columns: dict[str, str], count: int) -> None:
+        self._rows[part] = count
+        self._params |= columns
+
+    def statements(self, now: datetime) -> list[Statement]:
+        """The one statement; none where there is nothing to write."""
+        if not self._rows:
+            return []
+        self._params |= {"now": now.isoformat(), "rows": numbers(self._rows.values())}
+        return [Statement(_statement("".join(self._rows)), self._params)]
 
 
-async def write(
-    connection: AsyncConnection[Any], unit: Unit, numbers_before: dict[int, int], events: list[Event]
-) -> None:
-    """Write everything that changed in ``unit``; raises RowsMissing where a count is off."""
-    parts = _parts(unit, numbers_before, events)
-    if not parts:
-        return
-    body = "WITH " + ", ".join(f"{name} AS ({sql})" for name, sql, _, _ in parts)
-    counts = ", ".join(f"(SELECT count(*) FROM {name})" for name, _, _, _ in parts)
-    params: Params = {"now": unit.now.isoformat()}
-    for _, _, own, _ in parts:
-        params |= own
-    cursor = AsyncRawCursor(connection)
-    await cursor.execute(*bound(f"{body} SELECT {counts}", params), binary=True)
-    row = await cursor.fetchone()
-    expected = tuple(count for _, _, _, count in parts)
-    if row != expected:
-        raise RowsMissing(f"{[name for name, _, _, _ in parts]}: {row} rows instead of {expected}")
+def writing_ahead(unit: Unit, moves: Sequence[Move]) -> list[Statement]:
+    """The statement that writes these transactions of a large unit, before the others are decided."""
+    parts = _Parts()
+    _journal(moves, parts)
+    return parts.statements(unit.now)
 
 
-def _parts(unit: Unit, numbers_before: dict[int, int], events: list[Event]) -> list[Part]:
-    parts: list[Part] = []
-    if unit.written:
-        parts += _journal(unit)
-    payloads = [_event(unit.books[event.wallet_id], event, unit) for event in events]
+def writing(
+    unit: Unit, numbers_before: Mapping[int, int], events: Sequence[Event], *, ahead: int = 0
+) -> list[Statement]:
+    """The statement that writes everything that changed in ``unit``, but for the first transactions that were
+    written ``ahead``; none where nothing did."""
+    parts = _Parts()
+    add = parts.add
+    outbox = [_event(unit.books[event.wallet_id], event, unit) for event in events]
+    if len(unit.written) > ahead:
+        _journal(unit.written[ahead:], parts)
     changed = [book for book in unit.books.values() if book.changed]
     if changed:
-        parts.append(("w", WALLETS, _wallets(changed, numbers_before), len(changed)))
+        add("w", _wallets(changed, numbers_before), len(changed))
     moved = [b.wallet_id for b in changed if b.sealed_number == numbers_before[b.wallet_id] < b.number]
     if moved:
-        parts.append(("u", UNSEALED, {"u_wallet": numbers(moved)}, len(moved)))
-    lots = [(book.wallet_id, lot) for book in changed for lot in book.lots.values()]
-    parts += _lots([(w, lot) for w, lot in lots if lot.changed or lot.new])
+        add("u", {"u_wallet": numbers(moved)}, len(moved))
+    lots = [(book.wallet_id, lot) for book in changed for lot in book.lots.values() if lot.changed or lot.new]
+    old = [(wallet_id, lot) for wallet_id, lot in lots if not lot.new]
+    new = [(wallet_id, lot) for wallet_id, lot in lots if lot.new]
+    if old:
+        add("l", _lots(old), len(old))
+    if new:
+        add("m", _new_lots(new), len(new))
     holds = [(book.wallet_id, hold) for book in changed for hold in book.holds.values() if hold.touched]
     if holds:
-        parts += _holds(holds)
+        add("h", _holds(holds), len(holds))
+        slices = [(w, hold.hold, lot, hold.slices[lot]) for w, hold in holds for lot in sorted(hold.touched)]
+        add("s", _columns(slices, s_wallet=numbers, s_hold=numbers, s_lot=numbers, s_pinned=numbers), len(slices))
     if unit.refusals:
-        parts.append(("r", REFUSALS, _refusals(unit), len(unit.refusals)))
-    if payloads:
-        wallets, event_numbers, types, bodies = zip(*payloads, strict=True)
-        params = {
-            "o_wallet": numbers(wallets),
-            "o_event": numbers(event_numbers),
-            "o_type": texts(types),
-            "o_payload": texts(bodies),
-        }
-        parts.append(("o", OUTBOX, params, len(payloads)))
-    return parts
+        add("r", _refusals(unit.refusals), len(unit.refusals))
+    if outbox:
+        add("o", _columns(outbox, o_wallet=numbers, o_event=numbers, o_type=words, o_payload=texts), len(outbox))
+    return parts.statements(unit.now)
 
 
-def _journal(unit: Unit) -> list[Part]:
-    written = [move.transaction for move in unit.written]
-    transactions = {
-        "t_wallet": numbers(t.wallet_id for t in written),
-        "t_number": numbers(t.number for t in written),
-        "t_kind": texts(t.kind for t in written),
-        "t_key": uuids(t.key_hash for t in written),
-        "t_fingerprint": uuids(t.fingerprint for t in written),
-        "t_event": uuids(t.event_hash for t in written),
-        "t_actor": texts(t.actor for t in written),
-        "t_effective": times([t.effective_at for t in written]),
-        "t_recorded": times([t.recorded_at for t in written]),
-        "t_reverses": numbers(t.reverses for t in written),
-        "t_link_wallet": numbers(t.link_wallet_id for t in written),
-        "t_link_number": numbers(t.link_number for t in written),
-        "t_after_wallet": numbers(t.after.wallet for t in written),
-        "t_after_held": numbers(t.after.held for t in written),
-        "t_after_disputed": numbers(t.after.disputed for t in written),
-        "t_after_owed": numbers(t.after.owed for t in written),
-        "t_after_limit": numbers(t.after.limit for t in written),
-        "t_terms": texts(t.terms for t in written),
-        "t_digest": binaries(t.notes_digest for t in written),
-        "t_hash": binaries(t.hash for t in written),
-        "n_salt": binaries(t.notes_salt for t in written),
-        "n_body": texts(notes_body(t.notes) for t in written if t.notes is not None),
-    }
-    lines = [(t, p) for t in written for p in t.postings]
-    postings = {
-        "p_wallet": numbers(t.wallet_id for t, _ in lines),
-        "p_number": numbers(t.number for t, _ in lines),
-        "p_line": numbers(p.line for _, p in lines),
-        "p_debit": texts(p.debit for _, p in lines),
-        "p_credit": texts(p.credit for _, p in lines),
-        "p_asset": texts(p.asset for _, p in lines),
-        "p_amount": numbers(p.amount for _, p in lines),
-        "p_lot": numbers(p.lot for _, p in lines),
-        "p_lot_after": numbers(p.lot_after for _, p in lines),
-        "p_hold": numbers(p.hold for _, p in lines),
-        "p_balance": numbers(p.balance_after for _, p in lines),
-    }
-    return [
-        ("t", TRANSACTIONS, transactions, len(written)),
-        ("n", NOTES, {}, len(written)),
-        ("p", POSTINGS, postings, len(lines)),
-    ]
+@lru_cache(maxsize=256)
+def _statement(parts: str) -> str:
+    body = ", ".join(f"{part} AS ({PARTS[part]})" for part in parts)
+    counts = ", ".join(f"(SELECT count(*) FROM {part})" for part in parts)
+    return f"WITH {body} SELECT ledger_check_rows(ARRAY[{counts}], %(rows)s::bigint[])"
 
 
-def _wallets(books: list[Book], numbers_before: dict[int, int]) -> Params:
+def _columns(rows: Iterable[Sequence[Any]], **makers: Any) -> dict[str, str]:
+    """Rows turned into one array per column: ``makers`` name the columns, in the order of the row."""
+    columns = zip(*rows, strict=True)
+    return {name: make(column) for (name, make), column in zip(makers.items(), columns, strict=True)}
+
+
+def _journal(moves: Sequence[Move], parts: _Parts) -> None:
+    written = [move.transaction for move in moves]
+    (
+        wallets,
+        tx_numbers,
+        kinds,
+        keys,
+        fingerprints,
+        event_hashes,
+        actors,
+        effective,
+        recorded,
+        reverses,
+        link_wallets,
+        link_numbers,
+        after,
+        salts,
+        digests,
+        hashes,
+        _postings,
+        terms,
+        _notes,
+    ) = zip(*map(astuple, written), strict=True)
+    parts.add(
+        "t",
+        {
+            "t_wallet": numbers(wallets),
+            "t_number": numbers(tx_numbers),
+            "t_kind": words(kinds),
+            "t_key": uuids(keys),
+            "t_fingerprint": uuids(fingerprints),
+            "t_event": uuids(event_hashes),
+            "t_actor": texts(actors),
+            "t_effective": times(effective),
+            "t_recorded": times(recorded),
+            "t_reverses": numbers(reverses),
+            "t_link_wallet": numbers(link_wallets),
+            "t_link_number": numbers(link_numbers),
+            **_columns(map(astuple, after), **_AFTER),
+            "t_terms": texts(terms),
+            "t_digest": binaries(digests),
+            "t_hash": binaries(hashes),
+        },
+        len(written),
+    )
+    parts.add("n", {"n_salt": binaries(salts), "n_body": texts([move.notes_body for move in moves])}, len(written))
+    lines = [(t.wallet_id, t.number, *astuple(p)) for t in written for p in t.postings]
+    parts.add("p", _columns(lines, **_LINES), len(lines))
+
+
+_AFTER: Final = {
+    "t_after_wallet": numbers,
+    "t_after_held": numbers,
+    "t_after_disputed": numbers,
+    "t_after_owed": numbers,
+    "t_after_limit": numbers,
+}
+
+_LINES: Final = {
+    "p_wallet": numbers,
+    "p_number": numbers,
+    "p_line": numbers,
+    "p_debit": texts,
+    "p_credit": texts,
+    "p_asset": words,
+    "p_amount": numbers,
+    "p_lot": numbers,
+    "p_lot_after": numbers,
+    "p_hold": numbers,
+    "p_balance": numbers,
+}
+
+_of_book: Final = attrgetter(
+    "wallet_id",
+    "wallet",
+    "held",
+    "disputed",
+    "owed",
+    "limit",
+    "number",
+    "event_number",
+    "last_lot",
+    "last_at",
+    "due_at",
+    "status",
+    "head",
+)
+
+
+def _wallets(books: list[Book], numbers_before: Mapping[int, int]) -> dict[str, str]:
     return {
-        "w_id": numbers(b.wallet_id for b in books),
-        "w_before": numbers(numbers_before[b.wallet_id] for b in books),
-        "w_wallet": numbers(b.wallet for b in books),
-        "w_held": numbers(b.held for b in books),
-        "w_disputed": numbers(b.disputed for b in books),
-        "w_owed": numbers(b.owed for b in books),
-        "w_limit": numbers(b.limit for b in books),
-        "w_number": numbers(b.number for b in books),
-        "w_event": numbers(b.event_number for b in books),
-        "w_lot": numbers(b.last_lot for b in books),
-        "w_last": times([b.last_at for b in books]),
-        "w_due": times([b.due_at for b in books]),
-        "w_status": texts(b.status for b in books),
-        "w_head": binaries(b.head for b in books),
+        "w_before": numbers([numbers_before[book.wallet_id] for book in books]),
+        **_columns(
+            map(_of_book, books),
+            w_id=numbers,
+            w_wallet=numbers,
+            w_held=numbers,
+            w_disputed=numbers,
+            w_owed=numbers,
+            w_limit=numbers,
+            w_number=numbers,
+            w_event=numbers,
+            w_lot=numbers,
+            w_last=times,
+            w_due=times,
+            w_status=words,
+            w_head=binaries,
+        ),
     }
 
 
-def _lots(lots: list[tuple[int, Lot]]) -> list[Part]:
-    parts: list[Part] = []
-    old = [(w, lot) for w, lot in lots if not lot.new]
-    new = [(w, lot) for w, lot in lots if lot.new]
-    if old:
-        params = {
-            "l_wallet": numbers(w for w, _ in old),
-            "l_lot": numbers(lot.lot for _, lot in old),
-            "l_amount": numbers(lot.amount for _, lot in old),
-            "l_remaining": numbers(lot.remaining for _, lot in old),
-            "l_pinned": numbers(lot.pinned for _, lot in old),
-        }
-        parts.append(("l", LOTS, params, len(old)))
-    if new:
-        params = {
-            "m_wallet": numbers(w for w, _ in new),
-            "m_lot": numbers(lot.lot for _, lot in new),
-            "m_source": texts(lot.source for _, lot in new),
-            "m_amount": numbers(lot.amount for _, lot in new),
-            "m_remaining": numbers(lot.remaining for _, lot in new),
-            "m_pinned": numbers(lot.pinned for _, lot in new),
-            "m_open": flags(lot.remaining > 0 for _, lot in new),
-            "m_paid": flags(lot.cost > 0 for _, lot in new),
-            "m_priority": numbers(lot.priority for _, lot in new),
-            "m_effective": times([lot.effective_at for _, lot in new]),
-            "m_expires": times([lot.expires_at for _, lot in new]),
-            "m_cost": numbers(lot.cost for _, lot in new),
-            "m_currency": texts(lot.currency for _, lot in new),
-        }
-        parts.append(("m", NEW_LOTS, params, len(new)))
-    return parts
+def _lots(lots: list[tuple[int, Lot]]) -> dict[str, str]:
+    rows = [(w, lot.lot, lot.amount, lot.remaining, lot.pinned) for w, lot in lots]
+    return _columns(rows, l_wallet=numbers, l_lot=numbers, l_amount=numbers, l_remaining=numbers, l_pinned=numbers)
 
 
-def _holds(holds: list[tuple[int, Hold]]) -> list[Part]:
-    slices = [(w, hold, lot) for w, hold in holds for lot in sorted(hold.touched)]
-    return [
-        (
-            "h",
-            HOLDS,
-            {
-                "h_wallet": numbers(w for w, _ in holds),
-                "h_hold": numbers(h.hold for _, h in holds),
-                "h_amount": numbers(h.amount for _, h in holds),
-                "h_captured": numbers(h.captured for _, h in holds),
-                "h_released": numbers(h.released for _, h in holds),
-                "h_state": texts(h.state for _, h in holds),
-                "h_service": texts(h.service for _, h in holds),
-                "h_placed": times([h.placed_at for _, h in holds]),
-                "h_expires": times([h.expires_at for _, h in holds]),
-            },
-            len(holds),
-        ),
-        (
-            "s",
-            SLICES,
-            {
-                "s_wallet": numbers(w for w, _, _ in slices),
-                "s_hold": numbers(h.hold for _, h, _ in slices),
-                "s_lot": numbers(lot for _, _, lot in slices),
-                "s_pinned": numbers(h.slices[lot] for _, h, lot in slices),
-            },
-            len(slices),
-        ),
-    ]
-
-
-def _refusals(unit: Unit) -> Params:
-    items = list(unit.refusals.items())
+def _new_lots(lots: list[tuple[int, Lot]]) -> dict[str, str]:
     return {
-        "r_wallet": numbers(wallet_id for (wallet_id, _), _ in items),
-        "r_key": uuids(key for (_, key), _ in items),
-        "r_fingerprint": uuids(refusal.fingerprint for _, refusal in items),
-        "r_code": texts(refusal.code for _, refusal in items),
-        "r_detail": texts(refusal.detail for _, refusal in items),
-        "r_facts": texts(_json.encode(refusal.facts).decode() for _, refusal in items),
+        "m_wallet": numbers([w for w, _ in lots]),
+        "m_lot": numbers([lot.lot for _, lot in lots]),
+        "m_source": texts([lot.source for _, lot in lots]),
+        "m_amount": numbers([lot.amount for _, lot in lots]),
+        "m_remaining": numbers([lot.remaining for _, lot in lots]),
+        "m_pinned": numbers([lot.pinned for _, lot in lots]),
+        "m_open": flags([lot.remaining > 0 for _, lot in lots]),
+        "m_paid": flags([lot.cost > 0 for _, lot in lots]),
+        "m_priority": numbers([lot.priority for _, lot in lots]),
+        "m_effective": times([lot.effective_at for _, lot in lots]),
+        "m_expires": times([lot.expires_at for _, lot in lots]),
+        "m_cost": numbers([lot.cost for _, lot in lots]),
+        "m_currency": texts([lot.currency for _, lot in lots]),
+    }
+
+
+def _holds(holds: list[tuple[int, Hold]]) -> dict[str, str]:
+    return {
+        "h_wallet": numbers([w for w, _ in holds]),
+        "h_hold": numbers([hold.hold for _, hold in holds]),
+        "h_amount": numbers([hold.amount for _, hold in holds]),
+        "h_captured": numbers([hold.captured for _, hold in holds]),
+        "h_released": numbers([hold.released for _, hold in holds]),
+        "h_state": words([hold.state for _, hold in holds]),
+        "h_service": texts([hold.service for _, hold in holds]),
+        "h_placed": times([hold.placed_at for _, hold in holds]),
+        "h_expires": times([hold.expires_at for _, hold in holds]),
+    }
+
+
+def _refusals(refusals: Mapping[tuple[int, bytes], StoredRefusal]) -> dict[str, str]:
+    return {
+        "r_wallet": numbers([wallet_id for wallet_id, _ in refusals]),
+        "r_key": uuids([key for _, key in refusals]),
+        "r_fingerprint": uuids([refusal.fingerprint for refusal in refusals.values()]),
+        "r_code": words([refusal.code for refusal in refusals.values()]),
+        "r_detail": texts([refusal.detail for refusal in refusals.values()]),
+        "r_facts": texts([_json.encode(refusal.facts).decode() for refusal in refusals.values()]),
     }
 
 

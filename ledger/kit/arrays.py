@@ -4,27 +4,28 @@ A list as one text parameter has the same type whatever is in it, so that a stat
 making the text is several times cheaper than having the driver look at every element.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 
 def numbers(values: Iterable[int | None]) -> str:
     """For ``bigint[]``."""
-    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+    return "{" + ",".join(map(str, values)).replace("None", "NULL") + "}"
 
 
-def texts(values: Iterable[str | None]) -> str:
-    """For ``text[]``: every element quoted."""
-    return (
-        "{"
-        + ",".join(
-            [
-                "NULL" if value is None else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-                for value in values
-            ]
-        )
-        + "}"
-    )
+def texts(values: Collection[str | None]) -> str:
+    """For ``text[]``: every element quoted. Raises ValueError for a NUL."""
+    given = [value for value in values if value is not None]
+    if not given:
+        return words(values)
+    # All at once; a NUL, which no text of PostgreSQL can have, stands between them meanwhile.
+    if any("\0" in value for value in given):
+        raise ValueError("a text must not contain the character NUL")
+    quoted = '"' + "\0".join(given).replace("\\", "\\\\").replace('"', '\\"').replace("\0", '"\0"') + '"'
+    if len(given) == len(values):
+        return "{" + quoted.replace("\0", ",") + "}"
+    parts = iter(quoted.split("\0"))
+    return "{" + ",".join(["NULL" if value is None else next(parts) for value in values]) + "}"
 
 
 def words(values: Iterable[str | None]) -> str:
@@ -37,9 +38,9 @@ def uuids(values: Iterable[bytes | None]) -> str:
     return "{" + ",".join(["NULL" if value is None else value.hex() for value in values]) + "}"
 
 
-def binaries(values: Iterable[bytes]) -> str:
+def binaries(values: Collection[bytes]) -> str:
     """For ``bytea[]``."""
-    return "{" + ",".join(['"\\\\x' + value.hex() + '"' for value in values]) + "}"
+    return '{"\\\\x' + '","\\\\x'.join(map(bytes.hex, values)) + '"}' if values else "{}"
 
 
 def flags(values: Iterable[bool]) -> str:
@@ -47,7 +48,7 @@ def flags(values: Iterable[bool]) -> str:
     return "{" + ",".join(["t" if value else "f" for value in values]) + "}"
 
 
-def times(values: Sequence[datetime | None]) -> str:
+def times(values: Iterable[datetime | None]) -> str:
     """For ``timestamptz[]``; equal times one after the other are formatted once."""
     parts = []
     last: datetime | None = None

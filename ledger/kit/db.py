@@ -20,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ledger.errors import DatabaseUnavailable
+from ledger.kit.lane import ReadLane
 
 T = TypeVar("T")
 
@@ -101,6 +102,8 @@ class Database:
             pool_pre_ping=False,
             connect_args=self._connect_args | {"options": " ".join(self._options)},
         )
+        self.reads = ReadLane(self.connect, self.statement_timeout_s + 2)
+        """For the hottest reads: a connection of their own, without the engine's way to one."""
         event.listen(self.engine.sync_engine, "handle_error", _mark_lost_connection)
 
     async def connect(self, *options: str) -> psycopg.AsyncConnection[Any]:
@@ -134,6 +137,7 @@ class Database:
         raise AssertionError("unreachable")
 
     async def dispose(self) -> None:
+        await self.reads.close()
         await self.engine.dispose()
 
 

@@ -34,11 +34,10 @@ def row_public(prefix: str, wallet_id: int, number: int) -> str:
 
 def parse_wallet(text: str) -> int:
     """The wallet id of ``wal_…``. Raises NotFound: an id that cannot be is an id that is not."""
-    if text.startswith("wal_") and len(text) == 4 + _WALLET_DIGITS:
-        value = _parse(text[4:])
-        if value is not None and 0 < value <= _MAX:
-            return value
-    raise NotFound(f"there is no wallet {_shown(text)}")
+    value = _wallet_of(text)
+    if value is None:
+        raise NotFound(f"there is no wallet {_shown(text)}")
+    return value
 
 
 def parse_row(prefix: str, text: str, what: str) -> tuple[int, int]:
@@ -60,13 +59,24 @@ def _wallet_digits(wallet_id: int) -> str:
     return _base62(wallet_id).rjust(_WALLET_DIGITS, "0")
 
 
+@lru_cache(maxsize=50_000)
 def _base62(value: int) -> str:
+    """Numbers in books are small, and come again and again."""
     parts = []
     while value >= 3844:
         value, rest = divmod(value, 3844)
         parts.append(_PAIRS[rest])
     parts.append(_PAIRS[value] if value >= 62 else DIGITS[value])
     return "".join(reversed(parts))
+
+
+@lru_cache(maxsize=10_000)
+def _wallet_of(text: str) -> int | None:
+    if text.startswith("wal_") and len(text) == 4 + _WALLET_DIGITS:
+        value = _parse(text[4:])
+        if value is not None and 0 < value <= _MAX:
+            return value
+    return None
 
 
 def _parse(digits: str) -> int | None:

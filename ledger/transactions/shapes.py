@@ -80,6 +80,7 @@ def transaction(t: Transaction, reversed_amount: int = 0) -> TransactionShape:
     """The transaction as it is shown. ``reversed_amount``: what later ones took back of it."""
     notes = t.notes
     amount = amount_of(t)
+    recorded_at = shown(t.recorded_at)
     return TransactionShape(
         id=row_public("txn", t.wallet_id, t.number),
         wallet_id=wallet_public(t.wallet_id),
@@ -90,8 +91,8 @@ def transaction(t: Transaction, reversed_amount: int = 0) -> TransactionShape:
         service=service_of(t),
         postings=[_posting(t.wallet_id, posting) for posting in t.postings],
         balance_after=format_amount(t.after.balance),
-        effective_at=shown(t.effective_at),
-        recorded_at=shown(t.recorded_at),
+        effective_at=recorded_at if t.effective_at is t.recorded_at else shown(t.effective_at),
+        recorded_at=recorded_at,
         actor=t.actor,
         key=notes.key if notes else None,
         reverses=None if t.reverses is None else row_public("txn", t.wallet_id, t.reverses),
@@ -118,8 +119,8 @@ def balance_after(posted: Posted) -> BalanceAfter:
 def amount_of(t: Transaction) -> int:
     """Credits that crossed the wallet's border; where none did (holds), what moved within it."""
     credits = [p for p in t.postings if p.asset == CREDIT]
-    crossed = sum(p.amount for p in credits if p.debit not in OWN or p.credit not in OWN)
-    return crossed or sum(p.amount for p in credits if (p.debit, p.credit) != (WALLET, OWED))
+    crossed = sum([p.amount for p in credits if p.debit not in OWN or p.credit not in OWN])
+    return crossed or sum([p.amount for p in credits if (p.debit, p.credit) != (WALLET, OWED)])
 
 
 def service_of(t: Transaction) -> str | None:
@@ -163,4 +164,4 @@ def _linked(t: Transaction) -> str | None:
 
 def _sorted(metadata: Metadata) -> Metadata:
     """By key: as given and as stored must be the same bytes."""
-    return dict(sorted(metadata.items()))
+    return dict(sorted(metadata.items())) if metadata else metadata

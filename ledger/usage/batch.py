@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
+from msgspec import structs
 
-from ledger.book.commands import Attempt, Outcome, Posted, Refused
+from ledger.book.commands import Attempt, Outcome, Posted, Refused, Use
 from ledger.context import LedgerRequest
 from ledger.errors import AlreadyPosted, BatchRefused, IdempotencyKeyInvalid, LedgerError
 from ledger.kit import ids
@@ -18,9 +19,10 @@ _item = msgspec.json.Decoder(BatchItem)
 
 
 class Read(NamedTuple):
-    """An item as far as it could be read."""
+    """An item as far as it could be read: ``use`` names no wallet yet where the item names an owner."""
 
     item: BatchItem | None
+    use: Use | None
     error: LedgerError | None
 
 
@@ -48,10 +50,12 @@ def _read(text: msgspec.Raw, index: int) -> Read:
         item = decode(text, _item, at)
         if (item.wallet_id is None) == (item.user_id is None):
             raise invalid(f"{at}.wallet_id", "give either wallet_id or user_id")
-        use_of(item, 0, at)
+        use = use_of(item, 0, at)
+        if _owner_of(item) is None:
+            use = structs.replace(use, wallet_id=ids.parse_wallet(item.wallet_id or ""))
     except LedgerError as error:
-        return Read(None, error)
-    return Read(item, None)
+        return Read(None, None, error)
+    return Read(item, use, None)
 
 
 async def _attempts(request: LedgerRequest, items: Sequence[Read]) -> list[Attempt | LedgerError]:
@@ -61,20 +65,19 @@ async def _attempts(request: LedgerRequest, items: Sequence[Read]) -> list[Attem
     primaries = await request.services.directory.primaries(owners) if owners else {}
     seen: set[tuple[int, str]] = set()
     attempts: list[Attempt | LedgerError] = []
-    for index, (item, error) in enumerate(items):
-        if item is None:
+    for index, (item, use, error) in enumerate(items):
+        if item is None or use is None:
             assert error is not None
             attempts.append(error)
             continue
-        try:
-            owner = _owner_of(item)
-            wallet_id = ids.parse_wallet(item.wallet_id or "") if owner is None else primaries[owner]
-            if (wallet_id, item.key) in seen:
-                raise IdempotencyKeyInvalid(f"items[{index}].key: an earlier item of this batch has it")
-            seen.add((wallet_id, item.key))
-            attempts.append(request.attempt(use_of(item, wallet_id, f"items[{index}]"), item.key))
-        except LedgerError as refusal:
-            attempts.append(refusal)
+        owner = _owner_of(item)
+        if owner is not None:
+            use = structs.replace(use, wallet_id=primaries[owner])
+        if (use.wallet_id, item.key) in seen:
+            attempts.append(IdempotencyKeyInvalid(f"items[{index}].key: an earlier item of this batch has it"))
+            continue
+        seen.add((use.wallet_id, item.key))
+        attempts.append(request.attempt(use, item.key))
     return attempts
 
 

@@ -129,7 +129,7 @@ def charge(posted: Posted) -> Charge:
     t = posted.transaction
     used = [p for p in t.postings if p.credit.startswith("used:")]
     return Charge(
-        format_amount(sum(p.amount for p in used)),
+        format_amount(sum([p.amount for p in used])),
         [LotUsed(row_public("lot", t.wallet_id, p.lot), format_amount(p.amount)) for p in used if p.lot is not None],
-        format_amount(sum(p.amount for p in used if p.debit == OWED)),
+        format_amount(sum([p.amount for p in used if p.debit == OWED])),
     )

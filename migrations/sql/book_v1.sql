@@ -14,6 +14,19 @@ BEGIN
 END
 $$;
 
+-- A write counts the rows of each of its parts: all that was meant to be written is, or nothing.
+CREATE FUNCTION ledger_check_rows(written bigint[], meant bigint[]) RETURNS boolean
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF written IS DISTINCT FROM meant THEN
+        RAISE EXCEPTION 'rows written: %, meant: %', written, meant
+            USING ERRCODE = 'data_corrupted';
+    END IF;
+    RETURN true;
+END
+$$;
+
 -- A posting is written together with its transaction, or not at all: nothing can be added to an old one.
 CREATE FUNCTION ledger_refuse_late_posting() RETURNS trigger
 LANGUAGE plpgsql

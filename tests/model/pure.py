@@ -92,7 +92,8 @@ class PureDriver:
         self.books |= unit.books
         self.known, self.events = unit.known, unit.events
         self.refused |= {key: (self.at, it) for key, it in unit.refusals.items()}
-        for transaction, _ in unit.written:
+        for move in unit.written:
+            transaction = move.transaction
             self.journals[transaction.wallet_id].append(transaction)
         answers = [self._answer(result) for result in results]
         if atomic and undoes(answers[-1]):

@@ -97,7 +97,7 @@ async def take(
         "first": before.leaves,
         "wallets": numbers(head.wallet_id for head in heads),
         "numbers": numbers(head.number for head in heads),
-        "hashes": binaries(head.hash for head in heads),
+        "hashes": binaries([head.hash for head in heads]),
         "seen": numbers(seen),
         "leaves": after.leaves,
         "peaks": b"".join(after.peaks),

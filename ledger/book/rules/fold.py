@@ -82,6 +82,8 @@ class Move(NamedTuple):
 
     transaction: c.Transaction
     before: c.Balances
+    notes_body: str
+    """Its notes as they are stored."""
 
 
 Result = c.Posted | c.Changed | c.Refused | Replay | Deferred
@@ -124,6 +126,7 @@ class Unit:
         """Give a draft its number, times and hash, and put it into the journal."""
         number = book.number + 1
         recorded_at = max(self.now, book.last_at)
+        body = notes_body(notes)
         salt = hashlib.sha256(self.entropy + len(self.written).to_bytes(4)).digest()[:16]
         transaction = c.Transaction(
             book.wallet_id,
@@ -140,7 +143,7 @@ class Unit:
             None if link is None else link[1],
             book.balances,
             salt,
-            notes_digest(salt, notes_body(notes)),
+            notes_digest(salt, body),
             b"",
             tuple(draft.lines),
             terms_body([lot.facts for lot in draft.new_lots], None if placed is None else placed.facts),
@@ -156,7 +159,7 @@ class Unit:
         self.known[book.wallet_id, key] = Stored(number, fingerprint)
         if event is not None:
             self.events[book.wallet_id, event] = number
-        self.written.append(Move(transaction, draft.before))
+        self.written.append(Move(transaction, draft.before, body))
         return transaction
 
     def write_due(self, book: Book, draft: Draft, kind: str, key: str, at: datetime, hold: Hold | None) -> None:
@@ -227,7 +230,7 @@ def _one(unit: Unit, attempt: c.Attempt) -> Result:
                 raise NotFound(f"there is no wallet {wallet_public(wallet_id)}")
             if book.backlog:
                 return Deferred(wallet_id)
-        if isinstance(command, c.SetStatus | c.SetOverdraft | c.BookDue):
+        if isinstance(command, c.WRITES_NOTHING):
             return _change(unit.books[command.wallet_id], command)
         return _post(unit, attempt)
     except MoreLotsNeeded:

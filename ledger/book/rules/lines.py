@@ -35,7 +35,8 @@ class Draft:
     @property
     def new_lots(self) -> list[Lot]:
         """The lots that were made for it."""
-        return [self.book.lots[lot] for lot in range(self._lots_before + 1, self.book.last_lot + 1)]
+        first, last = self._lots_before + 1, self.book.last_lot
+        return [self.book.lots[lot] for lot in range(first, last + 1)] if first <= last else []
 
     def move(self, debit: str, credit: str, amount: int, lot: Lot | None = None, hold: int | None = None) -> None:
         """Credits from account ``debit`` to account ``credit``, out of or into ``lot``."""

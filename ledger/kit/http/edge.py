@@ -16,7 +16,9 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
 from litestar.types import ASGIApp, Receive, Send
 
-from ledger.errors import Forbidden, InvalidRequest, LedgerError, NotFound, Unauthenticated
+from ledger.errors import InvalidRequest, NotFound, Unauthenticated
+from ledger.kit.http.answers import Answer
+from ledger.kit.http.direct import Direct, missing_scope
 from ledger.kit.http.problems import as_ledger_error, problem_answer
 from ledger.kit.http.strict import invalid
 
@@ -44,33 +46,35 @@ class EdgedLitestar(Litestar):
 
     authenticate: Authenticate
     open_paths: frozenset[str]
+    direct: Direct
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
         headers = {name: value for name, value in scope["headers"] if name in _READ}
-        given = headers.get(b"x-request-id", b"")
-        request_id = given if _SANE_ID.fullmatch(given) else _new_id()
+        given = headers.get(b"x-request-id")
+        request_id = given if given is not None and _SANE_ID.fullmatch(given) else _new_id()
         scope["request_id"] = request_id.decode()
+        answer = await self._refusal(scope, headers)
+        if answer is None:
+            short = self.direct.find(scope)
+            if short is None:
+                await super().__call__(scope, receive, _with_id(send, request_id))
+                return
+            answer = await self.direct.go(*short, scope, receive, send)
+        answer.raw_headers.append((b"x-request-id", request_id))
+        await answer.send_to(scope, receive, send)
 
-        async def send_with_id(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
-            await send(message)
-
+    async def _refusal(self, scope: Any, headers: dict[bytes, bytes]) -> Answer[Any] | None:
+        """What is answered before the request is looked at; otherwise it is known who is calling."""
         try:
             self._refuse_early(scope)
             if scope["path"].startswith("/v1") and scope["path"] not in self.open_paths:
                 scope["auth"] = await self.authenticate(_bearer(headers))
-        except LedgerError as error:
-            await problem_answer(error).send_to(scope, receive, send_with_id)
-            return
         except Exception as error:
-            failed = as_ledger_error(error, request_id.decode())
-            await problem_answer(failed).send_to(scope, receive, send_with_id)
-            return
-        await super().__call__(scope, receive, send_with_id)
+            return problem_answer(as_ledger_error(error, scope["request_id"]))
+        return None
 
     def _refuse_early(self, scope: Any) -> None:
         if b"clk_" in scope["query_string"]:
@@ -79,6 +83,17 @@ class EdgedLitestar(Litestar):
             raise NotFound("there is nothing at this path")
         if b"%00" in scope["query_string"]:
             raise InvalidRequest("the query must not contain the character NUL")
+
+
+def _with_id(send: Send, request_id: bytes) -> Send:
+    """``send`` that adds the request's id to the answer's headers."""
+
+    async def send_with_id(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
+        await send(message)
+
+    return send_with_id
 
 
 def _new_id() -> bytes:
@@ -111,7 +126,7 @@ def authorized(app: ASGIApp) -> ASGIApp:
             handler = scope["route_handler"]
             needed = handler.opt.get("scope")
             if needed is not None and needed not in scope["auth"].scopes:
-                raise Forbidden(f"this needs a key with the scope '{needed}'", scope=needed)
+                raise missing_scope(needed)
             if scope["query_string"]:
                 _refuse_unknown_query(scope["query_string"], handler)
         await app(scope, receive, send)

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -68,9 +69,10 @@ TimeQuery = Annotated[
 ]
 
 
+@lru_cache(maxsize=1024)
 def shown(at: datetime) -> str:
-    """An instant as answers show it; it must be in UTC."""
-    return at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    """An instant as answers show it; it must be in UTC. What is posted together shows the same one."""
+    return at.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def shown_or_none(at: datetime | None) -> str | None:

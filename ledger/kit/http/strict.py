@@ -39,6 +39,7 @@ _FIELD = re.compile(r"Object (contains unknown|missing required) field `(.*)`", 
 _AMOUNT: Final = "Expected `int | str"
 """What msgspec says of a field that is an amount: no other field is of this type."""
 
+_limits: dict[Any, int] = {}
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
@@ -52,7 +53,10 @@ class StrictRequest(Request[Any, Any, Any]):
         return self._body
 
     async def _read(self) -> bytes:
-        limit = self.route_handler.resolve_request_max_body_size() or BODY_MAX
+        handler = self.route_handler
+        limit = _limits.get(handler)
+        if limit is None:
+            limit = _limits[handler] = handler.resolve_request_max_body_size() or BODY_MAX
         announced = _header(self.scope, b"content-length")
         if announced is not None and announced.isdigit() and int(announced[:12]) > limit:
             raise _too_large(limit)
