@@ -11,6 +11,7 @@ connects to anything: a setting that is well formed and wrong is found by `credi
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
@@ -61,6 +62,10 @@ class Settings:
             with its connection, 100 to 600000 milliseconds.
         postgres_bin: directory of PostgreSQL's client programs (pg_dump, pg_basebackup …), for backups
             and restores; by default those on PATH.
+        anchor_key: private key that anchors are signed with, `ask_…`, or the absolute path of a file
+            that holds it. Without it nothing is sealed.
+        anchor_public_keys: further public keys whose anchors `verify` trusts, `apk_…`, separated by
+            commas: those of earlier private keys, or of one that this process does not have.
         test_clock: whether the clock of the ledger may be set forward (tests and the sandbox only).
     """
 
@@ -79,6 +84,8 @@ class Settings:
     lock_timeout_ms: int = 2_000
     idle_in_transaction_timeout_ms: int = 10_000
     postgres_bin: str | None = None
+    anchor_key: str | None = field(default=None, repr=False)
+    anchor_public_keys: str | None = None
     test_clock: bool = False
 
     @classmethod
@@ -214,6 +221,21 @@ def _secret(*prefixes: str) -> Callable[[str, str], str]:
     return read
 
 
+def _anchor_key(name: str, text: str) -> str:
+    if not (text.startswith("/") or re.fullmatch("ask_[0-9a-f]{64}", text)):
+        # Nothing of it is shown: it may be a key in another form.
+        raise SettingsError(f"{variable(name)} must be ask_ and 64 hex digits, or the absolute path of a file.")
+    return text
+
+
+def _public_keys(name: str, text: str) -> str:
+    keys = [key.strip() for key in text.split(",") if key.strip()]
+    for key in keys:
+        if not re.fullmatch("apk_[0-9a-f]{64}", key):
+            raise _refuse(name, key[:4] + "…", "public keys, each apk_ and 64 hex digits, separated by commas")
+    return ",".join(keys)
+
+
 def _url(*schemes: str, needs: Callable[[str], bool], allowed: str) -> Callable[[str, str], str]:
     def read(name: str, text: str) -> str:
         try:
@@ -278,6 +300,8 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "postgres_bin": _text,
     "log_level": _one_of(LOG_LEVELS),
     "log_format": _one_of(LOG_FORMATS),
+    "anchor_key": _anchor_key,
+    "anchor_public_keys": _public_keys,
     "test_clock": _flag,
     **dict.fromkeys(BOUNDS, _number),
 }

@@ -3,6 +3,7 @@
 import ledger.access.tables
 import ledger.alerts.tables
 import ledger.backup.tables
+import ledger.book.anchor.tables
 import ledger.book.tables
 import ledger.kit.idempotency
 import ledger.kit.outbox

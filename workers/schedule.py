@@ -26,6 +26,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="17"),
         "options": {"expires": 600},
     },
+    "seal what moved": {
+        "task": "anchor.seal",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 280},
+    },
     "verify every book": {
         "task": "book.verify",
         "schedule": crontab(hour="3", minute="10"),

@@ -28,7 +28,7 @@ MORE_MAX: Final = 5 * (LINES_MAX + 1)
 
 LOCK: Final = """
 SELECT wallet_id, wallet, held, disputed, owed, overdraft_limit, number, event_number, last_lot, last_at,
-       due_at, status, head_hash
+       due_at, status, head_hash, sealed_number
 FROM wallets WHERE wallet_id = ANY(%(wallets)s::bigint[]) ORDER BY wallet_id FOR NO KEY UPDATE"""
 
 LOCK_FREE_ONES: Final = LOCK + " SKIP LOCKED"
@@ -184,7 +184,7 @@ class Pipe:
 
 def book_of(row: Row) -> Book:
     """A book from a row of LOCK."""
-    wallet_id, wallet, held, disputed, owed, limit, number, event, lot, last_at, due, status, head = row
+    wallet_id, wallet, held, disputed, owed, limit, number, event, lot, last_at, due, status, head, sealed = row
     return Book(
         wallet_id,
         c.Balances(wallet, held, disputed, owed, limit),
@@ -195,6 +195,7 @@ def book_of(row: Row) -> Book:
         due_at=due,
         status=status,
         event_number=event,
+        sealed_number=sealed,
     )
 
 

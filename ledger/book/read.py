@@ -44,7 +44,7 @@ Row = tuple[Any, ...]
 LOTS_SHOWN: Final = 100
 """Lots that a balance looks at for its groups."""
 
-_WALLETS: Final = LOCK.replace(" FOR NO KEY UPDATE", "").replace("head_hash", "head_hash, ledger_now()")
+_WALLETS: Final = LOCK.replace(" FOR NO KEY UPDATE", "").replace("sealed_number", "sealed_number, ledger_now()")
 
 _BALANCES: Final = f"""
 SELECT w.wallet_id, w.wallet, w.held, w.disputed, w.owed, w.overdraft_limit, w.number, w.due_at, w.status,

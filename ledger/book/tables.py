@@ -62,6 +62,7 @@ wallets = Table(
     Column("owed", BigInteger, nullable=False, server_default=text("0")),
     Column("overdraft_limit", BigInteger, nullable=False, server_default=text("0")),
     Column("number", BigInteger, nullable=False, server_default=text("0")),
+    Column("sealed_number", BigInteger, nullable=False, server_default=text("0")),
     Column("event_number", BigInteger, nullable=False, server_default=text("0")),
     Column("last_lot", BigInteger, nullable=False, server_default=text("0")),
     Column("last_at", Instant, nullable=False, server_default=text("'epoch'")),

@@ -58,6 +58,12 @@ FROM unnest(%(w_id)s::bigint[], %(w_before)s::bigint[], %(w_wallet)s::bigint[], 
 WHERE wallets.wallet_id = u.wallet_id AND wallets.number = u.before
 RETURNING 1"""
 
+UNSEALED: Final = """
+INSERT INTO unsealed (wallet_id, since)
+SELECT wallet_id, %(now)s::timestamptz FROM unnest(%(u_wallet)s::bigint[]) AS u(wallet_id)
+ON CONFLICT (wallet_id) DO UPDATE SET since = unsealed.since
+RETURNING 1"""
+
 LOTS: Final = """
 UPDATE lots SET amount = u.amount, remaining = u.remaining, pinned = u.pinned, open = u.remaining > 0
 FROM unnest(%(l_wallet)s::bigint[], %(l_lot)s::bigint[], %(l_amount)s::bigint[], %(l_remaining)s::bigint[],
@@ -108,6 +114,7 @@ PARTS: Final = {
     "n": NOTES,
     "p": POSTINGS,
     "w": WALLETS,
+    "u": UNSEALED,
     "l": LOTS,
     "m": NEW_LOTS,
     "h": HOLDS,
@@ -159,6 +166,9 @@ def writing(
     changed = [book for book in unit.books.values() if book.changed]
     if changed:
         add("w", _wallets(changed, numbers_before), len(changed))
+    moved = [b.wallet_id for b in changed if b.sealed_number == numbers_before[b.wallet_id] < b.number]
+    if moved:
+        add("u", {"u_wallet": numbers(moved)}, len(moved))
     lots = [(book.wallet_id, lot) for book in changed for lot in book.lots.values() if lot.changed or lot.new]
     old = [(wallet_id, lot) for wallet_id, lot in lots if not lot.new]
     new = [(wallet_id, lot) for wallet_id, lot in lots if lot.new]

@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "keys": "ledger.cli.keys:keys",
     "balance": "ledger.cli.wallet:balance",
     "history": "ledger.cli.wallet:history",
+    "anchor": "ledger.cli.anchor:anchor",
     "verify": "ledger.cli.verify:verify_command",
     "import-usage": "ledger.cli.import_usage:import_usage",
     "backup": "ledger.cli.backup:backup",

@@ -19,9 +19,13 @@ from ledger.cli.where import running
 from ledger.settings import Settings, SettingsError, libpq_url, variable, without_password
 
 FREE_MB_MIN = 1024
+UP_TELLS = ("database_url", "redis_url", "anchor_key")
+"""Settings that ``up`` makes itself, and writes into up.json."""
+
 POSTGRES_VERSIONS = (16, 17, 18)
 MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 TIMEOUT_S = 5
+UNSEALED_H_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ def doctor(as_json: bool) -> None:
 def _here() -> dict[str, str]:
     """The servers that ``up`` runs from this directory, for what the environment does not name."""
     up = running()
-    return {variable(name): up[name] for name in ("database_url", "redis_url") if up.get(name)}
+    return {variable(name): up[name] for name in UP_TELLS if up.get(name)}
 
 
 def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -70,6 +74,7 @@ def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
     yield from _database(config)
     yield from _broker(config)
     yield _stripe(config)
+    yield _anchor(config)
     yield _disk()
 
 
@@ -81,7 +86,7 @@ def _database(config: Settings) -> Iterator[Finding]:
     try:
         with psycopg.connect(libpq_url(config.database_url), connect_timeout=TIMEOUT_S, autocommit=True) as connection:
             yield Finding("database", "ok", shown)
-            for look in (_version, _durability, _schema(config.database_url), _clock(config)):
+            for look in (_version, _durability, _schema(config.database_url), _clock(config), _sealed):
                 yield from look(connection)
     except psycopg.Error as error:
         yield Finding("database", "fail", f"{shown}: {_first_line(error)}", "Start it, or correct the address.")
@@ -143,6 +148,23 @@ def _offset(ahead_s: float, config: Settings) -> Finding:
     return Finding("clock", "fail", seen, "Put it back: only tests and the sandbox may set it.")
 
 
+def _sealed(connection: psycopg.Connection) -> Iterator[Finding]:
+    """How long the book that has waited longest has been in no anchor."""
+    with suppress(psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedTable):
+        row = connection.execute(
+            "SELECT count(*), extract(epoch FROM ledger_now() - min(since))::float8 / 3600,"
+            " (SELECT max(number) FROM anchors) FROM unsealed"
+        ).fetchone()
+        assert row is not None
+        books, hours, last = row
+        seen = f"{'no anchor yet' if last is None else f'anchor {last} is the newest'}, {books:,} books moved since"
+        if books and hours > UNSEALED_H_MAX:
+            advice = "Look whether worker and beat run and LEDGER_ANCHOR_KEY is set for them, and at the worker's log."
+            yield Finding("sealed", "warn", f"{seen}, the first {hours:.0f} hours ago", advice)
+        else:
+            yield Finding("sealed", "ok", seen)
+
+
 def _broker(config: Settings) -> Iterator[Finding]:
     if config.redis_url is None:
         advice = "Workers and beat need it. Set it."
@@ -180,6 +202,19 @@ def _stripe(config: Settings) -> Finding:
         return Finding("stripe", "warn", "no secret for its webhooks", advice)
     live = "_live_" in config.stripe_api_key
     return Finding("stripe", "ok", f"{'live' if live else 'test'} key, at {config.stripe_api_base}")
+
+
+def _anchor(config: Settings) -> Finding:
+    from ledger.book.anchor.keys import public_text, signing_key
+
+    try:
+        key = signing_key(config)
+    except SettingsError as error:
+        return Finding("anchor key", "fail", str(error), "Correct it: nothing is sealed meanwhile.")
+    if key is None:
+        advice = "Make one with `credit-ledger anchor keygen`: without anchors a cut tail cannot be found."
+        return Finding("anchor key", "warn", "LEDGER_ANCHOR_KEY is not set, so nothing is sealed", advice)
+    return Finding("anchor key", "ok", f"its public key is {public_text(key.public)}")
 
 
 def _disk() -> Finding:

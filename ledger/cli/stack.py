@@ -58,6 +58,7 @@ class Stack:
         self._make_room()
         database_url, redis_url = self._start_database(), self._start_broker()
         self.config = replace(self.config, database_url=database_url, redis_url=redis_url)
+        self._make_anchor_key()
         self._migrate(database_url)
         self._start_services()
         self._announce(self._key(database_url))
@@ -121,6 +122,16 @@ class Stack:
         now = migrate.revision(database_url)
         self.say(f"schema      {now}" + ("" if now == before else f" (was {before or 'empty'})"))
 
+    def _make_anchor_key(self) -> None:
+        """A key of its own for the anchors, made at the first start, unless one is set."""
+        if self.config.anchor_key is None:
+            from ledger.book.anchor.keys import SigningKey, write_key
+
+            file = self.home / "anchor.key"
+            if not file.exists():
+                write_key(file, SigningKey.new())
+            self.config = replace(self.config, anchor_key=str(file))
+
     def _key(self, database_url: str) -> str:
         """The key that an earlier run made, if it still opens the API, or else a first one."""
         file = self.home / "key.json"
@@ -172,7 +183,7 @@ class Stack:
         return self._supervisor.start(program)
 
     def _settings(self) -> dict[str, str]:
-        changed = ("database_url", "redis_url", "port")
+        changed = ("database_url", "redis_url", "port", "anchor_key")
         return {variable(name): str(getattr(self.config, name)) for name in changed}
 
     def _child(self, name: str) -> Child:
@@ -200,6 +211,11 @@ class Stack:
         except redis.RedisError:
             return False
 
+    def _anchor_public_keys(self) -> str:
+        from ledger.book.anchor.keys import public_text, trusted_keys
+
+        return ",".join(sorted(map(public_text, trusted_keys(self.config))))
+
     def _announce(self, key: str) -> None:
         self.answer = {
             "api": self.api,
@@ -208,6 +224,8 @@ class Stack:
             "console": None,
             "database_url": self.config.database_url,
             "redis_url": self.config.redis_url,
+            "anchor_key": self.config.anchor_key if (self.config.anchor_key or "").startswith("/") else None,
+            "anchor_public_keys": self._anchor_public_keys(),
             "pid": os.getpid(),
         }
         write_private(self.home / "up.json", self.answer)

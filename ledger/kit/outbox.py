@@ -23,6 +23,9 @@ from ledger.kit.tables import metadata
 ANNOUNCE = "events.announce"
 """The task that takes an event of the book."""
 
+LEDGER = 0
+"""In the place of a wallet: events of the ledger as a whole, which belong to no wallet."""
+
 outbox = Table(
     "outbox",
     metadata,

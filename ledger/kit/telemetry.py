@@ -21,7 +21,7 @@ SECRET_NAMES = re.compile(
     r"(?i)(authorization|cookie|password|passwd|secret|api_key|apikey|token|signature|client_secret)$"
 )
 SECRET_VALUES = re.compile(
-    r"(?P<keep>\b(?:sk|rk)_(?:live|test)_|\bwhsec_|\bclk_|\bBearer\s+|://[^:/@\s]*:)[^\s\"'@,}]+"
+    r"(?P<keep>\b(?:sk|rk)_(?:live|test)_|\bwhsec_|\bclk_|\bask_|\bBearer\s+|://[^:/@\s]*:)[^\s\"'@,}]+"
 )
 
 CHATTY = ("celery.worker.strategy", "celery.app.trace", "celery.beat", "httpx", "alembic.runtime.migration")

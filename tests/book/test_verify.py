@@ -110,6 +110,8 @@ async def test_a_clean_book_is_ok(books: Books) -> None:
         "holds": 2,
         "events": report.checked["events"],
         "notes": 13,
+        "leaves": 0,
+        "anchors": 0,
     }
 
 

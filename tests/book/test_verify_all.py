@@ -60,6 +60,6 @@ async def test_a_book_without_a_wallet_is_found(door: Door, database_url: str) -
     assert "wallet" in kinds
     with session(database_url) as connection:
         connection.execute("SET session_replication_role = replica")
-        for table in ("transactions", "postings", "lots", "notes", "outbox"):
+        for table in ("transactions", "postings", "lots", "notes", "outbox", "unsealed"):
             connection.execute(f"DELETE FROM {table} WHERE wallet_id = %s", [wallet_id])  # type: ignore[arg-type]
     assert verify_now(database_url).ok

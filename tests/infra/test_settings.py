@@ -42,6 +42,8 @@ def test_everything_can_be_set() -> None:
         "LEDGER_IDLE_IN_TRANSACTION_TIMEOUT_MS": "8000",
         "LEDGER_POSTGRES_BIN": "/usr/lib/postgresql/18/bin",
         "LEDGER_TEST_CLOCK": "true",
+        "LEDGER_ANCHOR_KEY": "/run/secrets/anchor.key",
+        "LEDGER_ANCHOR_PUBLIC_KEYS": f"apk_{'0' * 64}, apk_{'1' * 64}",
     }
     read = Settings.from_environ(given)
 
@@ -63,6 +65,7 @@ def test_everything_can_be_set() -> None:
         ("LEDGER_DATABASE_URL", "postgresql:///ledger", "like postgresql://"),
         ("LEDGER_REDIS_URL", "localhost:6379", "like redis://"),
         ("LEDGER_STRIPE_API_BASE", "api.stripe.com", "like https://"),
+        ("LEDGER_ANCHOR_PUBLIC_KEYS", "apk_", "each apk_ and 64 hex digits"),
     ],
 )
 def test_a_slip_names_the_variable_its_value_and_what_is_allowed(name: str, value: str, allowed: str) -> None:
@@ -93,6 +96,13 @@ def test_secrets_are_shown_nowhere() -> None:
         Settings.from_environ({"LEDGER_STRIPE_API_KEY": "pk_live_abcdef"})
     with pytest.raises(SettingsError) as caught_url:
         Settings.from_environ({"LEDGER_DATABASE_URL": "mysql://me:hidden@db/ledger"})
+
+    for almost in ("ask_" + "abcdef" * 10, "abcdef" * 11, "apk_" + "abcdef" * 10):
+        with pytest.raises(SettingsError, match="LEDGER_ANCHOR_KEY must be ask_") as caught_key:
+            Settings.from_environ({"LEDGER_ANCHOR_KEY": almost})
+        assert "abcdef" not in str(caught_key.value)
+    anchor_key = "ask_" + "0123456789abcdef" * 4
+    assert anchor_key not in repr(Settings.from_environ({"LEDGER_ANCHOR_KEY": anchor_key}))
 
     assert "abcdef" not in str(caught.value)
     assert "hidden" not in str(caught_url.value)

@@ -51,7 +51,7 @@ def test_secrets_are_hidden_by_name_and_by_look(capsys: pytest.CaptureFixture[st
     telemetry.logger("test").info(
         "called with Bearer abcdef",
         password="abcdef",
-        nested={"client_secret": "abcdef", "note": ["sk_live_abcdef"]},
+        nested={"client_secret": "abcdef", "note": ["sk_live_abcdef", "ask_abcdef"]},
         url="postgresql://me:abcdef@db/ledger",
     )
 

@@ -131,6 +131,8 @@ def test_from_nothing_through_every_crash_to_the_end(installation: Installation)
     assert answers(f"{said['api']}/v1/wallets?owner_id=nobody", said["key"]) == 200
     assert (installation.home / "up.json").stat().st_mode & 0o777 == 0o600
     _is_durable(said["database_url"])
+    assert (installation.home / "anchor.key").stat().st_mode & 0o777 == 0o600
+    assert said["anchor_public_keys"].startswith("apk_")
     assert "runs on" in installation.run("up", "--detach").stderr
 
     before = {name: installation.pid_of(name) for name in SERVICES}
@@ -142,6 +144,7 @@ def test_from_nothing_through_every_crash_to_the_end(installation: Installation)
     os.kill(said["pid"], signal.SIGKILL)
     again = installation.up()
     assert again["key"] == said["key"]
+    assert again["anchor_public_keys"] == said["anchor_public_keys"]
     assert again["pid"] != said["pid"]
 
     for pid in [again["pid"], *(installation.pid_of(name) for name in SERVICES)]:

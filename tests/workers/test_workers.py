@@ -9,13 +9,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 import redis
+from celery import Celery
 
 from ledger.alerts.participant import BalanceLevels
+from ledger.book.anchor.keys import SigningKey
 from ledger.book.commands import Attempt, Inflow, Outcome, Use
 from ledger.book.door import Door
+from ledger.book.verify import read_copies, verify_now
 from ledger.cli.serve import beat_argv, worker_argv
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.settings import Settings
@@ -43,8 +47,8 @@ def submit(url: str, *attempts: Attempt) -> list[Outcome]:
 class Workers:
     """A worker with two children, and beat, as ``credit-ledger worker`` and ``beat`` start them."""
 
-    def __init__(self, database_url: str, redis_url: str, home: Path) -> None:
-        self._environ = os.environ | {"LEDGER_DATABASE_URL": database_url, "LEDGER_REDIS_URL": redis_url}
+    def __init__(self, database_url: str, redis_url: str, home: Path, **settings: str) -> None:
+        self._environ = os.environ | {"LEDGER_DATABASE_URL": database_url, "LEDGER_REDIS_URL": redis_url} | settings
         self._home = home
         self._log = home / "workers.log"
         self.started: list[subprocess.Popen[bytes]] = []
@@ -144,3 +148,45 @@ def test_every_task_that_is_scheduled_or_written_into_the_outbox_is_known(databa
     unknown = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
 
     assert "[]" == unknown.stdout.strip()
+
+
+ANCHORS = "SELECT count(*) FROM anchors"
+SEALED = "SELECT count(*) FROM outbox WHERE state = 'done' AND type = 'ledger.sealed'"
+
+
+def test_the_hour_is_sealed_once_and_told_of_though_workers_die(
+    database_url: str, redis_url: str, tmp_path: Path, clock: Clock
+) -> None:
+    """Ticks twice over, by two workers, one of them killed: one anchor, its event announced, and all of it verified."""
+    key = SigningKey.new()
+    wallets = new_wallets(database_url, 20)
+    submit(database_url, *(attempt(Inflow(wallet_id=wallet, amount=5, source="promotional")) for wallet in wallets))
+    # A broker of its own, as workers of another test would take these tasks to another database.
+    own_redis_url = urlunsplit(urlsplit(redis_url)._replace(path="/1"))
+    workers = Workers(database_url, own_redis_url, tmp_path, LEDGER_ANCHOR_KEY=key.text)
+    beat = Celery(broker=own_redis_url, set_as_current=False)
+
+    def ticks(sql: str, expected: int) -> bool:
+        """Ring as beat does every five minutes, twice, until it shows."""
+        for _ in range(2):
+            beat.send_task("anchor.seal", ignore_result=True)
+        return count(database_url, sql) == expected
+
+    try:
+        workers.start()
+        until(lambda: ticks(ANCHORS, 1), "the hour is sealed")
+        workers.kill()
+        workers.start()
+        until(lambda: ticks(SEALED, 1), "the anchor is announced")
+        clock.advance(timedelta(hours=1))
+        until(lambda: ticks(SEALED, 2), "the next hour is sealed and announced")
+    finally:
+        workers.kill()
+    assert count(database_url, ANCHORS) == 2
+    assert key.text not in workers.log()
+    with (tmp_path / "workers.log").open() as log:
+        copies = read_copies(line for line in log if line.startswith("{"))
+    assert set(copies) == {1, 2}
+    report = verify_now(database_url, trusted={key.public}, copies=copies)
+    assert report.ok, report.to_json()
+    assert report.checked["leaves"] >= 20

@@ -177,6 +177,7 @@ class Book:
         due_at: datetime | None,
         status: str,
         event_number: int = 0,
+        sealed_number: int = 0,
     ) -> None:
         self.wallet_id = wallet_id
         self.wallet = balances.wallet
@@ -192,6 +193,8 @@ class Book:
         """A lower bound of when something is due; None: nothing ever."""
         self.status = status
         self.event_number = event_number
+        self.sealed_number = sealed_number
+        """The number that the last anchor took."""
         self.lots: dict[int, Lot] = {}
         self.holds: dict[int, Hold] = {}
         self.changed = False

@@ -8,12 +8,13 @@ snapshot of its own chunk, and nothing has to be remembered between chunks.
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ledger.book.hashing import notes_digest
+from ledger.book.verify.anchors import Anchors, Sealed, check_alone
 from ledger.book.verify.book import Book, Leg
-from ledger.book.verify.report import Fault, Report
+from ledger.book.verify.report import Report
 from ledger.book.verify.rows import (
     IN_CHUNK,
     IN_LIST,
@@ -25,8 +26,10 @@ from ledger.book.verify.rows import (
     WalletRow,
     connect,
     rows,
+    snapshot,
     stream,
 )
+from ledger.book.verify.sealed import check_sealed
 
 WALLETS_MAX = 2_000
 """Wallets of a chunk at most."""
@@ -42,30 +45,36 @@ _LAST = 2**63 - 1
 Row = tuple[Any, ...]
 
 
-def verify_now(database_url: str, wallet_ids: Iterable[int] | None = None) -> Report:
-    """Verify all books, or those of ``wallet_ids``. Changes nothing; needs only the right to read."""
+def verify_now(
+    database_url: str,
+    wallet_ids: Iterable[int] | None = None,
+    *,
+    trusted: Collection[bytes] = (),
+    copies: Mapping[int, Sealed] | None = None,
+) -> Report:
+    """Verify all books and the anchors, or the books of ``wallet_ids`` alone. Changes nothing; needs only the right
+    to read. ``trusted``: public keys, of which one must have signed each anchor; without any, all are as good.
+    ``copies``: anchors that were kept outside the database, by number."""
     began = time.perf_counter()
     report = Report.empty()
     with connect(database_url) as connection:
         if wallet_ids is not None:
             ids = sorted(set(wallet_ids))
             for start in range(0, len(ids), WALLETS_MAX):
-                with _snapshot(connection):
+                with snapshot(connection):
                     _Chunk(connection, report, IN_LIST, {"ids": ids[start : start + WALLETS_MAX]}).check()
         else:
             after = 0
             while after < _LAST:
-                with _snapshot(connection):
+                with snapshot(connection):
                     upto = _chunk_end(connection, after)
                     _Chunk(connection, report, IN_CHUNK, {"after": after, "upto": upto}).check()
                 after = upto
+            for copy in (copies or {}).values():
+                check_alone(copy, trusted, f"copy of {copy.place}", report.say)
+            report.checked["anchors"] = Anchors(connection, trusted, copies or {}, report.say).check()
     report.seconds = time.perf_counter() - began
     return report
-
-
-def _snapshot(connection: Connection) -> Any:
-    connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    return connection.transaction()
 
 
 def _chunk_end(connection: Connection, after: int) -> int:
@@ -89,6 +98,7 @@ class _Chunk:
     def __init__(self, connection: Connection, report: Report, where: str, params: dict[str, Any]) -> None:
         self.connection = connection
         self.report = report
+        self.say = report.say
         self.where = where
         self.params = params
         self.legs: list[Leg] = []
@@ -132,21 +142,10 @@ class _Chunk:
         self._pairs()
         self._unique()
         self._foreign()
+        self.checked("leaves", check_sealed(self.connection, self.where, self.params, heads, self.say))
 
     def checked(self, what: str, count: int) -> None:
         self.report.checked[what] += count
-
-    def say(self, wallet_id: int, kind: str, number: int | None, place: str, expected: object, found: object) -> None:
-        self.report.add(
-            Fault(
-                kind=kind,
-                wallet_id=wallet_id,
-                number=number,
-                place=place,
-                expected=str(expected),
-                found=str(found),
-            )
-        )
 
     def _rows(self, select: str, more: str = "") -> list[Row]:
         return rows(self.connection, f"SELECT {select} WHERE {self.where} {more}", self.params)
@@ -188,7 +187,7 @@ class _Chunk:
 
         if head is None:
             say("wallet", None, "transactions", "a wallet", "none")
-            head = WalletRow(wallet_id, 0, 0, 0, 0, 0, 0, 0, 0, None, b"")
+            head = WalletRow(wallet_id, 0, 0, 0, 0, 0, 0, 0, 0, None, b"", 0)
         return Book(head, self.lots.get(wallet_id, {}), self.reversed_numbers.get(wallet_id, set()), say)
 
     def _close(self, book: Book | None) -> None:

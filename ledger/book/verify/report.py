@@ -12,22 +12,21 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """Something stored that does not follow from the postings before it.
 
     ``number`` is the first transaction where it shows (None where it belongs to none); ``place`` says
-    where in it, or names the row (``line 2``, ``lot 7``, ``head``).
+    where in it, or names the row (``line 2``, ``lot 7``, ``head``, ``anchor 3``). ``wallet_id`` is None for what is
+    of no book.
     """
 
     kind: str
-    wallet_id: int
+    wallet_id: int | None
     number: int | None
     place: str
     expected: str
     found: str
 
     def __str__(self) -> str:
-        at = "" if self.number is None else f", transaction {self.number}"
-        return (
-            f"{self.kind}: {wallet_public(self.wallet_id)}{at}, {self.place}:"
-            f" expected {self.expected}, found {self.found}"
-        )
+        book = "" if self.wallet_id is None else f"{wallet_public(self.wallet_id)}, "
+        at = "" if self.number is None else f"transaction {self.number}, "
+        return f"{self.kind}: {book}{at}{self.place}: expected {self.expected}, found {self.found}"
 
 
 class Report(msgspec.Struct):
@@ -45,7 +44,7 @@ class Report(msgspec.Struct):
 
     @classmethod
     def empty(cls) -> "Report":
-        names = ("wallets", "transactions", "postings", "lots", "holds", "events", "notes")
+        names = ("wallets", "transactions", "postings", "lots", "holds", "events", "notes", "leaves", "anchors")
         return cls(checked=dict.fromkeys(names, 0), faults=[], counts={})
 
     def add(self, fault: Fault) -> None:
@@ -53,6 +52,21 @@ class Report(msgspec.Struct):
         self.counts[fault.kind] = seen + 1
         if not seen:
             self.faults.append(fault)
+
+    def say(
+        self, wallet_id: int | None, kind: str, number: int | None, place: str, expected: object, found: object
+    ) -> None:
+        """``add`` in one line."""
+        self.add(
+            Fault(
+                kind=kind,
+                wallet_id=wallet_id,
+                number=number,
+                place=place,
+                expected=str(expected),
+                found=str(found),
+            )
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -62,7 +76,7 @@ class Report(msgspec.Struct):
                 {
                     "kind": fault.kind,
                     "count": self.counts[fault.kind],
-                    "wallet_id": wallet_public(fault.wallet_id),
+                    "wallet_id": None if fault.wallet_id is None else wallet_public(fault.wallet_id),
                     "number": fault.number,
                     "place": fault.place,
                     "expected": fault.expected,

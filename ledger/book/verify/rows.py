@@ -29,6 +29,7 @@ class WalletRow(NamedTuple):
     last_at: int
     due_at: int | None
     head_hash: bytes
+    sealed_number: int
 
 
 class LotRow(NamedTuple):
@@ -84,6 +85,12 @@ def connect(url: str) -> Iterator[Connection]:
             assert loader is not None
             connection.adapters.register_loader(read, loader)
         yield connection
+
+
+def snapshot(connection: Connection) -> Any:
+    """A block that sees one state of the database, and changes nothing."""
+    connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    return connection.transaction()
 
 
 def stream(connection: Connection, name: str, query: str, params: dict[str, Any]) -> Iterator[tuple[Any, ...]]:

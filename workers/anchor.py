@@ -1,0 +1,26 @@
+"""The anchor's background work."""
+
+import structlog
+
+from ledger.book.anchor.keys import public_text, signing_key
+from ledger.book.anchor.service import seal_if_due
+from workers.app import config, process, task
+
+SEAL_LIMIT_S = 20 * 60
+
+log = structlog.get_logger(__name__)
+
+
+# As long as many books moved, so it is acknowledged first; one that was killed is gone on with at a later tick.
+@task("anchor.seal", acks_late=False, time_limit=SEAL_LIMIT_S + 30, soft_time_limit=SEAL_LIMIT_S)
+async def seal() -> int | None:
+    """Seal the books that moved, once an hour; gives the anchor's number. Does nothing without a key."""
+    key = signing_key(config)
+    if key is None:
+        return None
+    anchor = await seal_if_due(process().database, key)
+    if anchor is None:
+        return None
+    shown = public_text(key.public)
+    log.info("anchor.sealed", anchor=anchor.number, leaves=anchor.leaves, hash=anchor.hash.hex(), public_key=shown)
+    return anchor.number
