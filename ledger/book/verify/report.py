@@ -54,6 +54,29 @@ class Report(msgspec.Struct):
         if not seen:
             self.faults.append(fault)
 
+    def say(self, wallet_id: int, kind: str, number: int | None, place: str, expected: object, found: object) -> None:
+        """``add`` in one line."""
+        self.add(
+            Fault(
+                kind=kind,
+                wallet_id=wallet_id,
+                number=number,
+                place=place,
+                expected=str(expected),
+                found=str(found),
+            )
+        )
+
+    def join(self, other: "Report") -> None:
+        """Take up what another report says of other books."""
+        for what, count in other.checked.items():
+            self.checked[what] += count
+        for fault in other.faults:
+            if fault.kind not in self.counts:
+                self.faults.append(fault)
+        for kind, count in other.counts.items():
+            self.counts[kind] = self.counts.get(kind, 0) + count
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "ok": self.ok,

@@ -77,7 +77,9 @@ def connect(url: str) -> Iterator[Connection]:
         f"{head.partition('+')[0]}://{rest}",
         autocommit=True,
         application_name="credit-ledger verify",
-        options="-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0",
+        options="-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
+        # Cursors are read to their end, and side by side: from the first row on.
+        " -c cursor_tuple_fraction=1 -c synchronize_seqscans=off",
     ) as connection:
         for read, like in (("timestamptz", "int8"), ("uuid", "bytea")):
             loader = connection.adapters.get_loader(psycopg.adapters.types[like].oid, Format.BINARY)
@@ -86,12 +88,26 @@ def connect(url: str) -> Iterator[Connection]:
         yield connection
 
 
-def stream(connection: Connection, name: str, query: str, params: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+def snapshot(connection: Connection) -> Any:
+    """A block that sees one state of the database, and changes nothing."""
+    connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    return connection.transaction()
+
+
+def pages(
+    connection: Connection, name: str, query: str, params: dict[str, Any], size: int = PAGE
+) -> Iterator[list[tuple[Any, ...]]]:
     """The rows of a query, page by page, through a cursor in the database."""
     with connection.cursor(name=name, binary=True) as cursor:
         cursor.execute(query, params)
-        while page := cursor.fetchmany(PAGE):
-            yield from page
+        while page := cursor.fetchmany(size):
+            yield page
+
+
+def stream(connection: Connection, name: str, query: str, params: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query, one by one."""
+    for page in pages(connection, name, query, params):
+        yield from page
 
 
 def rows(connection: Connection, query: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
