@@ -147,6 +147,30 @@ class Book:
         self.recorded = recorded
         if effective > recorded:
             say("effective_at", number, "effective_at", f"at most {recorded}", effective)
+        self.leg = None
+        if kind == "usage" and terms is None and reverses is None and link_number is None and len(postings) == 1:
+            # The use of one lot, all right: most transactions are. What is not, goes the long way.
+            _, _, line, debit, credit, asset, amount, name, lot_after, of_hold, balance_after = postings[0]
+            lot = self.lots.get(name)
+            if (
+                lot is not None
+                and wallet_after == balance_after - held_after == self.wallet - amount
+                and lot_after == lot.remaining - amount
+                and lot_after >= lot.pinned
+                and held_after == self.held
+                and disputed_after == self.disputed
+                and 0 == owed_after == self.owed
+                and amount > 0
+                and wallet_after >= 0
+                and line == 1
+                and of_hold is None
+                and (lot.expires_at is None or lot.expires_at > effective)
+                and effect_of(debit, credit, asset).plain_use
+                and number not in self.reversed_numbers
+            ):
+                self.wallet = wallet_after
+                lot.remaining = lot_after
+                return
         if hold is not None:
             self.holds[number] = Hold(hold)
         owed_before = self.owed
@@ -167,9 +191,6 @@ class Book:
                 say("debt_first", number, "balances after it", "wallet or owed zero", found)
             if owed > limit_after and owed > owed_before and kind in ("usage", "capture"):
                 say("overdraft", number, "owed after it", f"at most {limit_after}", owed)
-        self.leg = None
-        if kind == "usage" and reverses is None and link_number is None and number not in self.reversed_numbers:
-            return
         if number in self.reversed_numbers or reverses is not None:
             self._reversal(number, kind, reverses, postings)
         if link_number is not None or kind in ("transfer", "reversal", "allocation"):
@@ -201,7 +222,7 @@ class Book:
                 say("line", number, f"line {line}", expected_line, line)
                 expected_line = line
             effect = effect_of(debit, credit, asset)
-            known, credits, to_wallet, to_held, to_disputed, to_owed, _, _, _, in_lot, in_hold, shape = effect
+            known, credits, to_wallet, to_held, to_disputed, to_owed, _, _, _, in_lot, in_hold, shape, _ = effect
             if not known or amount <= 0:
                 found = (debit, credit, asset, amount)
                 say("posting", number, f"line {line}", "known accounts, amount > 0", found)
@@ -234,7 +255,7 @@ class Book:
 
     def _lot(self, number: int, effective: int, line: int, name: int, effect: Effect, amount: int) -> int:
         """What remains in the lot after the line."""
-        _, _, to_wallet, _, _, _, to_remaining, to_pinned, grows, _, _, shape = effect
+        _, _, to_wallet, _, _, _, to_remaining, to_pinned, grows, _, _, shape, _ = effect
         lot = self.lots.get(name)
         if lot is None:
             if name != len(self.lots) + 1:

@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Any, NoReturn
 
 from ledger.book.verify.book import Book, Leg
-from ledger.book.verify.rows import POSTING, TRANSACTION, Connection, HoldRow, pages, rows
+from ledger.book.verify.rows import POSTING, TRANSACTION, Connection, HoldRow, as_they_lie, pages, rows
 
 PAGE = 2_000
 """Rows fetched at once: about what the processor's cache holds."""
@@ -26,8 +26,15 @@ WAITING_MAX = 50_000
 
 Row = tuple[Any, ...]
 
+Pages = Iterator[list[Row]]
 Place = tuple[int, int]
 """Wallet and number."""
+
+TABLES = {
+    "transactions": TRANSACTION,
+    "postings": POSTING,
+    "notes": "wallet_id, number, salt || convert_to(body, 'UTF8')",
+}
 
 _sha256 = hashlib.sha256
 _by_line = itemgetter(2)
@@ -77,9 +84,18 @@ class Journal:
 
     def read(self) -> None:
         """Read it all; raises Irregular."""
-        lines = self._pages("postings", POSTING)
-        notes = self._pages("notes", "wallet_id, number, salt || convert_to(body, 'UTF8')")
-        for page in self._pages("transactions", TRANSACTION):
+        with as_they_lie(self.connection, TABLES, self.where, self.params) as cursors:
+            self._read(*(pages(cursor, PAGE) for cursor in cursors))
+        if self.waiting or self.lines or self.bodies or any(self.late.values()):
+            raise Irregular("left over")
+        self._unique()
+        ((holds,),) = rows(self.connection, f"SELECT count(*) FROM holds WHERE {self.where}", self.params)
+        if holds != self.counts["holds"]:
+            raise Irregular("holds")
+
+    def _read(self, transactions: Pages, lines: Pages, notes: Pages) -> None:
+        """Read the three tables in step."""
+        for page in transactions:
             while self.ahead < PAGE and (more := next(lines, None)):
                 self._lines_come(more)
             while len(self.bodies) < PAGE and (more := next(notes, None)):
@@ -94,16 +110,6 @@ class Journal:
             self._lines_come(more)
         for more in notes:
             self._notes_come(more)
-        if self.waiting or self.lines or self.bodies or any(self.late.values()):
-            raise Irregular("left over")
-        self._unique()
-        ((holds,),) = rows(self.connection, f"SELECT count(*) FROM holds WHERE {self.where}", self.params)
-        if holds != self.counts["holds"]:
-            raise Irregular("holds")
-
-    def _pages(self, table: str, columns: str) -> Iterator[list[Row]]:
-        query = f"SELECT {columns} FROM {table} WHERE {self.where}"
-        return pages(self.connection, f"verify_{table}", query, self.params, PAGE)
 
     def _lines_come(self, page: list[Row]) -> None:
         lines = self.lines
@@ -138,12 +144,22 @@ class Journal:
             book = books.get(wallet_id)
             if book is None or number <= book.number or place in waiting:
                 raise Irregular("transaction")
-            if number == book.number + 1 and place in lines:
-                self._check(book, place, row, lines.pop(place))
-                if waiting:
-                    self._advance(book)
-            else:
+            found = lines.pop(place, None) if number == book.number + 1 else None
+            if found is None:
                 waiting[place] = row
+                continue
+            if row[2] == "usage" and len(found) == 1:
+                self.ahead -= 1
+                try:
+                    book.transaction(row, found, None)
+                except _HashDiffers:
+                    book.transaction(row, self._all_lines(place, 1), None)
+                if book.leg is not None:
+                    self.leg(book.leg)
+            else:
+                self._check(book, place, row, found)
+            if waiting:
+                self._advance(book)
         self.counts["transactions"] += len(page)
 
     def _advance(self, book: Book) -> None:
