@@ -55,7 +55,8 @@ def fill(url: str, wallet_ids: Sequence[int], postings: int, say: Callable[[str]
             assert feeder.stdin is not None
             feeder.stdin.write(" ".join(map(str, wallet_ids[number::FEEDERS])))
             feeder.stdin.close()
-        if any([feeder.wait() for feeder in feeders]):
+        ended = [feeder.wait() for feeder in feeders]
+        if any(ended):
             raise RuntimeError("a feeder failed")
         say(f"{missing / (time.monotonic() - began):,.0f} postings/s")
 
