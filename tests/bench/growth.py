@@ -123,6 +123,12 @@ class Growth:
         for side in both if self._runs % 2 else reversed(both):
             self._measure(side)
 
+    def warm_up(self, both: list[Side]) -> None:
+        """A round that does not count. After a checkpoint the first change of a page writes the whole page to the
+        WAL, and full books have more pages; that is over within seconds, and a checkpoint comes every 15 minutes."""
+        self.round(both)
+        self.values.clear()
+
     def _measure(self, side: Side) -> None:
         load = Load(
             port=side.port,
@@ -225,6 +231,8 @@ def main() -> None:
         taken = facts(postgres.url(), home)
         growth = Growth(asked.seconds, child)
         with sides(home, postgres) as both:
+            print("warm-up", flush=True)
+            growth.warm_up(both)
             for number in range(asked.rounds):
                 print(f"round {number + 1} of {asked.rounds}", flush=True)
                 growth.round(both)

@@ -128,11 +128,11 @@ def open_wallets(url: str, count: int) -> list[int]:
         )
         cursor.executemany(
             "INSERT INTO wallet_settings (wallet_id, owner_id) VALUES (%s, %s)",
-            [(w, f"bench-{number}") for number, w in enumerate(wallet_ids)],
+            [(w, f"bench-{w}") for w in wallet_ids],
         )
         cursor.executemany(
             "INSERT INTO owners (owner_id, wallet_id) VALUES (%s, %s)",
-            [(f"bench-{number}", w) for number, w in enumerate(wallet_ids)],
+            [(f"bench-{w}", w) for w in wallet_ids],
         )
     return wallet_ids
 
