@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 ARGS ?=
+GROWTH ?= 20000000
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down test mutants check format journal bench lock migrate clean
+.PHONY: help install up down test mutants check format journal bench bench-growth lock migrate clean
 
 help: ## show this
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## the environment in .venv
 
@@ -56,6 +57,9 @@ journal: install ## stream a journal.csv of a million records, and show the serv
 
 bench: install ## measure the claims on speed, into .credit-ledger/bench.json
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-growth: install ## posts on full books beside posts on empty ones; GROWTH=1000000 for a trial
+	@$(BIN)/python -m tests.bench.growth --postings $(GROWTH) $(ARGS)
 
 migrate: install ## bring the database in LEDGER_DATABASE_URL to the newest schema
 	@$(BIN)/credit-ledger migrate $(ARGS)

@@ -1,5 +1,6 @@
 """``credit-ledger verify``: recompute the books and say what is wrong with them."""
 
+import os
 import sys
 from typing import TextIO
 
@@ -31,12 +32,20 @@ from ledger.kit.ids import parse_wallet
     metavar="apk_…",
     help="Trust anchors signed with this key only; can be repeated.  [default: those of the settings, or of `up`]",
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=lambda: os.cpu_count() or 1,
+    show_default="one a core",
+    help="Processes that check at the same time.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def verify_command(
     database_url: str | None,
     wallets: tuple[str, ...],
     copies: TextIO | None,
     public_keys: tuple[str, ...],
+    jobs: int,
     as_json: bool,
 ) -> None:
     """Recompute every book from its postings: chain, balances, lots, holds, links, events; and the anchors over them.
@@ -50,7 +59,13 @@ def verify_command(
     if wallet_ids and copies is not None:
         raise click.UsageError("--anchors is about all books, and --wallet about some: give one of them")
     url = where.database_url(database_url)
-    report = verify_now(url, wallet_ids or None, trusted=_trusted(url, public_keys), copies=_read(copies))
+    report = verify_now(
+        url,
+        wallet_ids or None,
+        jobs=1 if wallet_ids else jobs,
+        trusted=_trusted(url, public_keys),
+        copies=_read(copies),
+    )
     click.echo(report.to_json() if as_json else _text(report))
     missing = len(set(wallet_ids)) - report.checked["wallets"]
     if wallet_ids and missing:

@@ -5,11 +5,12 @@ import os
 import time
 from pathlib import Path
 
-from ledger.book.verify import verify_now
+from tests.bench.facts import facts
 from tests.bench.figures import Bench, rows
+from tests.bench.lots import OPEN_LOTS
 from tests.bench.machine import machine
 from tests.bench.peers import Peers
-from tests.bench.report import Row, table, write
+from tests.bench.report import table, write
 
 
 def main() -> None:
@@ -29,30 +30,22 @@ def main() -> None:
     with machine(home) as found:
         peers = Peers(found.postgres, home)
         peers.prepare()
+        taken = facts(found.url, home)
         bench = Bench(found, peers, seconds, lambda line: print("  " + line, flush=True))
+        bench.prepare(1_000 if asked.quick else OPEN_LOTS)
         for number in range(rounds):
             print(f"round {number + 1} of {rounds}", flush=True)
             bench.round()
         bench.units(200 if asked.quick else 1_000)
-        print("verify", flush=True)
-        report = verify_now(found.url)
+        faults = [fault for _ in range(rounds) for fault in bench.verify()]
     told = rows(bench.measured)
-    told.append(
-        Row(
-            name="faults that verify finds after it",
-            value=len(report.faults),
-            unit=f"in {report.checked['transactions']:,} transactions",
-            aim="value <= 0",
-            holds=report.ok,
-        )
-    )
-    write(asked.data / "bench.json", told)
-    for fault in report.faults:
+    write(asked.data / "bench.json", told, taken, bench.measured.values)
+    for fault in dict.fromkeys(faults):
         print(fault)
     print()
     print(table(told))
     print(
-        f"\n{rounds} × {seconds:g} s a figure, {time.monotonic() - began:.0f} s in all; rows in {asked.data}/bench.json"
+        f"\n{rounds} × {seconds:g} s a figure, {time.monotonic() - began:.0f} s in all; rows and rounds in {asked.data}/bench.json"
     )
 
 

@@ -12,9 +12,11 @@ from statistics import median
 
 from tests.bench import door
 from tests.bench.load import Answered, Load, run
+from tests.bench.lots import LotWallets, measure_lots, prepare_lots
 from tests.bench.machine import Machine
 from tests.bench.peers import Peers
 from tests.bench.report import Row
+from tests.bench.verified import run_verify, verify_rate
 
 BATCH_ITEMS = 1_000
 NAIVE_MIN = 0.2
@@ -47,6 +49,25 @@ class Bench:
         self.measured = Measured()
         self._say = say
         self._runs = 0
+        self._lot_wallets: LotWallets
+
+    def prepare(self, open_lots: int) -> None:
+        """Make the wallets with many lots."""
+        self._say(f"a wallet of {open_lots:,} open lots")
+        self._lot_wallets = prepare_lots(self.machine.url, open_lots)
+
+    def verify(self) -> list[str]:
+        """Measure verify over all that was posted; the faults it finds."""
+        verified, rate = verify_rate(self.machine)
+        few = run_verify(self.machine.url, len(self.machine.wallet_ids) // 10)
+        m = self.measured
+        m.add("verify", rate)
+        m.add("verify_memory", verified.memory_mb)
+        m.add("verify_memory_few", few.memory_mb)
+        m.add("verify_transactions", verified.transactions)
+        m.add("verify_faults", len(verified.faults))
+        self._say(f"{'verify':16} {rate:10,.0f} postings/s and core, {verified.memory_mb:.0f} MB")
+        return verified.faults
 
     def round(self) -> None:
         """Measure everything once."""
@@ -66,6 +87,8 @@ class Bench:
         self._batch()
         self._reads("balance_64", self.machine.api_port, "/v1/wallets/{}/balance")
         self._reads("bare_64", self.machine.bare_port, "/{}")
+        for name, rate in measure_lots(self.machine.url, self._lot_wallets, seconds).items():
+            self._told(name, rate)
 
     def units(self, units: int) -> None:
         """Measure the posting path without HTTP."""
@@ -131,7 +154,9 @@ class Bench:
         return answered
 
     def _rate(self, name: str, measure: Callable[[], float]) -> None:
-        rate = measure()
+        self._told(name, measure())
+
+    def _told(self, name: str, rate: float) -> None:
         self.measured.add(name, rate)
         self._say(f"{name:16} {rate:10,.0f}/s")
 
@@ -168,6 +193,11 @@ def rows(measured: Measured) -> list[Row]:
         ),
         _least(m, "batch items, 1,000 a request, at least", "batch_items", 15_000, "per second"),
         _ratio(m, "balance reads, 64 connections", "balance_64", "bare_64", 0.4, "a bare handler, the same bytes"),
+        _ratio(m, "uses of a wallet with many open lots", "open_lots", "one_lot", 0.5, "a wallet with one lot"),
+        _ratio(m, "lines of a use over 1,000 dust lots", "dust", "one_lot", 0.5, "a wallet with one lot"),
+        _least(m, "verify, postings a core", "verify", 100_000, "per second"),
+        _most_of(m, "verify, memory", "verify_memory", "verify_memory_few", 1.5, "MB", "a tenth of the wallets"),
+        _most(m, "faults that verify finds", "verify_faults", 0, "faults"),
         _most(m, "round trips of a unit of 1", "unit_1_trips", 6, "round trips"),
         _most(m, "round trips of a unit of 64", "unit_64_trips", 6, "round trips"),
     ]
@@ -186,6 +216,7 @@ def rows(measured: Measured) -> list[Row]:
         Row(name="a unit of 64, without HTTP", value=m["unit_64_ms"], unit="ms"),
         Row(name="processor of a post, 64 connections, API", value=m["posts_64_api_cpu"], unit="µs"),
         Row(name="processor of a post, 64 connections, PostgreSQL", value=m["posts_64_database_cpu"], unit="µs"),
+        Row(name="transactions that verify read", value=m["verify_transactions"], unit="transactions"),
         _ratio(m, "calibration: naive endpoint", "naive_64", "tpcb_8", NAIVE_MIN, "TPC-B, 8 clients"),
         _ratio(m, "calibration: SQL function", "sql_8", "tpcb_8", SQL_MIN, "TPC-B, 8 clients"),
         _ratio(
@@ -217,6 +248,20 @@ def _ratio(m: Measured, name: str, value: str, baseline: str, aim: float, agains
         aim=f"ratio >= {aim:g}",
         holds=None if weak else ratio >= aim,
         note=weak,
+        against=against,
+    )
+
+
+def _most_of(m: Measured, name: str, value: str, baseline: str, aim: float, unit: str, against: str) -> Row:
+    ratio = m[value] / m[baseline]
+    return Row(
+        name=name,
+        value=m[value],
+        unit=unit,
+        baseline=m[baseline],
+        ratio=ratio,
+        aim=f"ratio <= {aim:g}",
+        holds=ratio <= aim,
         against=against,
     )
 

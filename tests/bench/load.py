@@ -105,9 +105,9 @@ def drive(load: Load) -> Answered:
     requests = requests_of(load)
     selector = selectors.DefaultSelector()
     connections = [Connection(load.port) for _ in range(load.connections)]
-    for connection in connections:
-        selector.register(connection.socket, selectors.EVENT_READ, connection)
-        connection.send(next(requests))
+    for opened in connections:
+        selector.register(opened.socket, selectors.EVENT_READ, opened)
+        opened.send(next(requests))
     began = time.perf_counter() + load.warmup_s
     end = began + load.seconds
     taken: list[float] = []
@@ -125,8 +125,8 @@ def drive(load: Load) -> Answered:
                 taken.append(now - connection.began)
             if now < end:
                 connection.send(next(requests))
-    for connection in connections:
-        connection.socket.close()
+    for opened in connections:
+        opened.socket.close()
     taken.sort()
     return Answered(
         requests=len(taken),

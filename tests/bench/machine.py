@@ -72,11 +72,11 @@ class Machine:
 
     def api_cpu_s(self) -> float:
         """Processor time that the API has used."""
-        return cpu_s(_family(self.api.pid))
+        return cpu_s(family(self.api.pid))
 
     def database_cpu_s(self) -> float:
         """Processor time that PostgreSQL has used."""
-        return cpu_s(_family(self.database.pid))
+        return cpu_s(family(self.database.pid))
 
 
 @contextmanager
@@ -99,7 +99,7 @@ def machine(home: Path) -> Iterator[Machine]:
         for name, port in zip(("api", "naive", "bare"), ports, strict=True):
             if name == "bare":
                 _keep_body(home, ports[0], key, wallet_public(wallet_ids[0]))
-            children.append(_serve(name, port, home, postgres))
+            children.append(serve(name, port, home, postgres, postgres.url()))
         yield Machine(
             postgres=postgres,
             database=children[0],
@@ -128,16 +128,16 @@ def open_wallets(url: str, count: int) -> list[int]:
         )
         cursor.executemany(
             "INSERT INTO wallet_settings (wallet_id, owner_id) VALUES (%s, %s)",
-            [(w, f"bench-{number}") for number, w in enumerate(wallet_ids)],
+            [(w, f"bench-{w}") for w in wallet_ids],
         )
         cursor.executemany(
             "INSERT INTO owners (owner_id, wallet_id) VALUES (%s, %s)",
-            [(f"bench-{number}", w) for number, w in enumerate(wallet_ids)],
+            [(f"bench-{w}", w) for w in wallet_ids],
         )
     return wallet_ids
 
 
-def fund(url: str, wallet_ids: Sequence[int]) -> None:
+def fund(url: str, wallet_ids: Sequence[int], key: str = "bench-fund") -> None:
     """Give each wallet its credits, through the door."""
     import asyncio
 
@@ -148,7 +148,7 @@ def fund(url: str, wallet_ids: Sequence[int]) -> None:
         attempts = [
             Attempt(
                 command=Inflow(wallet_id=w, amount=FUNDED_MICRO, source="promotional"),
-                key="bench-fund",
+                key=key,
                 namespace="client:bench",
                 actor="bench",
             )
@@ -170,14 +170,14 @@ def _prepare_naive(postgres: Postgres, wallet_ids: Sequence[int]) -> None:
         )
 
 
-def _serve(name: str, port: int, home: Path, postgres: Postgres) -> Child:
+def serve(name: str, port: int, home: Path, postgres: Postgres, url: str) -> Child:
     """One Granian of one worker, as ``credit-ledger serve`` starts it."""
     argv = api_argv(replace(Settings(), port=port, log_level="warning"))
     if name != "api":
         argv[-1] = f"tests.bench.naive:{name}_app"
     environ = {
         **os.environ,
-        "LEDGER_DATABASE_URL": postgres.url(),
+        "LEDGER_DATABASE_URL": url,
         "LEDGER_BENCH_NAIVE_URL": postgres.url("naive"),
         "LEDGER_BENCH_BODY": str(home / "body"),
         "PYTHONPATH": os.pathsep.join(sys.path),
@@ -207,7 +207,7 @@ def _keep_body(home: Path, port: int, key: str, wallet: str) -> None:
         (home / "body").write_bytes(answer.read())
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
     """A process and all that came of it."""
     children: dict[int, list[int]] = {}
     for other in processes():

@@ -54,14 +54,21 @@ async def charge(request: Request[Any, Any, State], wallet: str, data: Usage) ->
     try:
         async with connection.transaction():
             cursor = await connection.execute(TRANSACTION, [request.headers["idempotency-key"], data.service])
-            number = (await cursor.fetchone())[0]
+            (number,) = await _one(cursor)
             used = f"used:{data.service}"
             await connection.execute(ENTRIES, [number, wallet, -amount, number, used, amount])
             cursor = await connection.execute(BALANCE, [amount, wallet, amount])
-            balance = (await cursor.fetchone())[0]
+            (balance,) = await _one(cursor)
     finally:
         pool.put_nowait(connection)
     return {"transaction": {"id": str(number), "kind": "usage"}, "balance": format_amount(balance)}
+
+
+async def _one(cursor: psycopg.AsyncCursor[Any]) -> tuple[Any, ...]:
+    row: tuple[Any, ...] | None = await cursor.fetchone()
+    if row is None:
+        raise RuntimeError("no row: the wallet cannot pay")
+    return row
 
 
 def naive_app() -> Litestar:

@@ -8,7 +8,8 @@ import psycopg
 
 from ledger.embedded.postgres import SUPERUSER, Postgres
 
-TPCB_SCALE = 20
+TPCB_SCALE = 50
+"""Branches: with as few as there are clients, they would wait for each other, and the baseline would be weak."""
 
 ONE = r"""
 \set giver random(1, 1000)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ def table(rows: list[Row]) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     told = "; ".join(text for text in (row.against, row.note) if text)
-    holds = {None: "", True: "yes", False: "NO"}[row.holds]
+    holds = {None: "void" if row.aim else "", True: "yes", False: "NO"}[row.holds]
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
     return (row.name, _number(row.value), row.unit, _number(row.baseline), ratio, row.aim or "", holds, told)
 
@@ -50,7 +51,8 @@ def _number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
-def write(path: Path, rows: list[Row]) -> None:
-    """Write the rows for programs."""
+def write(path: Path, rows: list[Row], facts: dict[str, Any], rounds: dict[str, list[float]]) -> None:
+    """Write for programs: where it was taken, the rows, and every round's value of every figure."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False) + "\n")
+    told = {**facts, "rows": [asdict(row) for row in rows], "rounds": rounds}
+    path.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")

@@ -19,6 +19,7 @@ from ledger.book.verify.rows import EPOCH_US, HoldRow, LotRow, WalletRow
 _pack = msgspec.msgpack.Encoder().encode
 _sha256 = hashlib.sha256
 _json = msgspec.json.Decoder().decode
+_NONE: frozenset[int] = frozenset()
 
 Say = Callable[[str, int | None, str, object, object], None]
 """``say(kind, number, place, expected, found)`` reports a fault."""
@@ -30,10 +31,11 @@ Leg = tuple[int, int, int | None, int | None, dict[str, int]]
 class Lot:
     """A lot as the postings so far make it."""
 
-    __slots__ = ("amount", "born", "cost_moved", "pinned", "remaining", "row")
+    __slots__ = ("amount", "born", "expires_at", "pinned", "remaining", "row")
 
     def __init__(self, row: LotRow | None, born: int) -> None:
         self.row = row
+        self.expires_at = None if row is None else row.expires_at
         self.born = born
         self.amount = 0
         self.remaining = 0
@@ -81,7 +83,7 @@ class Book:
         self.holds: dict[int, Hold] = {}
         self.number = 0
         self.hash = genesis(head.wallet_id)
-        self.made: frozenset[int] = frozenset()
+        self.made = _NONE
         self.recorded = -EPOCH_US
         self.wallet = self.held = self.disputed = self.owed = 0
         self.leg: Leg | None = None
@@ -102,7 +104,11 @@ class Book:
             reverses,
             link_wallet_id,
             link_number,
-            *after,
+            wallet_after,
+            held_after,
+            disputed_after,
+            owed_after,
+            limit_after,
             terms,
             digest,
             stored_hash,
@@ -110,7 +116,6 @@ class Book:
         say = self.say
         if number != self.number + 1:
             say("number", number, "number", self.number + 1, number)
-        self.number = number
         encoded = _pack(
             (
                 VERSION,
@@ -126,7 +131,7 @@ class Book:
                 reverses,
                 link_wallet_id,
                 link_number,
-                after,
+                (wallet_after, held_after, disputed_after, owed_after, limit_after),
                 digest,
                 [posting[2:] for posting in postings],
                 terms,
@@ -135,27 +140,59 @@ class Book:
         computed = _sha256(self.hash + encoded).digest()
         if computed != stored_hash:
             say("hash", number, "hash", computed.hex(), stored_hash.hex())
+        self.number = number
         self.hash = stored_hash
         if recorded < self.recorded:
             say("recorded_at", number, "recorded_at", f"at least {self.recorded}", recorded)
         self.recorded = recorded
         if effective > recorded:
             say("effective_at", number, "effective_at", f"at most {recorded}", effective)
+        self.leg = None
+        if kind == "usage" and terms is None and reverses is None and link_number is None and len(postings) == 1:
+            # The use of one lot, all right: most transactions are. What is not, goes the long way.
+            _, _, line, debit, credit, asset, amount, name, lot_after, of_hold, balance_after = postings[0]
+            lot = self.lots.get(name)
+            if (
+                lot is not None
+                and wallet_after == balance_after - held_after == self.wallet - amount
+                and lot_after == lot.remaining - amount
+                and lot_after >= lot.pinned
+                and held_after == self.held
+                and disputed_after == self.disputed
+                and 0 == owed_after == self.owed
+                and amount > 0
+                and wallet_after >= 0
+                and line == 1
+                and of_hold is None
+                and (lot.expires_at is None or lot.expires_at > effective)
+                and effect_of(debit, credit, asset).plain_use
+                and number not in self.reversed_numbers
+            ):
+                self.wallet = wallet_after
+                lot.remaining = lot_after
+                return
         if hold is not None:
             self.holds[number] = Hold(hold)
         owed_before = self.owed
-        self.made = self._terms(number, terms, hold) if terms is not None else frozenset()
+        self.made = _NONE if terms is None else self._terms(number, terms, hold)
         self._postings(number, kind, effective, postings)
-        found = (self.wallet, self.held, self.disputed, self.owed)
-        if tuple(after[:4]) != found:
-            say("balance", number, "balances after it", found, tuple(after[:4]))
-        if self.wallet and self.owed:
-            say("debt_first", number, "balances after it", "wallet or owed zero", found)
-        if self.owed > after[4] and self.owed > owed_before and kind in ("usage", "capture"):
-            say("overdraft", number, "owed after it", f"at most {after[4]}", self.owed)
+        owed = self.owed
+        if (
+            wallet_after != self.wallet
+            or held_after != self.held
+            or disputed_after != self.disputed
+            or owed_after != owed
+        ):
+            found = (self.wallet, self.held, self.disputed, owed)
+            say("balance", number, "balances after it", found, (wallet_after, held_after, disputed_after, owed_after))
+        if owed:
+            if self.wallet:
+                found = (self.wallet, self.held, self.disputed, owed)
+                say("debt_first", number, "balances after it", "wallet or owed zero", found)
+            if owed > limit_after and owed > owed_before and kind in ("usage", "capture"):
+                say("overdraft", number, "owed after it", f"at most {limit_after}", owed)
         if number in self.reversed_numbers or reverses is not None:
             self._reversal(number, kind, reverses, postings)
-        self.leg = None
         if link_number is not None or kind in ("transfer", "reversal", "allocation"):
             self._legs(number, (link_wallet_id, link_number), postings)
         if kind in ("hold", "capture", "release"):
@@ -185,31 +222,30 @@ class Book:
                 say("line", number, f"line {line}", expected_line, line)
                 expected_line = line
             effect = effect_of(debit, credit, asset)
-            if not effect.known or amount <= 0:
-                say(
-                    "posting",
-                    number,
-                    f"line {line}",
-                    "known accounts, amount > 0",
-                    (debit, credit, asset, amount),
-                )
-            if effect.credits:
-                if shapes is not None and effect.shape not in shapes:
+            known, credits, to_wallet, to_held, to_disputed, to_owed, _, _, _, in_lot, in_hold, shape, _ = effect
+            if not known or amount <= 0:
+                found = (debit, credit, asset, amount)
+                say("posting", number, f"line {line}", "known accounts, amount > 0", found)
+            if credits:
+                if shapes is not None and shape not in shapes:
                     say("shape", number, f"line {line}", f"what {kind} may post", f"{debit} → {credit}")
-                wallet += effect.wallet * amount
-                held += effect.held * amount
-                disputed += effect.disputed * amount
-                owed += effect.owed * amount
+                if to_wallet:
+                    wallet += to_wallet * amount
+                if to_held:
+                    held += to_held * amount
+                if to_disputed:
+                    disputed += to_disputed * amount
+                if to_owed:
+                    owed += to_owed * amount
                 if wallet < 0 or held < 0 or disputed < 0 or owed < 0:
-                    found = (wallet, held, disputed, owed)
-                    say("negative", number, f"line {line}", "balances ≥ 0", found)
+                    say("negative", number, f"line {line}", "balances ≥ 0", (wallet, held, disputed, owed))
             if lot_number is not None:
                 remaining = self._lot(number, effective, line, lot_number, effect, amount)
                 if remaining != lot_after:
                     say("lot_after", number, f"line {line}", remaining, lot_after)
-            elif effect.lot and not effect.disputed:
+            elif in_lot and not to_disputed:
                 say("posting", number, f"line {line}", "a lot", "none")
-            if effect.hold:
+            if in_hold:
                 self._hold(number, line, hold, lot_number, effect, amount)
             if wallet + held - owed != balance_after:
                 say("balance_after", number, f"line {line}", wallet + held - owed, balance_after)
@@ -219,6 +255,7 @@ class Book:
 
     def _lot(self, number: int, effective: int, line: int, name: int, effect: Effect, amount: int) -> int:
         """What remains in the lot after the line."""
+        _, _, to_wallet, _, _, _, to_remaining, to_pinned, grows, _, _, shape, _ = effect
         lot = self.lots.get(name)
         if lot is None:
             if name != len(self.lots) + 1:
@@ -226,34 +263,35 @@ class Book:
             if name not in self.made:
                 self.say("terms", number, f"line {line}", f"terms of the new lot {name}", "none")
             lot = self.lots[name] = Lot(self.rows.get(name), number)
-            lot.amount = effect.remaining * amount
+            lot.amount = to_remaining * amount
         else:
-            if effect.grows:
+            if grows:
                 lot.amount += amount
                 if lot.row is not None and lot.row.cost:
                     self.say("lot_joined", number, f"line {line}", "no growth of a paid lot", f"lot {name}")
-            row = lot.row
+            expires_at = lot.expires_at
             if (
-                row is not None
-                and row.expires_at is not None
+                expires_at is not None
                 and (
-                    (effect.remaining > 0 and effect.shape[0] not in ("used", "withdrawn"))
-                    or (effect.wallet < 0 and effect.shape[1] != "owed")
+                    (to_remaining > 0 and shape[0] not in ("used", "withdrawn"))
+                    or (to_wallet < 0 and shape[1] != "owed")
                 )
-                and (row.expires_at <= effective) != (effect.shape[1] == "expired")
+                and (expires_at <= effective) != (shape[1] == "expired")
             ):
                 self.say("expiry", number, f"line {line}", "a lot that has not expired", f"lot {name}")
-        lot.remaining += effect.remaining * amount
-        lot.pinned += effect.pinned * amount
-        if not 0 <= lot.pinned <= lot.remaining <= lot.amount:
+        remaining = lot.remaining = lot.remaining + to_remaining * amount
+        pinned = lot.pinned
+        if to_pinned:
+            pinned = lot.pinned = pinned + to_pinned * amount
+        if not 0 <= pinned <= remaining <= lot.amount:
             self.say(
                 "lot_range",
                 number,
                 f"line {line}",
                 "0 ≤ pinned ≤ remaining ≤ amount",
-                f"lot {name}: {lot.pinned}, {lot.remaining}, {lot.amount}",
+                f"lot {name}: {pinned}, {remaining}, {lot.amount}",
             )
-        return lot.remaining
+        return remaining
 
     def _hold(self, number: int, line: int, name: int, lot: int, effect: Effect, amount: int) -> None:
         hold = self.holds.get(name)

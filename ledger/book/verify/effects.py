@@ -30,6 +30,7 @@ class Effect(NamedTuple):
     lot: bool
     hold: int
     shape: tuple[str, str]
+    plain_use: bool
 
 
 def _name(account: str) -> str:
@@ -41,7 +42,7 @@ def effect_of(debit: str, credit: str, asset: str) -> Effect:
     known = knows(debit, asset) and knows(credit, asset)
     shape = (_name(debit), _name(credit))
     if asset != CREDIT:
-        return Effect(known, False, 0, 0, 0, 0, 0, 0, False, False, 0, shape)
+        return Effect(known, False, 0, 0, 0, 0, 0, 0, False, False, 0, shape, False)
 
     def moved(account: str) -> int:
         return (credit == account) - (debit == account)
@@ -60,6 +61,7 @@ def effect_of(debit: str, credit: str, asset: str) -> Effect:
         lot=inside or outside,
         hold=moved(HELD),
         shape=shape,
+        plain_use=known and shape == (WALLET, "used"),
     )
 
 

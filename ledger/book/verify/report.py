@@ -68,6 +68,16 @@ class Report(msgspec.Struct):
             )
         )
 
+    def join(self, other: "Report") -> None:
+        """Take up what another report says of other books."""
+        for what, count in other.checked.items():
+            self.checked[what] += count
+        for fault in other.faults:
+            if fault.kind not in self.counts:
+                self.faults.append(fault)
+        for kind, count in other.counts.items():
+            self.counts[kind] = self.counts.get(kind, 0) + count
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "ok": self.ok,

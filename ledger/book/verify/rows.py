@@ -5,7 +5,7 @@ take more time than checking them.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import psycopg
@@ -15,6 +15,7 @@ EPOCH_US = 946_684_800_000_000
 """2000-01-01 in microseconds since 1970."""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+ServerCursor = psycopg.ServerCursor[tuple[Any, ...]]
 
 
 class WalletRow(NamedTuple):
@@ -78,7 +79,9 @@ def connect(url: str) -> Iterator[Connection]:
         f"{head.partition('+')[0]}://{rest}",
         autocommit=True,
         application_name="credit-ledger verify",
-        options="-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0",
+        options="-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
+        # Cursors are read to their end, and side by side: from the first row on.
+        " -c cursor_tuple_fraction=1 -c synchronize_seqscans=off",
     ) as connection:
         for read, like in (("timestamptz", "int8"), ("uuid", "bytea")):
             loader = connection.adapters.get_loader(psycopg.adapters.types[like].oid, Format.BINARY)
@@ -93,12 +96,33 @@ def snapshot(connection: Connection) -> Any:
     return connection.transaction()
 
 
+def pages(cursor: ServerCursor, size: int = PAGE) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows of a cursor in the database, page by page."""
+    while page := cursor.fetchmany(size):
+        yield page
+
+
 def stream(connection: Connection, name: str, query: str, params: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
-    """The rows of a query, page by page, through a cursor in the database."""
+    """The rows of a query, one by one, through a cursor in the database."""
     with connection.cursor(name=name, binary=True) as cursor:
         cursor.execute(query, params)
-        while page := cursor.fetchmany(PAGE):
+        for page in pages(cursor):
             yield from page
+
+
+@contextmanager
+def as_they_lie(
+    connection: Connection, tables: dict[str, str], where: str, params: dict[str, Any]
+) -> Iterator[list[ServerCursor]]:
+    """Cursors over some columns of tables, in the order in which the rows lie there."""
+    with ExitStack() as stack:
+        cursors = []
+        connection.execute("SET LOCAL enable_indexscan = off")
+        for table, columns in tables.items():
+            cursor = stack.enter_context(connection.cursor(name=f"verify_{table}", binary=True))
+            cursors.append(cursor.execute(f"SELECT {columns} FROM {table} WHERE {where}", params))
+        connection.execute("SET LOCAL enable_indexscan = on")
+        yield cursors
 
 
 def rows(connection: Connection, query: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
