@@ -48,11 +48,14 @@ class Writer:
         return isinstance(error, TimeoutError) or is_lost(error)
 
     async def abandon(self, error: BaseException) -> None:
-        """End the transaction that failed; a connection that cannot do that is thrown away."""
+        """End the transaction that failed; a connection that cannot do that is thrown away.
+
+        So is one whose unit was cancelled: the driver may take statements for prepared that never were.
+        """
         connection = self._connection
         if connection is None:
             return
-        if not self.is_lost(error):
+        if isinstance(error, Exception) and not self.is_lost(error):
             with suppress(psycopg.Error, OSError):
                 await connection.execute("ROLLBACK")
                 return
