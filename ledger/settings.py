@@ -16,10 +16,13 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from urllib.parse import parse_qs, urlsplit
 
+from ledger.kit import failpoints
+
 PREFIX = "LEDGER_"
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("json", "console")
+ENVIRONMENTS = ("production", "test")
 
 BOUNDS: dict[str, tuple[int, int]] = {
     "port": (1, 65_535),
@@ -60,6 +63,9 @@ class Settings:
         idle_in_transaction_timeout_ms: a transaction left open longer without a statement is ended
             with its connection, 100 to 600000 milliseconds.
         test_clock: whether the clock of the ledger may be set forward (tests and the sandbox only).
+        environment: production or test; what breaks the service on purpose is refused in production.
+        failpoints: where a process is to fail, for fault tests: `unit.before_commit:kill@3`. Refused
+            unless the environment is test.
     """
 
     database_url: str | None = field(default=None, repr=False)
@@ -77,6 +83,8 @@ class Settings:
     lock_timeout_ms: int = 2_000
     idle_in_transaction_timeout_ms: int = 10_000
     test_clock: bool = False
+    environment: str = "production"
+    failpoints: str | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -92,6 +100,11 @@ class Settings:
                 f"LEDGER_LOCK_TIMEOUT_MS is {settings.lock_timeout_ms}, above "
                 f"LEDGER_STATEMENT_TIMEOUT_MS ({settings.statement_timeout_ms}): a statement would "
                 "be cancelled before its wait for a lock is. Make it the smaller of the two."
+            )
+        if settings.failpoints is not None and settings.environment != "test":
+            raise SettingsError(
+                f"LEDGER_FAILPOINTS is set, and LEDGER_ENVIRONMENT is {settings.environment}: failpoints kill "
+                "processes on purpose. Unset it, or set LEDGER_ENVIRONMENT=test where nothing of value is kept."
             )
         return settings
 
@@ -193,6 +206,14 @@ def _flag(name: str, text: str) -> bool:
     return known[text.lower()]
 
 
+def _failpoints(name: str, text: str) -> str:
+    try:
+        failpoints.parse(text)
+    except ValueError as error:
+        raise SettingsError(f"{variable(name)} is {text!r}: {error}.") from error
+    return text
+
+
 def _one_of(allowed: tuple[str, ...]) -> Callable[[str, str], str]:
     def read(name: str, text: str) -> str:
         if text.lower() not in allowed:
@@ -275,5 +296,7 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "log_level": _one_of(LOG_LEVELS),
     "log_format": _one_of(LOG_FORMATS),
     "test_clock": _flag,
+    "environment": _one_of(ENVIRONMENTS),
+    "failpoints": _failpoints,
     **dict.fromkeys(BOUNDS, _number),
 }

@@ -5,7 +5,7 @@ import structlog
 
 from ledger.book.upkeep import book_due, forget_refusals
 from ledger.book.verify import verify
-from ledger.kit import idempotency
+from ledger.kit import failpoints, idempotency
 from workers.app import config, process, task
 
 VERIFY_LIMIT_S = 20 * 3600
@@ -17,7 +17,9 @@ log = structlog.get_logger(__name__)
 async def due() -> int:
     """Book lots and holds that have expired in wallets nobody touches."""
     own = process()
+    await failpoints.reach("due.before_book")
     booked = await book_due(own.database, own.door)
+    await failpoints.reach("due.after_book")
     if booked:
         log.info("book.due", wallets=booked)
     return booked

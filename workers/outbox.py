@@ -2,6 +2,7 @@
 
 import structlog
 
+from ledger.kit import failpoints
 from ledger.kit import relay as outbox
 from ledger.kit.outbox import ANNOUNCE
 from workers.app import app, process, task
@@ -16,18 +17,21 @@ BATCH = 100
 async def relay() -> int:
     """Publish what is due in the outbox; gives how many rows. Rows of a lost task are due again later."""
     claimed = await outbox.claim(process().database)
+    await failpoints.reach("relay.after_claim")
     by_task: dict[str, list[tuple[int, int]]] = {}
     for row in claimed:
         by_task.setdefault(row.task, []).append((row.wallet_id, row.event))
     for name, keys in by_task.items():
         for start in range(0, len(keys), BATCH):
             app.send_task(name, args=[keys[start : start + BATCH]])
+    await failpoints.reach("relay.after_publish")
     return len(claimed)
 
 
 @task(ANNOUNCE)
 async def announce(keys: list[tuple[int, int]]) -> int:
     """Write events to the log stream and mark them done; gives how many were not done before."""
+    await failpoints.reach("announce.before_done")
     told = await outbox.done(process().database, [(wallet_id, event) for wallet_id, event in keys])
     for event in told:
         log.info("event", type=event.type, payload=event.payload)

@@ -18,6 +18,7 @@ from ledger.book.rules.fold import Deferred, Replay, Result, Unit, begin, fails,
 from ledger.book.write import write
 from ledger.book.writer import Writer
 from ledger.errors import BatchRefused, LedgerError
+from ledger.kit import failpoints
 from ledger.kit.arrays import numbers
 from ledger.kit.db import open_transaction
 
@@ -118,6 +119,7 @@ async def run_unit(
             async with asyncio.timeout(writer.patience_s):
                 connection = await writer.connection()
                 run, results = await _run(connection, requests, participants, entropy, wait)
+                await failpoints.reach("unit.before_commit")
                 committing = True
                 await connection.execute("COMMIT")
         except BaseException as error:
@@ -125,6 +127,7 @@ async def run_unit(
             if committing and isinstance(error, Exception) and writer.is_lost(error):
                 raise CommitUnknown(str(error)) from error
             raise
+    await failpoints.reach("unit.after_commit")
     for request, places, given in results:
         request.take(places, given)
     return run
@@ -140,7 +143,9 @@ async def _run(
     entropy: bytes,
     wait: bool,
 ) -> tuple[UnitRun, list[_Given]]:
+    await failpoints.reach("unit.before_lock")
     unit = await _lock(connection, requests, entropy, wait)
+    await failpoints.reach("unit.after_lock")
     skipped = [] if wait else await _skipped(connection, unit, requests)
     done = [r for r in requests if r not in skipped] if skipped else list(requests)
     for_others = unit.books.keys() - {w for r in done for w in r.wallet_ids}
@@ -162,6 +167,7 @@ async def _run(
         events += told
         if statement is not None:
             statements.append(statement)
+    await failpoints.reach("unit.before_write")
     await write(connection, unit, numbers_before, events)
     await _ride(connection, statements, results)
     return UnitRun(done, skipped), results
