@@ -31,6 +31,7 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "statement_timeout_ms": (100, 600_000),
     "lock_timeout_ms": (50, 60_000),
     "idle_in_transaction_timeout_ms": (100, 600_000),
+    "task_limit_s": (2, 3_600),
 }
 """Lowest and highest value of each number, both allowed."""
 
@@ -62,6 +63,9 @@ class Settings:
             milliseconds; below the time for a statement, or it could never be the one that fires.
         idle_in_transaction_timeout_ms: a transaction left open longer without a statement is ended
             with its connection, 100 to 600000 milliseconds.
+        task_limit_s: a background task that runs longer is ended with its process, 2 to 3600 seconds. What was
+            published and is not done after half of it is published again, and a task whose worker
+            fell silent goes to another one after four times it.
         test_clock: whether the clock of the ledger may be set forward (tests and the sandbox only).
         environment: production or test; what breaks the service on purpose is refused in production.
         failpoints: where a process is to fail, for fault tests: `unit.before_commit:kill@3`. Refused
@@ -82,6 +86,7 @@ class Settings:
     statement_timeout_ms: int = 5_000
     lock_timeout_ms: int = 2_000
     idle_in_transaction_timeout_ms: int = 10_000
+    task_limit_s: int = 120
     test_clock: bool = False
     environment: str = "production"
     failpoints: str | None = None

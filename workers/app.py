@@ -14,11 +14,17 @@ from ledger.parts import make_database, make_door
 P = ParamSpec("P")
 R = TypeVar("R")
 
-TASK_LIMIT_S = 120
-VISIBILITY_S = 4 * TASK_LIMIT_S
+config = settings.load()
+
+LIMIT_S = config.task_limit_s
+SOFT_LIMIT_S = LIMIT_S - LIMIT_S / 8
+"""A task is told to end at this age, and its process is killed when it is LIMIT_S old."""
+
+VISIBILITY_S = 4 * LIMIT_S
 """Redis gives a task to somebody else after this: longer than any task may run."""
 
-config = settings.load()
+HEALTH_S = 10
+"""A broker that says nothing for this long is asked whether it is there; one that does not answer is left."""
 
 app = Celery("credit-ledger", broker=config.redis_url, set_as_current=True)
 app.conf.update(
@@ -31,8 +37,8 @@ app.conf.update(
     task_acks_on_failure=True,
     task_acks_on_timeout=True,
     worker_prefetch_multiplier=1,
-    task_time_limit=TASK_LIMIT_S,
-    task_soft_time_limit=TASK_LIMIT_S - 15,
+    task_time_limit=LIMIT_S,
+    task_soft_time_limit=SOFT_LIMIT_S,
     visibility_timeout=VISIBILITY_S,
     broker_transport_options={
         "visibility_timeout": VISIBILITY_S,
@@ -41,7 +47,7 @@ app.conf.update(
         "socket_timeout": 10,
         "socket_connect_timeout": 5,
         "socket_keepalive": True,
-        "health_check_interval": 25,
+        "health_check_interval": HEALTH_S,
     },
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,

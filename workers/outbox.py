@@ -5,7 +5,7 @@ import structlog
 from ledger.kit import failpoints
 from ledger.kit import relay as outbox
 from ledger.kit.outbox import ANNOUNCE
-from workers.app import app, process, task
+from workers.app import LIMIT_S, app, process, task
 
 log = structlog.get_logger(__name__)
 
@@ -16,7 +16,7 @@ BATCH = 100
 @task("outbox.relay")
 async def relay() -> int:
     """Publish what is due in the outbox; gives how many rows. Rows of a lost task are due again later."""
-    claimed = await outbox.claim(process().database)
+    claimed = await outbox.claim(process().database, lease_s=LIMIT_S / 2)
     await failpoints.reach("relay.after_claim")
     by_task: dict[str, list[tuple[int, int]]] = {}
     for row in claimed:
@@ -30,9 +30,14 @@ async def relay() -> int:
 
 @task(ANNOUNCE)
 async def announce(keys: list[tuple[int, int]]) -> int:
-    """Write events to the log stream and mark them done; gives how many were not done before."""
-    await failpoints.reach("announce.before_done")
-    told = await outbox.done(process().database, [(wallet_id, event) for wallet_id, event in keys])
-    for event in told:
+    """Write events to the log stream, and mark them done only then; gives how many it wrote.
+
+    Who dies in between has them written again: each at least once.
+    """
+    database = process().database
+    events = await outbox.undone(database, [(wallet_id, event) for wallet_id, event in keys])
+    for event in events:
         log.info("event", type=event.type, payload=event.payload)
-    return len(told)
+    await failpoints.reach("announce.before_done")
+    await outbox.done(database, [(event.wallet_id, event.event) for event in events])
+    return len(events)

@@ -40,6 +40,7 @@ def test_everything_can_be_set() -> None:
         "LEDGER_STATEMENT_TIMEOUT_MS": "4000",
         "LEDGER_LOCK_TIMEOUT_MS": "1000",
         "LEDGER_IDLE_IN_TRANSACTION_TIMEOUT_MS": "8000",
+        "LEDGER_TASK_LIMIT_S": "60",
         "LEDGER_TEST_CLOCK": "true",
         "LEDGER_ENVIRONMENT": "test",
         "LEDGER_FAILPOINTS": "unit.before_commit:kill@3",
