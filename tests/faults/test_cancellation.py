@@ -39,11 +39,6 @@ WAITS_MAX = {"door": 4, "unit": 40, "http": 30}
 
 
 @pytest.fixture
-def chance() -> random.Random:
-    return random.Random(int(environ["LEDGER_TEST_SEED"]))
-
-
-@pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     found = Database(database_url, pool_size=5, role=SERVICE_ROLE)
     yield found

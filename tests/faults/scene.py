@@ -1,0 +1,120 @@
+"""A stack, a journal and clients: load while something breaks, then the judge, verify and how long recovery took."""
+
+import asyncio
+import itertools
+import os
+import random
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from tests.faults import asks
+from tests.faults.asks import CREDIT, Ask
+from tests.faults.client import Answer, Client, settle_all
+from tests.faults.journal import Journal, read
+from tests.faults.judge import Judgement, check
+from tests.faults.stack import Stack
+
+RECOVERY_S = 60.0
+"""After a fault has healed, a request must succeed within this."""
+
+
+class Scene:
+    """``answers`` has the moment and status of everything that was told (0: nothing)."""
+
+    def __init__(self, stack: Stack, journal: Journal) -> None:
+        self.stack = stack
+        self.journal = journal
+        self.mark = uuid.uuid4().hex[:8]
+        self._numbers = itertools.count(1)
+        self.wallets: list[str] = []
+        self.answers: list[tuple[float, int]] = []
+        self.recoveries_s: list[float] = []
+
+    def client(self) -> Client:
+        return Client(self.stack.api_url, self.stack.key, self.journal, self._seen)
+
+    def clients(self, count: int) -> list[Client]:
+        return [self.client() for _ in range(count)]
+
+    def key(self) -> str:
+        """A key that nobody has."""
+        return f"{self.mark}-{next(self._numbers)}"
+
+    async def open(self, count: int, credits: int = 1_000) -> list[str]:
+        """New wallets with these credits."""
+        client = self.client()
+        for _ in range(count):
+            answer = await client.request("POST", "/v1/wallets", b'{"owner_id": "%s"}' % self.key().encode())
+            assert answer.status == 201, answer
+            self.wallets.append(answer.json["id"])
+        grants = [asks.grant(wallet, credits * CREDIT, self.key()) for wallet in self.wallets[-count:]]
+        clients = [client, *self.clients(7)]
+        await settle_all(clients, grants)
+        for one in clients:
+            one.close()
+        return self.wallets[-count:]
+
+    def mixed(self, chance: random.Random, wallets: Sequence[str]) -> Ask:
+        """Usage, batches, transfers and holds."""
+        wallet, other = chance.sample(wallets, 2)
+        amount = chance.randint(1, 2 * CREDIT)
+        draw = chance.random()
+        if draw < 0.45:
+            event = self.key() if chance.random() < 0.5 else None
+            return asks.usage(wallet, amount, self.key(), event)
+        if draw < 0.6:
+            count = chance.randint(2, 20)
+            uses = [(chance.choice(wallets), chance.randint(1, CREDIT), self.key()) for _ in range(count)]
+            return asks.batch(uses, atomic=chance.random() < 0.3)
+        if draw < 0.85:
+            return asks.transfer(wallet, other, amount, self.key())
+        return asks.hold(wallet, amount, self.key())
+
+    @asynccontextmanager
+    async def load(self, clients: int, next_ask: Callable[[], Ask]) -> AsyncIterator[None]:
+        """Clients that ask without pause during the block; at its end each has what it last asked for settled."""
+        stop = asyncio.Event()
+
+        async def work(client: Client) -> None:
+            while not stop.is_set():
+                await client.settle(next_ask())
+            client.close()
+
+        async with asyncio.TaskGroup() as group:
+            for client in self.clients(clients):
+                group.create_task(work(client))
+            try:
+                yield
+            finally:
+                stop.set()
+
+    async def recovered(self, since: float, count: int = 5) -> float:
+        """Wait until ``count`` requests have succeeded after ``since`` (time.monotonic); seconds that took."""
+        while True:
+            good = [at for at, status in self.answers if at > since and status in (200, 201)]
+            if len(good) >= count:
+                self.recoveries_s.append(good[0] - since)
+                return good[0] - since
+            assert time.monotonic() - since < RECOVERY_S, f"no answer {RECOVERY_S:.0f} s after the fault was healed"
+            await asyncio.sleep(0.02)
+
+    def heal(self) -> None:
+        """Everything as it should be: networks, and what is dead."""
+        for proxy in self.stack.proxy.values():
+            proxy.heal()
+        if not self.stack.postgres.alive:
+            self.stack.postgres.start()
+        if not self.stack.api.alive or not self.stack.answers():
+            self.stack.api.start()
+
+    def judged(self, what: str, **expected: int) -> Judgement:
+        """The judge's word on everything that was asked for, with verify; prints it with the seed."""
+        found = check(self.stack.url, read(self.journal.path), wallets=self.wallets)
+        worst = f", recovery {max(self.recoveries_s):.2f} s at worst" if self.recoveries_s else ""
+        print(f"\n{what}: {found}{worst} (seed {os.environ.get('LEDGER_TEST_SEED')})")
+        return found
+
+    def _seen(self, answer: Answer | None) -> None:
+        self.answers.append((time.monotonic(), answer.status if answer else 0))
