@@ -10,6 +10,7 @@ from celery.signals import setup_logging, worker_process_init, worker_process_sh
 from ledger import settings
 from ledger.kit import telemetry
 from ledger.parts import make_database, make_door
+from workers import broker
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,6 +27,7 @@ VISIBILITY_S = 4 * LIMIT_S
 HEALTH_S = 10
 """A broker that says nothing for this long is asked whether it is there; one that does not answer is left."""
 
+broker.install()
 app = Celery("credit-ledger", broker=config.redis_url, set_as_current=True)
 app.conf.update(
     task_serializer="json",
