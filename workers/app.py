@@ -1,6 +1,7 @@
 """The Celery application, its settings (each line earns its place), and a worker process's own loop and database."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
@@ -94,16 +95,30 @@ def process() -> Process:
     return _process
 
 
-def task(name: str, **options: Any) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Callable[P, R]]:
-    """A coroutine function as the task of this name, run on the process's loop; ``options`` are Celery's."""
+def task(
+    name: str, *, at_most_every_s: float = 0, **options: Any
+) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Callable[P, R | None]]:
+    """A coroutine function as the task of this name, run on the process's loop; ``options`` are Celery's.
 
-    def register(work: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
-        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+    What only looks for work is passed by (None) where this process has begun it less than ``at_most_every_s`` seconds
+    before: ticks that gathered while nobody was there are taken in a moment. It is not Celery's ``expires``, which
+    compares beat's clock with the worker's: a worker whose clock was some seconds ahead would throw every tick away.
+    """
+
+    def register(work: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R | None]:
+        next_at = 0.0
+
+        def run(*args: P.args, **kwargs: P.kwargs) -> R | None:
+            nonlocal next_at
+            now = time.monotonic()
+            if now < next_at:
+                return None
+            next_at = now + at_most_every_s
             return process().runner.run(work(*args, **kwargs))
 
         run.__name__ = work.__name__
         run.__doc__ = work.__doc__
-        registered: Callable[P, R] = app.task(name=name, **options)(run)
+        registered: Callable[P, R | None] = app.task(name=name, **options)(run)
         return registered
 
     return register

@@ -13,7 +13,7 @@ VERIFY_LIMIT_S = 20 * 3600
 log = structlog.get_logger(__name__)
 
 
-@task("book.due")
+@task("book.due", at_most_every_s=2)
 async def due() -> int:
     """Book lots and holds that have expired in wallets nobody touches."""
     own = process()
@@ -25,7 +25,7 @@ async def due() -> int:
     return booked
 
 
-@task("book.forget_refusals")
+@task("book.forget_refusals", at_most_every_s=600)
 async def forget() -> int:
     """Delete refusals that are no longer remembered, and answers that are no longer kept."""
     database = process().database
@@ -33,7 +33,13 @@ async def forget() -> int:
 
 
 # It takes as long as the journal is long, and is acknowledged first, so that Redis does not give it out again.
-@task("book.verify", acks_late=False, time_limit=VERIFY_LIMIT_S + 60, soft_time_limit=VERIFY_LIMIT_S)
+@task(
+    "book.verify",
+    at_most_every_s=3600,
+    acks_late=False,
+    time_limit=VERIFY_LIMIT_S + 60,
+    soft_time_limit=VERIFY_LIMIT_S,
+)
 async def verify_all() -> bool:
     """Recompute every book; a fault is an error in the log."""
     report = await verify(config.database)

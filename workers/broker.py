@@ -5,6 +5,7 @@ where a connection that was lost with tasks in hand is closed a second time (cel
 is worth a worker: the message is dropped with a line in the log, and the connection is made anew.
 """
 
+from queue import Empty
 from typing import Any
 
 import structlog
@@ -20,30 +21,30 @@ SHOWN_MAX = 200
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
-class Channel(kombu_redis.Channel):  # type: ignore[misc] # kombu has no types
+class Channel(kombu_redis.Channel):
     """A channel that survives garbage, and knows when it has no connection."""
 
     def _brpop_read(self, **options: Any) -> Any:
         before = set(self.qos._delivered)
         try:
-            return super()._brpop_read(**options)
-        except kombu_redis.Empty:
+            return super()._brpop_read(**options)  # type: ignore[no-untyped-call] # kombu has few types
+        except Empty:
             raise
         except _UNREADABLE as error:
             log.error("message.unreadable", error=type(error).__name__, detail=str(error)[:SHOWN_MAX])
             # Counted as in hand, it would take a place among those that may be, for ever: some of them, and the
             # worker lives and asks for no more.
             for tag in set(self.qos._delivered) - before:
-                self.basic_reject(tag, requeue=False)
-            raise kombu_redis.Empty from error
+                self.basic_reject(tag, requeue=False)  # type: ignore[no-untyped-call]
+            raise Empty from error
 
     def _connparams(self, *args: Any, **options: Any) -> Any:
         if getattr(self.connection, "client", None) is None:
             raise ConnectionLost("the connection to the broker was closed")
-        return super()._connparams(*args, **options)
+        return super()._connparams(*args, **options)  # type: ignore[no-untyped-call]
 
 
-class Transport(kombu_redis.Transport):  # type: ignore[misc] # kombu has no types
+class Transport(kombu_redis.Transport):
     """What ``redis://`` and ``rediss://`` stand for in this process."""
 
     Channel = Channel

@@ -13,7 +13,7 @@ BATCH = 100
 """Events in one task."""
 
 
-@task("outbox.relay")
+@task("outbox.relay", at_most_every_s=0.5)
 async def relay() -> int:
     """Publish what is due in the outbox; gives how many rows. Rows of a lost task are due again later."""
     claimed = await outbox.claim(process().database, lease_s=LIMIT_S / 2)
