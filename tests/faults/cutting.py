@@ -38,3 +38,10 @@ def cut_at(work: Coroutine[Any, Any, T], place: int | None, waits: Waits) -> Gen
     except StopIteration as done:
         result: T = done.value
         return result
+
+
+def forgive() -> None:
+    """Take back the cancellation of the current task, which was ours: it goes on."""
+    task = asyncio.current_task()
+    assert task is not None
+    task.uncancel()

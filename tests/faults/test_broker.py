@@ -12,14 +12,14 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.faults
 
-AWAY_S = 3.0
+AWAY_S = 2.0
 
 
 def test_a_broker_killed_again_and_again(crew: Crew, broker: Broker, work: Work) -> None:
     """kill -9, away for some seconds with work coming in, and back with nothing in it."""
     crew.start_worker()
     crew.start_beat()
-    for _ in range(3):
+    for _ in range(2):
         work.ask(10)
         until(lambda: bool(crew.told()), "the work began")
         broker.kill()
@@ -34,7 +34,7 @@ def test_a_broker_that_forgets(crew: Crew, broker: Broker, work: Work) -> None:
     """FLUSHALL at any time, of tasks that wait and of tasks in hand."""
     crew.start_worker()
     crew.start_beat()
-    for number in range(1, 6):
+    for number in range(1, 4):
         work.ask(10)
         until(lambda wanted=5 * number: len(crew.told()) >= wanted, "some of the work done")
         broker.ask("FLUSHALL")

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from os import environ, urandom
 
-import httpx
 import pytest
 
 from ledger.alerts.participant import BalanceLevels
@@ -22,8 +21,7 @@ from ledger.context import Services
 from ledger.errors import DatabaseUnavailable
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.http.edge import EdgedLitestar
-from ledger.settings import Settings
-from tests.faults.cutting import Waits, cut_at
+from tests.faults.cutting import Waits, cut_at, forgive
 from tests.faults.sessions import nothing_left_open
 from tests.support.api import Api, make_key, run_sql, running
 from tests.support.book import CREDIT, attempt, check, code, new_wallets
@@ -103,8 +101,7 @@ async def test_a_caller_cut_anywhere_gets_the_one_result_when_it_asks_again(
             except TimeoutError:
                 cuts["timed out"] += 1
             except asyncio.CancelledError:
-                assert (own := asyncio.current_task()) is not None
-                own.uncancel()
+                forgive()
                 cuts["cancelled"] += 1
 
     await asyncio.gather(*(caller() for _ in range(AT_ONCE)))
@@ -132,8 +129,7 @@ async def test_a_unit_cut_anywhere_leaves_no_transaction_open(
         try:
             await cut_at(unit, chance.randint(1, WAITS_MAX["unit"]), waits)
         except asyncio.CancelledError:
-            assert (own := asyncio.current_task()) is not None
-            own.uncancel()
+            forgive()
             cuts[waits.count] += 1
         nothing_left_open(database_url)
     await writer.close()
@@ -195,8 +191,7 @@ async def test_whole_requests_cut_anywhere_leave_nothing_behind(database_url: st
                 except TimeoutError:
                     cuts["timed out"] += 1
                 except asyncio.CancelledError:
-                    assert (own := asyncio.current_task()) is not None
-                    own.uncancel()
+                    forgive()
                     cuts[f"cancelled at {waits.count}"] += 1
 
         await asyncio.gather(*(client() for _ in range(AT_ONCE)))

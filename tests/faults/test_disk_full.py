@@ -25,7 +25,19 @@ def test_disks_that_are_full(capsys: pytest.CaptureFixture[str]) -> None:
         pytest.skip("NOT TESTED: full disks. There is no program `unshare` here")
     if may.returncode:
         pytest.skip(f"NOT TESTED: full disks. Mounting a tmpfs in a namespace of our own needs root: {may.stderr}")
-    pytest_argv = [sys.executable, "-m", "pytest", str(CASES), "-m", "faults", "-n", "0", "-s", "-p", "no:cacheprovider"]
+    pytest_argv = [
+        sys.executable,
+        "-m",
+        "pytest",
+        str(CASES),
+        "-m",
+        "faults",
+        "-n",
+        "0",
+        "-s",
+        "-p",
+        "no:cacheprovider",
+    ]
     inner = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run([*private, *pytest_argv], env=inner, capture_output=True, text=True, check=False)
     with capsys.disabled():

@@ -16,7 +16,7 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.faults
 
 LINES = ("broker", "postgres")
-TIMES = 3
+TIMES = 2
 
 
 @pytest.fixture
@@ -51,9 +51,7 @@ def test_connections_that_end(remote: Crew, proxies: dict[str, ChaosProxy], work
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_connections_that_are_half_open(
-    remote: Crew, proxies: dict[str, ChaosProxy], work: Work, line: str
-) -> None:
+def test_connections_that_are_half_open(remote: Crew, proxies: dict[str, ChaosProxy], work: Work, line: str) -> None:
     """The other end is gone and nobody says so: they are left for new ones."""
     work.ask(10)
     until(lambda: bool(remote.told()), "the work began")
