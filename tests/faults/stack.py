@@ -198,6 +198,14 @@ class Stack:
         except redis.RedisError:
             return False
 
+    def database_answers(self) -> bool:
+        """Whether the database takes connections."""
+        try:
+            psycopg.connect(self.url, connect_timeout=2).close()
+        except psycopg.Error:
+            return False
+        return True
+
     def sql(self, statement: str, *params: Any) -> list[Any]:
         """One statement as the database's owner, without a proxy; its rows, if it has any."""
         with psycopg.connect(self.url, autocommit=True) as connection:
