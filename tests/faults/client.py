@@ -193,7 +193,7 @@ def _item(item: Asked, result: dict[str, Any]) -> Told:
 
 
 def _of(item: Asked, **told: Any) -> Told:
-    return Told(key=item.key, wallet=item.wallet, **told)
+    return Told(key=item.key, wallet=item.wallet, client=item.client, **told)
 
 
 async def settle_all(clients: Sequence[Client], asks: Sequence[Ask]) -> list[list[Told]]:
