@@ -251,7 +251,7 @@ class Stack:
         )
 
     def _config(self, **changed: Any) -> Settings:
-        return replace(Settings.from_environ(self._environ("api")), log_level="warning", **changed)
+        return replace(Settings.from_environ(self._environ("api")), **{"log_level": "warning", **changed})
 
     def _api_program(self) -> Program:
         return self._program_of("api", api_argv(self._config(port=self._api_port)), self._environ("api"))
