@@ -6,13 +6,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+SEED ?=
+MINUTES ?= 5
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down test check format journal bench lock migrate clean
+.PHONY: help install up down test test-faults torture check format journal bench lock migrate clean
 
 help: ## show this
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## the environment in .venv
 
@@ -37,6 +39,12 @@ down: install ## stop what `make up ARGS=--detach` left running
 
 test: install ## all tests, on servers of their own; ARGS="-k holds"
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+test-faults: install ## kill, cut off and stop real processes under load, small sizes; ARGS="-k bank"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m faults -rP tests/faults $(ARGS)
+
+torture: install ## everything under load and random faults; SEED=7 MINUTES=10, into .credit-ledger/torture.json
+	@$(BIN)/python -m tests.faults.torture $(if $(SEED),--seed $(SEED)) --minutes $(MINUTES) $(ARGS)
 
 check: install ## what must hold before a merge, besides the tests
 	$(BIN)/ruff check

@@ -44,8 +44,15 @@ class Client:
     request without one (None)."""
 
     def __init__(
-        self, api: str, key: str, journal: Journal, seen: Callable[[Answer | None], None] = lambda _: None
+        self,
+        api: str,
+        key: str,
+        journal: Journal,
+        seen: Callable[[Answer | None], None] = lambda _: None,
+        *,
+        answer_s: float = ANSWER_S,
     ) -> None:
+        self._answer_s = answer_s
         self._at = urlsplit(api)
         self._key = key
         self._journal = journal
@@ -88,7 +95,7 @@ class Client:
         """One request over the wire. Raises Unanswered."""
         began = time.monotonic()
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(self._answer_s):
                 status, headers, data = await self._exchange(_head(self._at.netloc, self._key, method, path, body, key))
         except (OSError, asyncio.IncompleteReadError, TimeoutError, ValueError) as error:
             self.close()
@@ -186,7 +193,7 @@ def _item(item: Asked, result: dict[str, Any]) -> Told:
 
 
 def _of(item: Asked, **told: Any) -> Told:
-    return Told(key=item.key, wallet=item.wallet, **told)
+    return Told(key=item.key, wallet=item.wallet, client=item.client, **told)
 
 
 async def settle_all(clients: Sequence[Client], asks: Sequence[Ask]) -> list[list[Told]]:

@@ -16,7 +16,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=T
     """One posting that is about to be asked for: the facts that it must have if it is ever found in the book.
 
     ``command`` is the kind of transaction it makes. ``amount`` is in micro-credits; None is all that is left.
-    ``payee``: the wallet that a transfer goes to. ``of``: the transaction that is reversed.
+    ``payee``: the wallet that a transfer goes to. ``of``: the transaction that is reversed. ``client``: whose key it is.
     """
 
     key: str
@@ -26,6 +26,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=T
     event_id: str | None = None
     payee: str | None = None
     of: str | None = None
+    client: str = "default"
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
@@ -44,6 +45,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=Tr
     hash: str | None = None
     balance: str | None = None
     replayed: bool = False
+    client: str = "default"
 
 
 Record = Asked | Told

@@ -98,12 +98,10 @@ class Judgement:
         return f"{told}, lost {len(self.lost)}, doubled {len(self.doubled)}"
 
 
-def judge(
-    url: str, records: Sequence[Record], *, namespace: str = "client:default", wallets: Sequence[str] | None = None
-) -> Judgement:
+def judge(url: str, records: Sequence[Record], *, wallets: Sequence[str] | None = None) -> Judgement:
     """Compare and verify; only these ``wallets`` of the book, or all there are."""
     ids = None if wallets is None else [parse_wallet(wallet) for wallet in wallets]
-    found = compare(records, rows(url, ids), namespace)
+    found = compare(records, rows(url, ids))
     found.verify = verify_now(url, ids)
     return found
 
@@ -122,9 +120,9 @@ def rows(url: str, wallets: Sequence[int] | None = None) -> list[Row]:
         return [Row(*row) for row in found]
 
 
-def compare(records: Sequence[Record], book: Sequence[Row], namespace: str) -> Judgement:
+def compare(records: Sequence[Record], book: Sequence[Row]) -> Judgement:
     """The journal against the rows, without a database."""
-    return _Case(records, book, namespace).judgement()
+    return _Case(records, book).judgement()
 
 
 def key_hash(namespace: str, key: str) -> bytes:
@@ -138,15 +136,14 @@ def event_hash(event_id: str) -> bytes:
 class _Case:
     """One comparison: what was asked and told by (wallet, key), and the book by (wallet, number)."""
 
-    def __init__(self, records: Sequence[Record], book: Sequence[Row], namespace: str) -> None:
-        self.namespace = namespace
+    def __init__(self, records: Sequence[Record], book: Sequence[Row]) -> None:
         self.found = Judgement(durable=len(book))
         self.book = {(row.wallet, row.number): row for row in book}
         self.by_key = {(row.wallet, row.key): row for row in book}
         self.asked: dict[tuple[int, bytes], Asked] = {}
         self.told: dict[tuple[int, bytes], list[Told]] = defaultdict(list)
         for record in records:
-            place = (parse_wallet(record.wallet), key_hash(namespace, record.key))
+            place = (parse_wallet(record.wallet), key_hash(f"client:{record.client}", record.key))
             if isinstance(record, Asked):
                 self.asked[place] = record
             else:
@@ -189,7 +186,7 @@ class _Case:
             self.found.lost.append(f"{name}, which is not in the book")
             return
         same_event = asked.event_id is not None and row.event == event_hash(asked.event_id)
-        if row.key != key_hash(self.namespace, asked.key) and not same_event:
+        if row.key != key_hash(f"client:{asked.client}", asked.key) and not same_event:
             self.found.lost.append(f"{name}, which is another one's")
         if told.hash is not None and told.hash != row.hash:
             self.found.lost.append(f"{name} with the hash {told.hash}, and it is {row.hash}")

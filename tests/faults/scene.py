@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from tests.faults import asks
 from tests.faults.asks import CREDIT, Ask
-from tests.faults.client import Answer, Client, settle_all
+from tests.faults.client import ANSWER_S, Answer, Client, Unanswered, settle_all
 from tests.faults.journal import Journal, read
 from tests.faults.judge import Judgement, check
 from tests.faults.stack import Stack
@@ -26,14 +26,17 @@ class Scene:
     def __init__(self, stack: Stack, journal: Journal) -> None:
         self.stack = stack
         self.journal = journal
+        self.answer_s = ANSWER_S
+        self._forgotten: set[str] = set()
         self.mark = uuid.uuid4().hex[:8]
         self._numbers = itertools.count(1)
         self.wallets: list[str] = []
         self.answers: list[tuple[float, int]] = []
+        self.reads: list[tuple[float, int]] = []
         self.recoveries_s: list[float] = []
 
     def client(self) -> Client:
-        return Client(self.stack.api_url, self.stack.key, self.journal, self._seen)
+        return Client(self.stack.api_url, self.stack.key, self.journal, self._seen, answer_s=self.answer_s)
 
     def clients(self, count: int) -> list[Client]:
         return [self.client() for _ in range(count)]
@@ -90,6 +93,45 @@ class Scene:
             finally:
                 stop.set()
 
+    @asynccontextmanager
+    async def readers(self, clients: int, paths: Sequence[str]) -> AsyncIterator[None]:
+        """Clients that read without pause during the block; a read is answered with 200 or 503."""
+        stop = asyncio.Event()
+
+        async def work(client: Client) -> None:
+            for path in itertools.cycle(paths):
+                if stop.is_set():
+                    break
+                try:
+                    status = (await client.get(path)).status
+                except Unanswered:
+                    status = 0
+                self.reads.append((time.monotonic(), status))
+                await asyncio.sleep(0.02)
+            client.close()
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(clients):
+                group.create_task(
+                    work(Client(self.stack.api_url, self.stack.key, self.journal, answer_s=self.answer_s))
+                )
+            try:
+                yield
+            finally:
+                stop.set()
+        assert {status for _, status in self.reads} <= {0, 200, 503}
+
+    async def readable(self, since: float, count: int = 40) -> float:
+        """Wait until the last ``count`` reads after ``since`` were all answered with 200; seconds until the first of
+        them. Until then the pool may meet connections that died."""
+        while True:
+            after = [(at, status) for at, status in self.reads if at > since]
+            bad = max((place for place, (_, status) in enumerate(after) if status != 200), default=-1)
+            if len(after) - bad > count:
+                return after[bad + 1][0] - since
+            assert time.monotonic() - since < RECOVERY_S, f"reads still fail {RECOVERY_S:.0f} s after it was healed"
+            await asyncio.sleep(0.02)
+
     async def recovered(self, since: float, count: int = 5) -> float:
         """Wait until ``count`` requests have succeeded after ``since`` (time.monotonic); seconds that took."""
         while True:
@@ -99,6 +141,10 @@ class Scene:
                 return good[0] - since
             assert time.monotonic() - since < RECOVERY_S, f"no answer {RECOVERY_S:.0f} s after the fault was healed"
             await asyncio.sleep(0.02)
+
+    def forget(self, code: str) -> None:
+        """Keep answers with this code from the judge: they belong to another request than their key does."""
+        self._forgotten.add(code)
 
     def heal(self) -> None:
         """Everything as it should be: networks, and what is dead."""
@@ -111,7 +157,8 @@ class Scene:
 
     def judged(self, what: str, **expected: int) -> Judgement:
         """The judge's word on everything that was asked for, with verify; prints it with the seed."""
-        found = check(self.stack.url, read(self.journal.path), wallets=self.wallets)
+        records = [record for record in read(self.journal.path) if getattr(record, "code", None) not in self._forgotten]
+        found = check(self.stack.url, records, wallets=self.wallets)
         worst = f", recovery {max(self.recoveries_s):.2f} s at worst" if self.recoveries_s else ""
         print(f"\n{what}: {found}{worst} (seed {os.environ.get('LEDGER_TEST_SEED')})")
         return found

@@ -198,6 +198,14 @@ class Stack:
         except redis.RedisError:
             return False
 
+    def database_answers(self) -> bool:
+        """Whether the database takes connections."""
+        try:
+            psycopg.connect(self.url, connect_timeout=2).close()
+        except psycopg.Error:
+            return False
+        return True
+
     def sql(self, statement: str, *params: Any) -> list[Any]:
         """One statement as the database's owner, without a proxy; its rows, if it has any."""
         with psycopg.connect(self.url, autocommit=True) as connection:
@@ -243,7 +251,7 @@ class Stack:
         )
 
     def _config(self, **changed: Any) -> Settings:
-        return replace(Settings.from_environ(self._environ("api")), log_level="warning", **changed)
+        return replace(Settings.from_environ(self._environ("api")), **{"log_level": "warning", **changed})
 
     def _api_program(self) -> Program:
         return self._program_of("api", api_argv(self._config(port=self._api_port)), self._environ("api"))

@@ -83,8 +83,8 @@ class CountingProxy:
             ]
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             await self.may_close(link)
-        except OSError:
-            pass  # the server is not there: the client finds out as it would without us
+        except (OSError, asyncio.CancelledError):
+            pass  # the server is not there, which the client finds out as it would without us; or we cut it
         finally:
             for task in both:
                 task.cancel()
