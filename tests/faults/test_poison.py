@@ -3,8 +3,11 @@
 import base64
 import json
 import uuid
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import redis
 
@@ -107,3 +110,22 @@ def test_a_task_that_never_ends_well_stops_no_other(crew: Crew, work: Work, acti
         until(lambda: work.undone()[0] == 0, "what is due is booked beside it")
     work.until_done(f"tasks that {action}, of {LIMIT_S} s at most")
     work.check(crew)
+
+
+def test_a_wallet_that_somebody_holds_keeps_no_other_from_being_booked(
+    database_url: str, broker: Broker, work: Work, tmp_path: Path
+) -> None:
+    """A session has locked the wallet that is due first: the others' expiries are booked all the same."""
+    crew = Crew(database_url, broker.url, tmp_path / "held", LEDGER_TASK_LIMIT_S="120", LEDGER_LOCK_TIMEOUT_MS="200")
+    work.ask(1, expires_in_s=1)
+    work.ask(25)
+    with ExitStack() as held:
+        held.callback(crew.stop)
+        connection = held.enter_context(psycopg.connect(database_url))
+        connection.execute("SELECT FROM wallets WHERE wallet_id = %s FOR UPDATE", [work.wallets[0]])
+        crew.start_worker()
+        crew.start_beat()
+        until(lambda: work.undone()[0] == 1, "all others are booked")
+        connection.rollback()
+        work.until_done("a wallet was held")
+        work.check(crew)
