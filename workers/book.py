@@ -9,6 +9,8 @@ from ledger.kit import failpoints, idempotency
 from workers.app import config, process, task
 
 VERIFY_LIMIT_S = 20 * 3600
+VERIFY_OPTIONS = {"acks_late": False, "time_limit": VERIFY_LIMIT_S + 60, "soft_time_limit": VERIFY_LIMIT_S}
+"""It takes as long as the journal is long, and is acknowledged first, so that Redis does not give it out again."""
 
 log = structlog.get_logger(__name__)
 
@@ -32,14 +34,7 @@ async def forget() -> int:
     return await forget_refusals(database) + await idempotency.forget(database)
 
 
-# It takes as long as the journal is long, and is acknowledged first, so that Redis does not give it out again.
-@task(
-    "book.verify",
-    at_most_every_s=3600,
-    acks_late=False,
-    time_limit=VERIFY_LIMIT_S + 60,
-    soft_time_limit=VERIFY_LIMIT_S,
-)
+@task("book.verify", at_most_every_s=3600, **VERIFY_OPTIONS)
 async def verify_all() -> bool:
     """Recompute every book; a fault is an error in the log."""
     report = await verify(config.database)
