@@ -142,6 +142,10 @@ class Scene:
             assert time.monotonic() - since < RECOVERY_S, f"no answer {RECOVERY_S:.0f} s after the fault was healed"
             await asyncio.sleep(0.02)
 
+    def was_told(self, status: int) -> bool:
+        """Whether any request was answered with this."""
+        return any(seen == status for _, seen in self.answers)
+
     def forget(self, code: str) -> None:
         """Keep answers with this code from the judge: they belong to another request than their key does."""
         self._forgotten.add(code)

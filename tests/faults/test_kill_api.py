@@ -9,11 +9,12 @@ import pytest
 
 from ledger.kit import failpoints
 from tests.faults.scene import Scene
+from tests.faults.sizes import scaled
 from tests.faults.stack import wait_until_gone
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 
-KILLS = 12
+KILLS = scaled(18)
 """At random moments: of the whole API, or of Granian's worker alone, which Granian starts again."""
 
 CLIENTS = 6

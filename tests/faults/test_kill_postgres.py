@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tests.faults.scene import Scene
+from tests.faults.sizes import scaled
 from tests.faults.stack import wait_until_gone
 from tests.support.waiting import until
 
@@ -16,7 +17,12 @@ pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 
 CLIENTS = 6
 READERS = 3
-FAULTS = {"a backend": 6, "the postmaster": 4, "an immediate stop": 4, "a restart loop": 6}
+FAULTS = {
+    "a backend": scaled(6),
+    "the postmaster": scaled(4),
+    "an immediate stop": scaled(4),
+    "a restart loop": scaled(6),
+}
 
 
 async def strike(scene: Scene, what: str, chance: random.Random) -> None:

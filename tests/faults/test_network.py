@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 
 from tests.faults.scene import Scene
+from tests.faults.sizes import scaled
 from tests.support.proxy import ChaosProxy
 from tests.support.waiting import until
 
@@ -29,7 +30,7 @@ ANSWER_S = 8.0
 
 CLIENTS = 5
 READERS = 3
-TIMES = 4
+TIMES = scaled(6)
 
 
 def slow(proxy: ChaosProxy) -> None:
@@ -117,4 +118,17 @@ async def test_a_commit_whose_answer_is_cut_off_is_settled_by_its_key(scene: Sce
     found = scene.judged(f"{proxy.cuts} answers to COMMIT cut off")
     assert found.codes["DATABASE_UNAVAILABLE"], "clients were told that it is not known"
     assert found.absorbed, "and found it written when they asked again"
+    assert found.ambiguous == 0
+
+
+async def test_a_unit_that_hangs_with_its_wallets_locked_is_given_up(scene: Scene, chance: random.Random) -> None:
+    """Nobody waits for it for longer than a unit may take, and its locks go with it."""
+    wallets = await scene.open(6)
+    await asyncio.to_thread(scene.stack.api.restart, LEDGER_FAILPOINTS="unit.before_commit:hang@10")
+    async with nobody_idle_in_transaction(scene), scene.load(CLIENTS, lambda: scene.mixed(chance, wallets)):
+        await asyncio.to_thread(until, partial(scene.was_told, 503), "the unit is given up", patience_s=20)
+        await scene.recovered(time.monotonic())
+    await asyncio.to_thread(scene.stack.api.restart)
+    found = scene.judged("a unit that hangs")
+    assert found.codes["DATABASE_UNAVAILABLE"]
     assert found.ambiguous == 0

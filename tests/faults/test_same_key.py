@@ -16,8 +16,8 @@ from tests.support.api import make_key
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 
-STORMS = scaled(10)
-REQUESTS = 60
+STORMS = scaled(20)
+REQUESTS = 100
 SETTLED_BY_RETRY = frozenset(("IDEMPOTENCY_IN_FLIGHT", "WALLET_BUSY"))
 
 

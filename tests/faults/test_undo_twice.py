@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 
 CLIENTS = 20
 TRANSACTIONS = scaled(100)
+USES = scaled(500)
 SHARES = 4
 
 
@@ -47,16 +48,17 @@ async def test_of_two_that_undo_the_same_exactly_one_does(scene: Scene, chance: 
         "grant": lambda: asks.grant(chance.choice(wallets), CREDIT, scene.key()),
         "transfer": lambda: asks.transfer(wallets[0], chance.choice(wallets[1:]), CREDIT, scene.key()),
     }
-    transactions = await posted(scene, [make[kind]() for _ in range(TRANSACTIONS)])
+    count = USES if kind == "usage" else TRANSACTIONS
+    transactions = await posted(scene, [make[kind]() for _ in range(count)])
 
     def undo(transaction: str) -> Ask:
         return asks.reverse(transaction, None, scene.key(), refund=kind == "refund")
 
     pairs = await each_twice(scene, [(undo(transaction), undo(transaction)) for transaction in transactions])
     outcomes = [sorted(one.outcome for one in pair) for pair in pairs]
-    assert [["posted", "refused"]] * TRANSACTIONS == outcomes
+    assert [["posted", "refused"]] * count == outcomes
     assert {422} == {one.status for pair in pairs for one in pair if one.outcome == "refused"}
-    scene.judged(f"{TRANSACTIONS} × {kind} undone twice")
+    scene.judged(f"{count} × {kind} undone twice")
 
 
 async def test_a_hold_ends_once(scene: Scene, chance: random.Random) -> None:
