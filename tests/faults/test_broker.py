@@ -30,6 +30,18 @@ def test_a_broker_killed_again_and_again(crew: Crew, broker: Broker, work: Work)
     work.check(crew)
 
 
+def test_a_crew_that_starts_before_the_broker(crew: Crew, broker: Broker, work: Work) -> None:
+    """Worker and beat wait for it, and begin by themselves."""
+    broker.kill()
+    crew.start_worker()
+    crew.start_beat()
+    work.ask(10)
+    until(lambda: crew.log.read_text().count("onnect") > 2, "the crew has tried to connect")
+    broker.start()
+    work.until_done("the broker came after the crew")
+    work.check(crew)
+
+
 def test_a_broker_that_forgets(crew: Crew, broker: Broker, work: Work) -> None:
     """FLUSHALL at any time, of tasks that wait and of tasks in hand."""
     crew.start_worker()
