@@ -41,7 +41,7 @@ test: install ## all tests, on servers of their own; ARGS="-k holds"
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 test-faults: install ## kill, cut off and stop real processes under load, small sizes; ARGS="-k bank"
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m faults -rP tests/faults $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m faults -rPs tests/faults $(ARGS)
 
 torture: install ## everything under load and random faults; SEED=7 MINUTES=10, into .credit-ledger/torture.json
 	@$(BIN)/python -m tests.faults.torture $(if $(SEED),--seed $(SEED)) --minutes $(MINUTES) $(ARGS)

@@ -31,7 +31,8 @@ SIZE_MB = {"base": 64, "pg_wal": 640}
 """The disk of each directory of the cluster: its tables, its WAL."""
 
 TIMES = 2
-FULL_ANSWERS = 40
+FULL_ANSWERS = 20
+"""So many 503 are waited for before there is room again."""
 
 
 class Disk:
@@ -56,7 +57,7 @@ class Disk:
 @contextmanager
 def small_disk(stack: Stack, name: str) -> Iterator[Disk]:
     """Have a directory of the cluster on a disk of its own, moved there and back while PostgreSQL is down."""
-    directory = stack._pg.data.resolve() / name
+    directory = stack.data / name
     owner = directory.stat()
     stack.postgres.stop()
     _run("mount", "-t", "tmpfs", "-o", f"size={SIZE_MB[name]}m", "none", SPARE)

@@ -150,6 +150,11 @@ class Stack:
         return self._pg.url()
 
     @property
+    def data(self) -> Path:
+        """The directory of PostgreSQL's files."""
+        return self._pg.data.resolve()
+
+    @property
     def redis_url(self) -> str:
         return self._broker.url
 
