@@ -10,10 +10,8 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections import Counter
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,7 +21,7 @@ from ledger.alerts.participant import BalanceLevels
 from ledger.book.commands import Attempt, Inflow, Outcome, Use
 from ledger.book.door import Door
 from ledger.cli.serve import beat_argv, worker_argv
-from ledger.embedded.process import Child, is_alive, kill_session, processes
+from ledger.embedded.process import Child, Program, is_alive, processes
 from ledger.embedded.valkey import Valkey
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.ids import row_public
@@ -81,7 +79,7 @@ class Crew:
             **environ,
         }
         self._home = home
-        self._started: list[subprocess.Popen[bytes]] = []
+        self._started: list[Child] = []
         self.log = home / "crew.log"
 
     def start_worker(self, name: str = "crew", **environ: str) -> int:
@@ -95,11 +93,10 @@ class Crew:
         return self._start(beat_argv(Settings.from_environ(self.environ), schedule=schedule), **environ)
 
     def _start(self, argv: list[str], **environ: str) -> int:
-        with self.log.open("ab") as log:
-            env = self.environ | environ
-            started = subprocess.Popen(argv, env=env, stdout=log, stderr=log, start_new_session=True)
-        self._started.append(started)
-        return started.pid
+        note = self._home / f"{len(self._started)}.json"
+        program = Program(name="crew", argv=argv, environ=self.environ | environ, log=self.log, note=note)
+        self._started.append(Child(program))
+        return self._started[-1].pid
 
     def children(self, parent: int) -> list[int]:
         """The processes that a worker's parent has forked."""
@@ -111,18 +108,16 @@ class Crew:
         if number == signal.SIGKILL:
             self.reap(pid)
 
-    def reap(self, pid: int, timeout_s: float = 30) -> int | None:
-        """Wait until a process that we started has ended; its exit code."""
-        return next((one.wait(timeout_s) for one in self._started if one.pid == pid), None)
+    def reap(self, pid: int) -> int | None:
+        """Wait until a process has ended; its exit code if it is one that we started, and not a child of it."""
+        ours = [child for child in self._started if child.pid == pid]
+        until(lambda: not ours or ours[0].exit_code is not None, f"{pid} ended", patience_s=HEAL_S)
+        return ours[0].exit_code if ours else None
 
     def stop(self) -> None:
         """kill -9 of all of them, stopped ones included."""
-        for started in self._started:
-            with suppress(ProcessLookupError):
-                os.killpg(started.pid, signal.SIGKILL)
-            started.wait()
-            kill_session(started.pid)
-        self._started.clear()
+        for child in self._started:
+            child.kill()
 
     def told(self) -> Counter[str]:
         """How often each event was written to the log, by its id."""
