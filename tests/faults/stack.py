@@ -10,6 +10,7 @@ acknowledged must be there. A name in ``through`` puts a ChaosProxy between two 
 """
 
 import os
+import random
 import shutil
 import signal
 import sys
@@ -36,6 +37,7 @@ from ledger.embedded.process import Child, Program, is_alive, kill_session, proc
 from ledger.embedded.valkey import Valkey
 from ledger.settings import Settings
 from tests.support.proxy import ChaosProxy
+from tests.support.waiting import until
 
 START_S = 60.0
 LINES = ("api-postgres", "worker-postgres", "worker-valkey", "client-api")
@@ -219,8 +221,19 @@ class Stack:
 
     def backends(self, application: str = "credit-ledger %") -> list[int]:
         """The server processes that work for connections of this name (LIKE)."""
+        until(self.database_answers, "the database answers")
         found = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE %s AND pid <> pg_backend_pid()"
         return [row[0] for row in self.sql(found, application)]
+
+    def kill_backend(self, chance: random.Random) -> float:
+        """kill -9 of one of the service's backends, for which the postmaster ends all of them; when they were gone."""
+        victims = self.backends()
+        if victims:
+            with suppress(ProcessLookupError):
+                os.kill(chance.choice(victims), signal.SIGKILL)
+        for victim in victims:
+            wait_until_gone(victim)
+        return time.monotonic()
 
     def kill_postmaster(self, number: signal.Signals = signal.SIGKILL) -> float:
         """End the database as a whole (SIGQUIT: immediate stop) and start it again; how long it was away."""

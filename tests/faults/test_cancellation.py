@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
-from os import environ, urandom
+from os import urandom
 
 import pytest
 
@@ -23,12 +23,13 @@ from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.http.edge import EdgedLitestar
 from tests.faults.cutting import Waits, cut_at, forgive
 from tests.faults.sessions import nothing_left_open
+from tests.faults.sizes import scaled
 from tests.support.api import Api, make_key, run_sql, running
 from tests.support.book import CREDIT, attempt, check, code, new_wallets
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 
-CUTS = int(environ.get("LEDGER_TEST_CUTS", "600"))
+CUTS = scaled(600)
 AT_ONCE = 12
 """Callers at a time: units hold attempts of callers that stay beside those of callers that go."""
 

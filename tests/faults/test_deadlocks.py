@@ -20,6 +20,7 @@ from tests.faults.asks import CREDIT, Ask
 from tests.faults.client import Client
 from tests.faults.scene import Scene
 from tests.faults.sessions import deadlocks, nothing_left_open
+from tests.faults.sizes import scaled
 from tests.faults.stack import Stack
 from tests.support.serving import served
 
@@ -27,8 +28,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 
 CLIENTS = 32
 WALLETS = 8
-STORM = 1_600
-STORM_WITH_ROGUE = 500
+STORM = scaled(1_600)
+STORM_WITH_ROGUE = scaled(500)
 ROGUES_MIN = 3
 """Deadlocks that the rogue must have caused for the test to say anything."""
 
@@ -125,7 +126,7 @@ async def test_a_storm_has_no_deadlock_by_design_and_survives_a_rogue(
 
         rogue = Rogue(stack.url, [parse_wallet(wallet) for wallet in storm.wallets])
         with rogue.at_work():
-            async with asyncio.timeout(120):
+            async with asyncio.timeout(STORM_WITH_ROGUE / 4):
                 await storm.run(clients, STORM_WITH_ROGUE)
         nothing_left_open(stack.url)
         found = deadlocks(stack.url) - before

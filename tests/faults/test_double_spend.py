@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from os import environ
 
 import pytest
 
@@ -10,11 +9,12 @@ from tests.faults import asks
 from tests.faults.asks import CREDIT
 from tests.faults.client import Client
 from tests.faults.scene import Scene
+from tests.faults.sizes import scaled
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 
 RACERS = 40
-ROUNDS = int(environ.get("LEDGER_TEST_ROUNDS", "200"))
+ROUNDS = scaled(200)
 
 
 async def test_no_credit_is_spent_twice_over_http(scene: Scene) -> None:

@@ -1,7 +1,6 @@
 """T9: kill -9 of a backend and of the postmaster, immediate stops, a restart loop; and the pool heals."""
 
 import asyncio
-import os
 import random
 import signal
 import time
@@ -10,8 +9,6 @@ import pytest
 
 from tests.faults.scene import Scene
 from tests.faults.sizes import scaled
-from tests.faults.stack import wait_until_gone
-from tests.support.waiting import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 
@@ -29,11 +26,7 @@ async def strike(scene: Scene, what: str, chance: random.Random) -> None:
     """One fault, healed when this returns."""
     stack = scene.stack
     if what == "a backend":
-        victims = await asyncio.to_thread(stack.backends)
-        os.kill(chance.choice(victims), signal.SIGKILL)
-        for victim in victims:  # the postmaster ends all of them
-            await asyncio.to_thread(wait_until_gone, victim)
-        await asyncio.to_thread(until, stack.database_answers, "the database is back")
+        await asyncio.to_thread(stack.kill_backend, chance)
     elif what == "a restart loop":
         await asyncio.to_thread(stack.kill_postmaster, signal.SIGINT)
     else:

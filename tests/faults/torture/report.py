@@ -1,6 +1,7 @@
 """What came of a run: one page for people, ``torture.json`` for programs."""
 
 import json
+import os
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ class Report:
     minutes: float
     clients: int
     commit: str = ""
+    cores: int = field(default_factory=lambda: os.cpu_count() or 0)
     requests: int = 0
     requests_per_second: float = 0.0
     p50_ms: float = 0.0
@@ -70,7 +72,7 @@ class Report:
         struck = ", ".join(f"{count} {kind}" for kind, count in sorted(self.faults.items())) or "none"
         lines = [
             f"torture: {'held' if self.ok else 'FAILED'}",
-            f"  seed {self.seed}, commit {self.commit}, {self.minutes:g} minutes, {self.clients} clients",
+            f"  seed {self.seed}, commit {self.commit}, {self.minutes:g} minutes, {self.clients} clients, {self.cores} cores",
             f"  load held     {self.requests_per_second:,} answers/s, p50 {self.p50_ms:,} ms, p99 {self.p99_ms:,} ms",
             f"  faults        {sum(self.faults.values())}: {struck}",
             f"  postings      requested {self.requested:,}, acknowledged {self.acknowledged:,}, refused {self.refused:,},"

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from ledger.embedded.errors import EmbeddedError
 from ledger.kit.ids import parse_wallet
 from ledger.kit.money import format_amount
 from tests.faults.journal import Journal, read
@@ -64,7 +65,11 @@ async def _strike(
     while time.monotonic() < until:
         kind, pause_s = strikes.draw()
         await asyncio.sleep(pause_s)
-        healed_at = await strikes.carry_out(kind)
+        try:
+            healed_at = await strikes.carry_out(kind)
+        except (EmbeddedError, AssertionError) as error:
+            report.findings.append(f"liveness: {kind}: {error}")
+            healed_at = time.monotonic()
         struck[kind] += 1
         recovery_s = await load.good_since(healed_at, RECOVERY_S)
         say(f"{kind}: {'NOT OVERCOME' if recovery_s is None else f'{recovery_s:.2f} s'}")

@@ -117,11 +117,7 @@ class Strikes:
         return time.monotonic()
 
     async def _kill_backend(self) -> float:
-        victims = await asyncio.to_thread(self._stack.backends)
-        if victims:
-            with suppress(ProcessLookupError):
-                os.kill(self._chance.choice(victims), signal.SIGKILL)
-        return time.monotonic()
+        return await asyncio.to_thread(self._stack.kill_backend, self._chance)
 
     async def _end_postgres(self, number: signal.Signals) -> float:
         postgres = self._stack.postgres
