@@ -6,11 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+SEED ?=
+MINUTES ?= 5
 ARGS ?=
 GROWTH ?= 20000000
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down test mutants check format journal bench bench-growth lock migrate clean
+.PHONY: help install up down test test-faults torture mutants check format journal bench bench-growth lock migrate clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -38,6 +40,12 @@ down: install ## stop what `make up ARGS=--detach` left running
 
 test: install ## all tests, on servers of their own; ARGS="-k holds"
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+test-faults: install ## kill, cut off and stop real processes under load, small sizes; ARGS="-k bank"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m faults -rPs tests $(ARGS)
+
+torture: install ## everything under load and random faults; SEED=7 MINUTES=10, into .credit-ledger/torture.json
+	@$(BIN)/python -m tests.faults.torture $(if $(SEED),--seed $(SEED)) --minutes $(MINUTES) $(ARGS)
 
 mutants: install ## break the source by hand, fault by fault: a named test must find each; ARGS="lock relay"
 	@$(BIN)/python -m tests.mutants $(ARGS)

@@ -6,6 +6,7 @@ The API and the workers are two ways into the same service, so they are made of 
 from ledger.alerts.participant import BalanceLevels
 from ledger.book.door import Door
 from ledger.book.participants import Participant
+from ledger.kit import failpoints
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.settings import Settings
 
@@ -29,5 +30,6 @@ def participants() -> list[Participant]:
 
 
 def make_door(database: Database, config: Settings) -> Door:
-    """The door for changes of balances, not yet started."""
+    """The door for changes of balances, not yet started. Sets the failpoints of this process, where a test asks."""
+    failpoints.arm(config.failpoints)
     return Door(database, participants=participants(), batch_max=config.batch_commands_max)

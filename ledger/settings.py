@@ -17,10 +17,13 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from urllib.parse import parse_qs, urlsplit
 
+from ledger.kit import failpoints
+
 PREFIX = "LEDGER_"
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("json", "console")
+ENVIRONMENTS = ("production", "test")
 
 BOUNDS: dict[str, tuple[int, int]] = {
     "port": (1, 65_535),
@@ -29,6 +32,7 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "statement_timeout_ms": (100, 600_000),
     "lock_timeout_ms": (50, 60_000),
     "idle_in_transaction_timeout_ms": (100, 600_000),
+    "task_limit_s": (2, 3_600),
 }
 """Lowest and highest value of each number, both allowed."""
 
@@ -66,7 +70,13 @@ class Settings:
             that holds it. Without it nothing is sealed.
         anchor_public_keys: further public keys whose anchors `verify` trusts, `apk_…`, separated by
             commas: those of earlier private keys, or of one that this process does not have.
+        task_limit_s: a background task that runs longer is ended with its process, 2 to 3600 seconds. What was
+            published and is not done after half of it is published again, and a task whose worker
+            fell silent goes to another one after four times it.
         test_clock: whether the clock of the ledger may be set forward (tests and the sandbox only).
+        environment: production or test; what breaks the service on purpose is refused in production.
+        failpoints: where a process is to fail, for fault tests: `unit.before_commit:kill@3`. Refused
+            unless the environment is test.
     """
 
     database_url: str | None = field(default=None, repr=False)
@@ -86,7 +96,10 @@ class Settings:
     postgres_bin: str | None = None
     anchor_key: str | None = field(default=None, repr=False)
     anchor_public_keys: str | None = None
+    task_limit_s: int = 120
     test_clock: bool = False
+    environment: str = "production"
+    failpoints: str | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -102,6 +115,11 @@ class Settings:
                 f"LEDGER_LOCK_TIMEOUT_MS is {settings.lock_timeout_ms}, above "
                 f"LEDGER_STATEMENT_TIMEOUT_MS ({settings.statement_timeout_ms}): a statement would "
                 "be cancelled before its wait for a lock is. Make it the smaller of the two."
+            )
+        if settings.failpoints is not None and settings.environment != "test":
+            raise SettingsError(
+                f"LEDGER_FAILPOINTS is set, and LEDGER_ENVIRONMENT is {settings.environment}: failpoints kill "
+                "processes on purpose. Unset it, or set LEDGER_ENVIRONMENT=test where nothing of value is kept."
             )
         return settings
 
@@ -201,6 +219,14 @@ def _flag(name: str, text: str) -> bool:
     if text.lower() not in known:
         raise _refuse(name, text, "true or false")
     return known[text.lower()]
+
+
+def _failpoints(name: str, text: str) -> str:
+    try:
+        failpoints.parse(text)
+    except ValueError as error:
+        raise SettingsError(f"{variable(name)} is {text!r}: {error}.") from error
+    return text
 
 
 def _one_of(allowed: tuple[str, ...]) -> Callable[[str, str], str]:
@@ -303,5 +329,7 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "anchor_key": _anchor_key,
     "anchor_public_keys": _public_keys,
     "test_clock": _flag,
+    "environment": _one_of(ENVIRONMENTS),
+    "failpoints": _failpoints,
     **dict.fromkeys(BOUNDS, _number),
 }

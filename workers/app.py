@@ -1,6 +1,7 @@
 """The Celery application, its settings (each line earns its place), and a worker process's own loop and database."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
@@ -10,16 +11,24 @@ from celery.signals import setup_logging, worker_process_init, worker_process_sh
 from ledger import settings
 from ledger.kit import telemetry
 from ledger.parts import make_database, make_door
+from workers import broker
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-TASK_LIMIT_S = 120
-VISIBILITY_S = 4 * TASK_LIMIT_S
-"""Redis gives a task to somebody else after this: longer than any task may run."""
-
 config = settings.load()
 
+LIMIT_S = config.task_limit_s
+SOFT_LIMIT_S = LIMIT_S - LIMIT_S / 8
+"""A task is told to end at this age, and its process is killed when it is LIMIT_S old."""
+
+VISIBILITY_S = 4 * LIMIT_S
+"""Redis gives a task to somebody else after this: longer than any task may run."""
+
+HEALTH_S = 10
+"""A broker that says nothing for this long is asked whether it is there; one that does not answer is left."""
+
+broker.install()
 app = Celery("credit-ledger", broker=config.redis_url, set_as_current=True)
 app.conf.update(
     task_serializer="json",
@@ -31,8 +40,8 @@ app.conf.update(
     task_acks_on_failure=True,
     task_acks_on_timeout=True,
     worker_prefetch_multiplier=1,
-    task_time_limit=TASK_LIMIT_S,
-    task_soft_time_limit=TASK_LIMIT_S - 15,
+    task_time_limit=LIMIT_S,
+    task_soft_time_limit=SOFT_LIMIT_S,
     visibility_timeout=VISIBILITY_S,
     broker_transport_options={
         "visibility_timeout": VISIBILITY_S,
@@ -41,7 +50,7 @@ app.conf.update(
         "socket_timeout": 10,
         "socket_connect_timeout": 5,
         "socket_keepalive": True,
-        "health_check_interval": 25,
+        "health_check_interval": HEALTH_S,
     },
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
@@ -86,16 +95,30 @@ def process() -> Process:
     return _process
 
 
-def task(name: str, **options: Any) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Callable[P, R]]:
-    """A coroutine function as the task of this name, run on the process's loop; ``options`` are Celery's."""
+def task(
+    name: str, *, at_most_every_s: float = 0, **options: Any
+) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Callable[P, R | None]]:
+    """A coroutine function as the task of this name, run on the process's loop; ``options`` are Celery's.
 
-    def register(work: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
-        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+    What only looks for work is passed by (None) where this process has begun it less than ``at_most_every_s`` seconds
+    before: ticks that gathered while nobody was there are taken in a moment. It is not Celery's ``expires``, which
+    compares beat's clock with the worker's: a worker whose clock was some seconds ahead would throw every tick away.
+    """
+
+    def register(work: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R | None]:
+        next_at = 0.0
+
+        def run(*args: P.args, **kwargs: P.kwargs) -> R | None:
+            nonlocal next_at
+            now = time.monotonic()
+            if now < next_at:
+                return None
+            next_at = now + at_most_every_s
             return process().runner.run(work(*args, **kwargs))
 
         run.__name__ = work.__name__
         run.__doc__ = work.__doc__
-        registered: Callable[P, R] = app.task(name=name, **options)(run)
+        registered: Callable[P, R | None] = app.task(name=name, **options)(run)
         return registered
 
     return register

@@ -1,6 +1,7 @@
 """When to look for what is due. A tick is a hint: two of it do no harm, and none loses nothing.
 
-A tick that was not taken before the next one is due expires, so that a worker that was away is not flooded.
+No tick expires: that would need beat's clock and the workers' to agree. Those that gathered while no worker was there
+are passed by (``at_most_every_s`` of the task).
 """
 
 from celery.schedules import crontab
@@ -14,17 +15,14 @@ app.conf.beat_schedule = {
     "relay the outbox": {
         "task": "outbox.relay",
         "schedule": RELAY_S,
-        "options": {"expires": 5},
     },
     "book what is due": {
         "task": "book.due",
         "schedule": DUE_S,
-        "options": {"expires": 10},
     },
     "forget old refusals": {
         "task": "book.forget_refusals",
         "schedule": crontab(minute="17"),
-        "options": {"expires": 600},
     },
     "seal what moved": {
         "task": "anchor.seal",
@@ -34,6 +32,5 @@ app.conf.beat_schedule = {
     "verify every book": {
         "task": "book.verify",
         "schedule": crontab(hour="3", minute="10"),
-        "options": {"expires": 3600},
     },
 }

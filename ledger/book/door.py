@@ -36,6 +36,7 @@ from ledger.errors import (
     RiderConflict,
     WalletBusy,
 )
+from ledger.kit import failpoints
 from ledger.kit.db import RETRYABLE, Database, is_unavailable, sqlstate
 
 log = structlog.get_logger(__name__)
@@ -238,7 +239,9 @@ class Door:
             if not requests:
                 continue
             try:
+                await failpoints.reach("door.before_unit")
                 done = await run_unit(writer, requests, self._participants, os.urandom(16), wait=wait)
+                await failpoints.reach("door.after_unit")
             except CommitUnknown as error:
                 log.warning("unit.commit_unknown", error=str(error))
                 _fail(requests, DatabaseUnavailable("it may have been written; ask again under the same key"))

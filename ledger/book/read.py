@@ -150,7 +150,10 @@ class Reader:
             terms = (lot.source, lot.expires_at)
             groups[terms] = groups.get(terms, 0) + lot.free
         lots = [LotGroup(source, free, expires_at) for (source, expires_at), free in groups.items()]
-        return msgspec.structs.replace(view, at=now, balances=book.balances, lots=lots)
+        # All of it from the one snapshot: others may have posted since ``view`` was read.
+        return msgspec.structs.replace(
+            view, status=book.status, number=book.number, at=now, balances=book.balances, lots=lots
+        )
 
     async def _book_with_due(self, wallet_id: int) -> tuple[Book, datetime]:
         """The book as it would be with everything due booked, from one snapshot."""

@@ -18,6 +18,7 @@ from ledger.book.rules.fold import Deferred, Replay, Result, Unit, begin, fails,
 from ledger.book.write import writing, writing_ahead
 from ledger.book.writer import Writer
 from ledger.errors import BatchRefused, LedgerError
+from ledger.kit import failpoints
 from ledger.kit.arrays import numbers
 from ledger.kit.db import open_transaction
 from ledger.kit.wire import Row, Statement, Wire
@@ -123,10 +124,12 @@ async def run_unit(
                 done = [r for r in requests if r not in skipped] if skipped else list(requests)
                 results, statements = await _decide(wire, unit, done, participants, loaded)
                 riders = _riders(results)
+                await failpoints.reach("unit.before_write")
                 if riders:
                     await wire.exchange(statements)
                     await _ride(wire.connection, riders)
                     statements = []
+                await failpoints.reach("unit.before_commit")
                 committing = True
                 await _commit(wire, statements)
         except BaseException as error:
@@ -134,6 +137,7 @@ async def run_unit(
             if committing and isinstance(error, Exception) and writer.is_lost(error):
                 raise CommitUnknown(str(error)) from error
             raise
+    await failpoints.reach("unit.after_commit")
     for request, places, given in results:
         request.take(places, given)
     return UnitRun(done, skipped)
@@ -155,7 +159,10 @@ async def _look(
     for participant, rows in zip(participants, loaded, strict=True):
         statement = participant.load(wallet_ids)
         pipe.add(statement.sql, statement.params, partial(_keep, rows))
-    return await pipe.begin(wallet_ids, entropy, wait=wait), loaded
+    await failpoints.reach("unit.before_lock")
+    unit = await pipe.begin(wallet_ids, entropy, wait=wait)
+    await failpoints.reach("unit.after_lock")
+    return unit, loaded
 
 
 def _keep(kept: list[Row], _: Unit, rows: list[Row]) -> None:

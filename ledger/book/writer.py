@@ -31,8 +31,11 @@ class Writer(Lane):
         return isinstance(error, TimeoutError) or is_lost(error)
 
     async def abandon(self, error: BaseException) -> None:
-        """End the transaction that failed; a connection that cannot do that is thrown away."""
-        if self.usable and not self.is_lost(error):
+        """End the transaction that failed; a connection that cannot do that is thrown away.
+
+        So is one whose unit was cancelled: nobody knows how far it came.
+        """
+        if self.usable and isinstance(error, Exception) and not self.is_lost(error):
             with suppress(psycopg.Error, OSError):
                 await (await self.wire()).exchange([ROLLBACK])
                 return

@@ -13,6 +13,8 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -29,6 +31,9 @@ SERVICE_ROLE = "ledger_service"
 
 RETRYABLE = frozenset({"40001", "40P01", "55P03"})
 """Serialization failure, deadlock, lock timeout: the whole unit may be run again."""
+
+SILENCE_S = 2.0
+"""How long after the end of its time a statement may go on without a word, before its connection is given up."""
 
 _in_transaction: ContextVar[bool] = ContextVar("in_transaction", default=False)
 
@@ -52,6 +57,25 @@ def sync_url(url: str) -> str:
     """The same database for SQLAlchemy: ``postgresql://`` and ``postgres://`` become psycopg 3's."""
     head, _, rest = url.partition("://")
     return f"postgresql+psycopg://{rest}" if head in ("postgresql", "postgres") else url
+
+
+class PatientConnection(psycopg.AsyncConnection[Any]):
+    """A connection that is given up when the server says nothing for ``patience_s``.
+
+    The server ends a statement that takes too long, but a server that is behind a broken line says nothing at all, and
+    as long as something in between keeps the line up (a load balancer, a pooler) no keepalive finds out. The caller
+    would wait for ever, and with it a place in the pool.
+    """
+
+    patience_s = 10.0
+
+    async def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:  # noqa: ASYNC109
+        try:
+            return await super().wait(gen, interval, self.patience_s if timeout is None else timeout)
+        except psycopg.OperationalError:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.pgconn.finish()  # it may still speak, and nobody would know of what
+            raise
 
 
 class Database:
@@ -100,11 +124,16 @@ class Database:
             pool_timeout=5,
             pool_use_lifo=True,
             pool_pre_ping=False,
-            connect_args=self._connect_args | {"options": " ".join(self._options)},
+            connect_args=self._connect_args | {"options": " ".join(self._options), "async_creator_fn": self._patient},
         )
         self.reads = ReadLane(self.connect, self.statement_timeout_s + 2)
         """For the hottest reads: a connection of their own, without the engine's way to one."""
         event.listen(self.engine.sync_engine, "handle_error", _mark_lost_connection)
+
+    async def _patient(self, *args: Any, **kwargs: Any) -> PatientConnection:
+        connection = await PatientConnection.connect(*args, **kwargs)
+        connection.patience_s = self.statement_timeout_s + SILENCE_S
+        return connection
 
     async def connect(self, *options: str) -> psycopg.AsyncConnection[Any]:
         """A driver connection of the caller's own, in autocommit, with further server settings

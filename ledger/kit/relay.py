@@ -25,10 +25,15 @@ WHERE (wallet_id, event) IN (
     ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
 RETURNING wallet_id, event, task, state"""
 
+_UNDONE: Final = """
+SELECT o.wallet_id, o.event, o.type, o.payload
+FROM unnest(%(wallets)s::bigint[], %(events)s::bigint[]) AS d(wallet_id, event) JOIN outbox o USING (wallet_id, event)
+WHERE o.state <> 'done' ORDER BY o.wallet_id, o.event"""
+
 _DONE: Final = """
 UPDATE outbox o SET state = 'done' FROM unnest(%(wallets)s::bigint[], %(events)s::bigint[]) AS d(wallet_id, event)
 WHERE o.wallet_id = d.wallet_id AND o.event = d.event AND o.state <> 'done'
-RETURNING o.wallet_id, o.event, o.type, o.payload"""
+RETURNING o.wallet_id"""
 
 _WAITING: Final = """
 SELECT count(*), coalesce(extract(epoch FROM ledger_now() - min(recorded_at)), 0)::float8
@@ -43,8 +48,8 @@ class Claimed(NamedTuple):
     task: str
 
 
-class Done(NamedTuple):
-    """A row that was marked done just now, by this call and no other."""
+class Event(NamedTuple):
+    """A row that is not done yet."""
 
     wallet_id: int
     event: int
@@ -52,7 +57,7 @@ class Done(NamedTuple):
     payload: str
 
 
-async def claim(database: Database, *, limit: int = 500, lease_s: int = LEASE_S) -> list[Claimed]:
+async def claim(database: Database, *, lease_s: float = LEASE_S, limit: int = 500) -> list[Claimed]:
     """Take rows that are due; they are due again after ``lease_s`` seconds if nobody marks them done."""
     params = {"limit": limit, "lease": lease_s, "attempts_max": ATTEMPTS_MAX}
     rows = await _run(database, _CLAIM, params)
@@ -62,16 +67,24 @@ async def claim(database: Database, *, limit: int = 500, lease_s: int = LEASE_S)
     return [Claimed(*row[:3]) for row in rows if row[3] != "dead"]
 
 
-async def done(database: Database, keys: Sequence[tuple[int, int]]) -> list[Done]:
-    """Mark rows done; gives those that were not done before."""
-    params = {"wallets": numbers(w for w, _ in keys), "events": numbers(e for _, e in keys)}
-    return [Done(*row) for row in await _run(database, _DONE, params)]
+async def undone(database: Database, keys: Sequence[tuple[int, int]]) -> list[Event]:
+    """Those of these rows that are not done. Do what they ask for first, and mark them ``done`` then."""
+    return [Event(*row) for row in await _run(database, _UNDONE, _arrays(keys))]
+
+
+async def done(database: Database, keys: Sequence[tuple[int, int]]) -> int:
+    """Mark rows done; gives how many were not done before."""
+    return len(await _run(database, _DONE, _arrays(keys)))
 
 
 async def waiting(database: Database) -> tuple[int, float]:
     """How many rows wait, and the age of the oldest in seconds."""
     [(count, age_s)] = await _run(database, _WAITING, {})
     return count, age_s
+
+
+def _arrays(keys: Sequence[tuple[int, int]]) -> dict[str, str]:
+    return {"wallets": numbers(w for w, _ in keys), "events": numbers(e for _, e in keys)}
 
 
 async def _run(database: Database, sql: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:

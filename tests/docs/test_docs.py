@@ -16,6 +16,7 @@ from ledger.book.chart import CHART
 from ledger.cli import main
 from ledger.errors import BY_CODE, LedgerError
 from ledger.handlers import HANDLERS
+from ledger.kit.failpoints import ACTIONS, POINTS
 from ledger.kit.outbox import ANNOUNCE
 from ledger.settings import BOUNDS, LOG_FORMATS, LOG_LEVELS, Settings, variable
 from tests.docs.pages import (
@@ -169,6 +170,14 @@ def test_every_route_is_documented() -> None:
         for method in handler.http_methods
     }
     assert told == served
+
+
+def test_every_failpoint_is_documented() -> None:
+    """Each place and each action stands in docs/reliability.md, and no other."""
+    text = section(DOCS / "reliability.md", "Failpoints")
+    cells = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
+    told = {name.partition("=")[0] for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+    assert told == {*POINTS, *ACTIONS}
 
 
 def test_every_account_is_documented() -> None:

@@ -44,6 +44,9 @@ def test_everything_can_be_set() -> None:
         "LEDGER_TEST_CLOCK": "true",
         "LEDGER_ANCHOR_KEY": "/run/secrets/anchor.key",
         "LEDGER_ANCHOR_PUBLIC_KEYS": f"apk_{'0' * 64}, apk_{'1' * 64}",
+        "LEDGER_TASK_LIMIT_S": "60",
+        "LEDGER_ENVIRONMENT": "test",
+        "LEDGER_FAILPOINTS": "unit.before_commit:kill@3",
     }
     read = Settings.from_environ(given)
 
@@ -59,6 +62,9 @@ def test_everything_can_be_set() -> None:
         ("LEDGER_DB_POOL_SIZE", "1e3", "a whole number from 1 to 200"),
         ("LEDGER_LOG_LEVEL", "loud", "one of debug, info, warning, error"),
         ("LEDGER_TEST_CLOCK", "perhaps", "true or false"),
+        ("LEDGER_ENVIRONMENT", "staging", "one of production, test"),
+        ("LEDGER_FAILPOINTS", "unit.commit:kill", "there is no point"),
+        ("LEDGER_FAILPOINTS", "unit.before_commit:delay", "must be kill, stop, error, hang or delay="),
         ("LEDGER_DATABASE_URL", "mysql://db/ledger", "like postgresql://"),
         ("LEDGER_DATABASE_URL", "postgresql://db", "like postgresql://"),
         ("LEDGER_DATABASE_URL", "postgresql://db:port/ledger", "like postgresql://"),
@@ -82,6 +88,12 @@ def test_a_lock_is_not_waited_for_longer_than_its_statement() -> None:
     """Otherwise the shorter limit would hide the other."""
     with pytest.raises(SettingsError, match="LEDGER_LOCK_TIMEOUT_MS is 9000"):
         Settings.from_environ({"LEDGER_LOCK_TIMEOUT_MS": "9000"})
+
+
+def test_failpoints_are_refused_where_they_could_do_harm() -> None:
+    """A process that would die on purpose does not start in production."""
+    with pytest.raises(SettingsError, match="LEDGER_ENVIRONMENT is production"):
+        Settings.from_environ({"LEDGER_FAILPOINTS": "unit.before_commit:kill"})
 
 
 def test_what_is_missing_is_named() -> None:

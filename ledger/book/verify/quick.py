@@ -48,7 +48,9 @@ class _HashDiffers(Irregular):
     """The hash is not that of the lines at hand: perhaps some have not come yet."""
 
 
-def refuse(wallet_id: int | None, kind: str, number: int | None, place: str, expected: object, found: object) -> NoReturn:
+def refuse(
+    wallet_id: int | None, kind: str, number: int | None, place: str, expected: object, found: object
+) -> NoReturn:
     """What the checks call instead of reporting a fault."""
     raise _HashDiffers(kind) if kind == "hash" else Irregular(kind)
 
