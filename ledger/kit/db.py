@@ -194,7 +194,7 @@ def is_lost(error: BaseException) -> bool:
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Connection refused or lost, shutting down, too many connections, out of disk, timed out."""
+    """Connection refused or lost, shutting down, too many connections, out of disk, timed out, ended while idle."""
     if isinstance(error, PoolTimeout | TimeoutError | ConnectionError | psycopg.errors.ConnectionTimeout):
         return True
     state = sqlstate(error)
@@ -202,7 +202,7 @@ def is_unavailable(error: BaseException) -> bool:
         return isinstance(error, OperationalError | psycopg.OperationalError | psycopg.InterfaceError) or (
             isinstance(error, DBAPIError) and error.connection_invalidated
         )
-    return state[:2] in ("08", "53", "57") or state in ("25006", "55P03", "40001", "40P01")
+    return state[:2] in ("08", "53", "57") or state in ("25006", "25P03", "55P03", "40001", "40P01")
 
 
 def _mark_lost_connection(context: Any) -> None:

@@ -119,7 +119,8 @@ class Scene:
                 yield
             finally:
                 stop.set()
-        assert {status for _, status in self.reads} <= {0, 200, 503}
+        wrong = {status for _, status in self.reads} - {0, 200, 503}
+        assert not wrong, f"reads were told {wrong}"
 
     async def readable(self, since: float, count: int = 40) -> float:
         """Wait until the last ``count`` reads after ``since`` were all answered with 200; seconds until the first of
