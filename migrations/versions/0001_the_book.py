@@ -420,5 +420,5 @@ def downgrade() -> None:
     op.drop_table("holds")
     op.drop_table("hold_slices")
     op.drop_table("balance_levels")
-    op.execute("DROP FUNCTION ledger_refuse_late_posting, ledger_refuse_change, ledger_now")
+    op.execute("DROP FUNCTION ledger_refuse_late_posting, ledger_check_rows, ledger_refuse_change, ledger_now")
     op.drop_table("clock")

@@ -177,17 +177,12 @@ class Book:
         self.made = _NONE if terms is None else self._terms(number, terms, hold)
         self._postings(number, kind, effective, postings)
         owed = self.owed
-        if (
-            wallet_after != self.wallet
-            or held_after != self.held
-            or disputed_after != self.disputed
-            or owed_after != owed
-        ):
-            found = (self.wallet, self.held, self.disputed, owed)
-            say("balance", number, "balances after it", found, (wallet_after, held_after, disputed_after, owed_after))
+        found = (self.wallet, self.held, self.disputed, owed)
+        stored = (wallet_after, held_after, disputed_after, owed_after)
+        if stored != found:
+            say("balance", number, "balances after it", found, stored)
         if owed:
             if self.wallet:
-                found = (self.wallet, self.held, self.disputed, owed)
                 say("debt_first", number, "balances after it", "wallet or owed zero", found)
             if owed > limit_after and owed > owed_before and kind in ("usage", "capture"):
                 say("overdraft", number, "owed after it", f"at most {limit_after}", owed)
