@@ -23,6 +23,9 @@ from ledger.kit.wire import Row, Statement, Wire
 PAGE: Final = 40
 """Lots of a wallet that are loaded at first."""
 
+ALIKE: Final = 8
+"""Lots alike that an inflow may join, the oldest: more than one only where one is full, or was kept apart."""
+
 MORE_MAX: Final = 5 * (LINES_MAX + 1)
 """Lots of a wallet that are loaded where a page does not do; what needs yet more comes again."""
 
@@ -67,11 +70,13 @@ CROSS JOIN LATERAL (
 LOTS_ALIKE: Final = f"""
 WITH a AS (SELECT * FROM unnest(%(wallets)s::bigint[], %(sources)s::text[], %(priorities)s::int[],
                                 %(expiries)s::timestamptz[]) AS a(wallet_id, source, priority, expires_at))
-SELECT {_L_LOT} FROM a JOIN lots l ON l.wallet_id = a.wallet_id AND l.open AND l.priority = a.priority
-    AND l.expires_at = a.expires_at AND NOT l.paid AND l.source = a.source
+SELECT {_L_LOT} FROM a CROSS JOIN LATERAL (
+    SELECT {_LOT} FROM lots WHERE wallet_id = a.wallet_id AND open AND priority = a.priority
+        AND expires_at = a.expires_at AND NOT paid AND source = a.source ORDER BY lot LIMIT {ALIKE}) AS l
 UNION ALL
-SELECT {_L_LOT} FROM a JOIN lots l ON l.wallet_id = a.wallet_id AND l.open AND l.priority = a.priority
-    AND l.expires_at IS NULL AND NOT l.paid AND l.source = a.source
+SELECT {_L_LOT} FROM a CROSS JOIN LATERAL (
+    SELECT {_LOT} FROM lots WHERE wallet_id = a.wallet_id AND open AND priority = a.priority
+        AND expires_at IS NULL AND NOT paid AND source = a.source ORDER BY lot LIMIT {ALIKE}) AS l
 WHERE a.expires_at IS NULL"""
 
 DUE_LOTS: Final = f"""

@@ -15,7 +15,7 @@ from ledger.kit.db import SERVICE_ROLE, Database
 from tests.bench.machine import FUNDED_MICRO, PARTICIPANTS, open_wallets
 
 OPEN_LOTS = 100_000
-DUST_LOTS = 999
+DUST_LOTS = 1_000
 """As many as one use may take: a transaction has 1,000 lines at most, and one of them is kept for a debt."""
 DUST_MICRO = 1_000
 UNIT = 64

@@ -33,7 +33,7 @@ CUTS = scaled(600)
 AT_ONCE = 12
 """Callers at a time: units hold attempts of callers that stay beside those of callers that go."""
 
-WAITS_MAX = {"door": 4, "unit": 40, "http": 30}
+WAITS_MAX = {"door": 4, "unit": 6, "http": 30}
 """Cuts are aimed up to here, somewhat beyond what a run that is left alone waits."""
 
 
@@ -135,7 +135,7 @@ async def test_a_unit_cut_anywhere_leaves_no_transaction_open(
         nothing_left_open(database_url)
     await writer.close()
     await retried_once_each(door, database_url, wallets, asked)
-    assert len(cuts) >= 8, f"units were cut at few places: {cuts}"
+    assert len(cuts) >= 3 and cuts.total() >= CUTS // 8, f"units were cut seldom, or at few places: {cuts}"
 
 
 async def test_a_door_that_stops_among_cut_callers_answers_the_others(

@@ -55,7 +55,7 @@ def use(book: Book, command: Use) -> Draft:
     available = book.balances.available
     if command.amount > available:
         raise _insufficient(available, command.amount)
-    parts = _draw(book, min(command.amount, book.wallet))
+    parts = _draw(book, min(command.amount, book.wallet), 1 if command.amount > book.wallet else 0)
     draft = Draft(book)
     _spend(draft, parts, command.amount, f"used:{command.service}")
     return draft
@@ -178,7 +178,8 @@ def _spend(draft: Draft, parts: Parts, amount: int, account: str) -> None:
         draft.move(OWED, account, rest)
 
 
-def _draw(book: Book, amount: int, others: int = 1) -> Parts:
+def _draw(book: Book, amount: int, others: int = 0) -> Parts:
+    """What ``draw`` finds, where the transaction has room for it beside ``others`` lines."""
     parts = draw(book, amount)
     check_lines(len(parts) + others)
     return parts
