@@ -6,7 +6,6 @@ published and is not done is published again after half of it, and a silent work
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -17,16 +16,13 @@ from pathlib import Path
 
 import redis
 
-from ledger.alerts.participant import BalanceLevels
-from ledger.book.commands import Attempt, Inflow, Outcome, Use
-from ledger.book.door import Door
+from ledger.book.commands import Inflow, Use
 from ledger.cli.serve import beat_argv, worker_argv
 from ledger.embedded.process import Child, Program, is_alive, processes
 from ledger.embedded.valkey import Valkey
-from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.ids import row_public
 from ledger.settings import Settings
-from tests.support.book import CREDIT, attempt, check, codes, new_wallets, session
+from tests.support.book import CREDIT, attempt, check, codes, new_wallets, session, submit
 from tests.support.waiting import until
 
 LIMIT_S = 3
@@ -179,22 +175,6 @@ SELECT cardinality(%(wallets)s::bigint[]) - (
         SELECT count(*) FROM transactions WHERE kind = 'expiry' AND wallet_id = ANY(%(wallets)s)),
     2 * cardinality(%(wallets)s::bigint[]) - (
         SELECT count(*) FROM outbox WHERE state = 'done' AND wallet_id = ANY(%(wallets)s))"""
-
-
-def submit(url: str, *attempts: Attempt) -> list[Outcome]:
-    """Through a door of the test's own, straight to the database."""
-
-    async def run() -> list[Outcome]:
-        database = Database(url, role=SERVICE_ROLE)
-        door = Door(database, participants=[BalanceLevels()])
-        await door.start()
-        try:
-            return await door.submit(attempts)
-        finally:
-            await door.stop()
-            await database.dispose()
-
-    return asyncio.run(run())
 
 
 def _parent_of(pid: int) -> int | None:

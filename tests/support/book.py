@@ -1,5 +1,6 @@
 """For tests of the book: fresh wallets, attempts in one line, a raw session, and verify at the end."""
 
+import asyncio
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,9 +8,12 @@ from typing import Any
 
 import psycopg
 
+from ledger.alerts.participant import BalanceLevels
 from ledger.book.commands import Attempt, Command, Outcome, Posted, Refused
+from ledger.book.door import Door
 from ledger.book.hashing import genesis
 from ledger.book.verify import Report, verify_now
+from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.ids import new_wallet_id
 
 CREDIT = 1_000_000
@@ -69,3 +73,19 @@ def check(url: str, wallet_ids: Sequence[int]) -> Report:
     assert report.ok, "\n".join(str(fault) for fault in report.faults)
     assert report.checked["wallets"] == len(set(wallet_ids))
     return report
+
+
+def submit(url: str, *attempts: Attempt) -> list[Outcome]:
+    """Through a door of the test's own, straight to the database."""
+
+    async def run() -> list[Outcome]:
+        database = Database(url, role=SERVICE_ROLE)
+        door = Door(database, participants=[BalanceLevels()])
+        await door.start()
+        try:
+            return await door.submit(attempts)
+        finally:
+            await door.stop()
+            await database.dispose()
+
+    return asyncio.run(run())

@@ -1,6 +1,5 @@
 """Real Celery workers on a real Valkey: what is due gets done, and the broker may forget everything."""
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -15,33 +14,14 @@ import pytest
 import redis
 from celery import Celery
 
-from ledger.alerts.participant import BalanceLevels
 from ledger.book.anchor.keys import SigningKey
-from ledger.book.commands import Attempt, Inflow, Outcome, Use
-from ledger.book.door import Door
+from ledger.book.commands import Inflow, Use
 from ledger.book.verify import read_copies, verify_now
 from ledger.cli.serve import beat_argv, worker_argv
-from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.settings import Settings
 from tests.book.conftest import Clock
-from tests.support.book import CREDIT, attempt, check, codes, new_wallets, session
+from tests.support.book import CREDIT, attempt, check, codes, new_wallets, session, submit
 from tests.support.waiting import until
-
-
-def submit(url: str, *attempts: Attempt) -> list[Outcome]:
-    """Through a door of the test's own."""
-
-    async def run() -> list[Outcome]:
-        database = Database(url, role=SERVICE_ROLE)
-        door = Door(database, participants=[BalanceLevels()])
-        await door.start()
-        try:
-            return await door.submit(attempts)
-        finally:
-            await door.stop()
-            await database.dispose()
-
-    return asyncio.run(run())
 
 
 class Workers:
