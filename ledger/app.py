@@ -39,6 +39,7 @@ def create_app(settings: Settings | None = None) -> EdgedLitestar:
         openapi_config=None,
         logging_config=None,
     )
+    app.recall = services.access.recall
     app.authenticate = services.access.authenticate
     app.direct = Direct(app, LedgerRequest)
     app.open_paths = frozenset(path for handler in HANDLERS if handler.opt.get("open") for path in handler.paths)

@@ -42,11 +42,8 @@ class Principal(msgspec.Struct, frozen=True):
     key_id: str
     client: str
     scopes: frozenset[str]
-
-    @property
-    def namespace(self) -> str:
-        """Where its idempotency keys live."""
-        return f"client:{self.client}"
+    namespace: str
+    """Where its idempotency keys live."""
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -72,12 +69,17 @@ class Access:
         """Look-ups on their way: all who present one key wait for one."""
         self._marking: set[asyncio.Task[None]] = set()
 
+    def recall(self, presented: bytes) -> Principal | None:
+        """The principal of a key that was looked up a moment ago."""
+        known = self._known.get(digest(presented))
+        return known[0] if known is not None and known[1] > time.monotonic() else None
+
     async def authenticate(self, presented: bytes) -> Principal:
         """The principal of a key. Raises Unauthenticated, always with the same words."""
+        known = self.recall(presented)
+        if known is not None:
+            return known
         hashed = digest(presented)
-        known = self._known.get(hashed)
-        if known is not None and known[1] > time.monotonic():
-            return known[0]
         key_id = key_id_of(presented)
         if key_id is None:
             raise _unauthenticated()
@@ -95,7 +97,8 @@ class Access:
         if row is None or not same or not row.valid:
             self._known.pop(hashed, None)
             raise _unauthenticated()
-        principal = Principal(key_id, row.client, frozenset().union(*(IMPLIED[s] for s in row.scopes)))
+        scopes = frozenset().union(*(IMPLIED[s] for s in row.scopes))
+        principal = Principal(key_id, row.client, scopes, f"client:{row.client}")
         self._remember(hashed, principal, row.left_s)
         if row.stale:
             self._mark_used(key_id)

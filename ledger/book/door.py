@@ -97,32 +97,28 @@ class Door:
         """
         if not attempts:
             return []
-        attempts = await self._with_links(attempts)
+        refs = [(a.command.wallet_id, a.command.number) for a in attempts if isinstance(a.command, c.Reverse)]
+        if refs:
+            attempts = await self._with_links(attempts, refs)
         if self._stopping or not self._lanes:
             raise DatabaseUnavailable("the service is shutting down; try again")
-        if self._outstanding + len(attempts) > self._queue_max:
+        size = len(attempts)
+        if self._outstanding + size > self._queue_max:
             raise Overloaded(f"{self._outstanding} postings are waiting; try again")
         request = Request(attempts, atomic, asyncio.get_running_loop().create_future())
-        self._outstanding += len(attempts)
-        request.future.add_done_callback(lambda _: self._answered(len(attempts)))
+        self._outstanding += size
         self._waiting.append(request)
         self._wake.set()
-        # A caller that goes away cancels the future, not the unit.
-        results = await request.future
-        return await self._outcomes(results)
+        try:
+            # A caller that goes away cancels the future, not the unit.
+            results = await request.future
+        finally:
+            self._outstanding -= size
+        replays = [(r.wallet_id, r.number) for r in results if isinstance(r, Replay)]
+        return await self._with_replays(results, replays) if replays else cast("list[c.Outcome]", results)
 
-    def _answered(self, attempts: int) -> None:
-        self._outstanding -= attempts
-
-    async def _with_links(self, attempts: Sequence[c.Attempt]) -> Sequence[c.Attempt]:
+    async def _with_links(self, attempts: Sequence[c.Attempt], refs: Sequence[tuple[int, int]]) -> list[c.Attempt]:
         """Reversals learn which other wallet they touch from what is stored, which never changes."""
-        refs = [
-            (attempt.command.wallet_id, attempt.command.number)
-            for attempt in attempts
-            if isinstance(attempt.command, c.Reverse)
-        ]
-        if not refs:
-            return attempts
         links = dict(zip(refs, await asyncio.gather(*(self._links.get(ref) for ref in refs)), strict=True))
 
         def linked(attempt: c.Attempt) -> c.Attempt:
@@ -135,10 +131,8 @@ class Door:
 
         return [linked(attempt) for attempt in attempts]
 
-    async def _outcomes(self, results: Sequence[Result]) -> list[c.Outcome]:
-        refs = [(r.wallet_id, r.number) for r in results if isinstance(r, Replay)]
-        if not refs:
-            return list(cast("Sequence[c.Outcome]", results))
+    async def _with_replays(self, results: Sequence[Result], refs: Sequence[tuple[int, int]]) -> list[c.Outcome]:
+        """What was posted before is answered from what is stored."""
         stored = dict(zip(refs, await asyncio.gather(*(self._posted.get(ref) for ref in refs)), strict=True))
         outcomes: list[c.Outcome] = []
         for result in results:
@@ -160,6 +154,7 @@ class Door:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
+            await self._gathered()
             batch = self._take_batch()
             skipped = await self._run_guarded(writer, batch, wait=False)
             if skipped:
@@ -193,6 +188,13 @@ class Door:
             self._wake_slow.set()
         self._wake_slow.set()
         await writer.close()
+
+    async def _gathered(self) -> None:
+        """Let those in who are at the door already: turns of the loop, not a time, until one brings nobody."""
+        waiting = 0
+        while waiting < len(self._waiting) < self._batch_max:
+            waiting = len(self._waiting)
+            await asyncio.sleep(0)
 
     def _take_batch(self) -> list[Request]:
         batch = [self._waiting.popleft()]

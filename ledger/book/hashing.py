@@ -17,6 +17,7 @@ that they can be erased.
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import msgspec
 
@@ -31,8 +32,9 @@ _terms = msgspec.json.Encoder().encode
 _notes = msgspec.json.Encoder(order="deterministic").encode
 
 
+@lru_cache(maxsize=1024)
 def micros(at: datetime) -> int:
-    """Microseconds since 1970; exact."""
+    """Microseconds since 1970; exact. What is posted together is dated alike."""
     return (at - _EPOCH) // _MICROSECOND
 
 

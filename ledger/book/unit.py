@@ -6,8 +6,8 @@ commit, or, with riders, whose counts must be seen before it, (2) write (3) ride
 
 import asyncio
 from collections.abc import Sequence
-from functools import cached_property, partial
-from typing import Any, Final, NamedTuple
+from functools import partial
+from typing import Any, Final, NamedTuple, cast
 
 from psycopg import AsyncConnection
 
@@ -27,6 +27,8 @@ from ledger.kit.wire import Row, Statement, Wire
 class Request:
     """What one caller submitted. ``results`` fills up; the future is set when it is full."""
 
+    __slots__ = ("atomic", "attempts", "future", "results", "returns", "ridden", "wallet_ids")
+
     def __init__(self, attempts: Sequence[c.Attempt], atomic: bool, future: "asyncio.Future[list[Result]]") -> None:
         self.attempts = attempts
         self.atomic = atomic
@@ -34,10 +36,8 @@ class Request:
         self.results: list[Result | None] = [None] * len(attempts)
         self.returns = 0
         """How often it had to come again, with more due or more lots needed than one unit takes."""
-
-    @cached_property
-    def wallet_ids(self) -> frozenset[int]:
-        return frozenset([w for attempt in self.attempts for w in attempt.command.wallet_ids])
+        self.wallet_ids = frozenset([w for attempt in attempts for w in attempt.command.wallet_ids])
+        self.ridden = any([attempt.riders for attempt in attempts])
 
     @property
     def open(self) -> list[int]:
@@ -64,10 +64,10 @@ class Request:
 
     def finish(self) -> bool:
         """Answer the caller once every attempt has its result."""
-        if any(result is None for result in self.results):
+        if None in self.results:
             return False
         if not self.future.done():
-            self.future.set_result([result for result in self.results if result is not None])
+            self.future.set_result(cast("list[Result]", self.results))
         return True
 
 
@@ -127,7 +127,7 @@ async def run_unit(
                 await failpoints.reach("unit.before_write")
                 if riders:
                     await wire.exchange(statements)
-                    await _ride(wire.connection, riders)
+                    await _ride(wire.lend(), riders)
                     statements = []
                 await failpoints.reach("unit.before_commit")
                 committing = True
@@ -143,6 +143,11 @@ async def run_unit(
     return UnitRun(done, skipped)
 
 
+def _attempts(requests: Sequence[Request]) -> list[c.Attempt]:
+    """The open attempts, in order."""
+    return [request.attempts[place] for request in requests for place in request.open]
+
+
 _Given = tuple[Request, list[int], list[Result]]
 _Riding = tuple[Request, int, c.Rider]
 
@@ -151,8 +156,8 @@ async def _look(
     wire: Wire, requests: Sequence[Request], participants: Sequence[Participant], entropy: bytes, wait: bool
 ) -> tuple[Unit, list[list[Row]]]:
     """Begin, lock, and read; gives besides the unit what each participant asked for."""
-    wallet_ids = list({w for request in requests for w in request.wallet_ids})
-    attempts = [request.attempts[place] for request in requests for place in request.open]
+    wallet_ids = list(frozenset().union(*[request.wallet_ids for request in requests]))
+    attempts = _attempts(requests)
     pipe = Pipe(wire)
     queue_reads(pipe, wallet_ids, attempts)
     loaded: list[list[Row]] = [[] for _ in participants]
@@ -177,13 +182,12 @@ async def _decide(
     loaded: Sequence[list[Row]],
 ) -> tuple[list[_Given], list[Statement]]:
     """What comes of the requests, and the statements that write it."""
-    for wallet_id in unit.books.keys() - {w for r in requests for w in r.wallet_ids}:
+    for wallet_id in unit.books.keys() - frozenset().union(*[request.wallet_ids for request in requests]):
         del unit.books[wallet_id]  # locked for a request that is skipped for another wallet
     if not unit.books:
         return (await _fold_all(wire, unit, requests))[0], []
     numbers_before = {wallet_id: book.number for wallet_id, book in unit.books.items()}
-    attempts = [request.attempts[place] for request in requests for place in request.open]
-    await look_again(Pipe(wire), unit, attempts)
+    await look_again(Pipe(wire), unit, _attempts(requests))
     begin(unit)
     results, ahead = await _fold_all(wire, unit, requests)
     events: list[Event] = []
@@ -233,7 +237,7 @@ _THERE = "SELECT wallet_id FROM wallets WHERE wallet_id = ANY(%(wallets)s::bigin
 
 async def _skipped(wire: Wire, unit: Unit, requests: Sequence[Request]) -> list[Request]:
     """Requests with a wallet that somebody else has locked; a wallet that is not there is not waited for."""
-    missing = {w for request in requests for w in request.wallet_ids} - unit.books.keys()
+    missing = frozenset().union(*[request.wallet_ids for request in requests]) - unit.books.keys()
     if not missing:
         return []
     (there,) = await wire.exchange([Statement(_THERE, {"wallets": numbers(missing)})])
@@ -246,6 +250,7 @@ def _riders(results: list[_Given]) -> list[_Riding]:
     return [
         (request, place, rider)
         for request, places, given in results
+        if request.ridden
         for place, result in zip(places, given, strict=False)
         if request.attempts[place].riders and not isinstance(result, c.Refused | Replay | Deferred)
         for rider in request.attempts[place].riders

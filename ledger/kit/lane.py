@@ -51,7 +51,7 @@ class Lane:
         if wire is not None:
             with suppress(psycopg.Error, OSError, TimeoutError):
                 async with asyncio.timeout(1):
-                    await wire.connection.close()
+                    await wire.close()
 
 
 class ReadLane(Lane):

@@ -2,8 +2,10 @@
 
 The driver's own pipeline costs about a tenth of a millisecond of processor a statement, which is most of what a
 small unit of work costs. So the few statements of the posting path are handed to libpq as they are: the text
-is numbered once, parameters are texts, and rows come back through the driver's binary loaders. Between two
-exchanges the connection is an ordinary one of the driver.
+is numbered once, parameters are texts, and rows come back through the driver's binary loaders.
+
+The event loop watches the socket from the first exchange on: beginning and ending that for each would cost a dozen
+system calls. Who wants the connection as an ordinary one of the driver, between two exchanges, says ``lend``.
 """
 
 import asyncio
@@ -87,10 +89,24 @@ class Wire:
         self._names = count()
         self._coming: list[tuple[bool, _Prepared]] = []
         """For each result that will come: whether it is that of a PREPARE, and of what."""
+        self._watched: tuple[asyncio.AbstractEventLoop, int] | None = None
+        """The loop that watches, and the socket: libpq closes it by itself, and its number is soon another's."""
+        self._ready: asyncio.Future[None] | None = None
+        """Who waits for the socket."""
 
     @property
     def usable(self) -> bool:
         return self.in_step and not self.connection.closed
+
+    def lend(self) -> psycopg.AsyncConnection[Any]:
+        """The connection, for the driver to use by itself until the next exchange."""
+        self._unwatch()
+        return self.connection
+
+    async def close(self) -> None:
+        """End the connection."""
+        self._unwatch()
+        await self.connection.close()
 
     async def exchange(self, statements: Sequence[Statement]) -> list[Reply]:
         """Send all, then wait for all. Raises the error of the first that failed; those after it were not run.
@@ -135,7 +151,7 @@ class Wire:
         results: list[pq.abc.PGresult] = []
         try:
             while server.flush():
-                await self._ready(writing=True)
+                await self._wait(writing=True)
                 server.consume_input()
             silent = False
             while True:
@@ -151,33 +167,42 @@ class Wire:
                     if result.status == pq.ExecStatus.PIPELINE_SYNC:
                         return results
                     results.append(result)
-                await self._ready()
+                await self._wait()
                 server.consume_input()
         except psycopg.OperationalError:
+            self._unwatch()
             for result in results:
                 if result.status == pq.ExecStatus.FATAL_ERROR:
                     raise psycopg.errors.error_from_result(result) from None
             raise
 
-    async def _ready(self, *, writing: bool = False) -> None:
+    async def _wait(self, *, writing: bool = False) -> None:
         """Wait until the server has said something, or, ``writing``, takes more."""
         loop = asyncio.get_running_loop()
-        ready: asyncio.Future[None] = loop.create_future()
-
-        def wake() -> None:
-            if not ready.done():
-                ready.set_result(None)
-
-        socket = self._server.socket
-        loop.add_reader(socket, wake)
+        self._ready = loop.create_future()
+        if self._watched is None:
+            self._watched = loop, self._server.socket
+            loop.add_reader(self._server.socket, self._wake)
         if writing:
-            loop.add_writer(socket, wake)
+            loop.add_writer(self._server.socket, self._wake)
         try:
-            await ready
+            await self._ready
         finally:
-            loop.remove_reader(socket)
+            self._ready = None
             if writing:
-                loop.remove_writer(socket)
+                loop.remove_writer(self._server.socket)
+
+    def _wake(self) -> None:
+        if self._ready is None:
+            # Nobody asked: it is a farewell or a notice, which the next exchange reads; until then it would ring on.
+            self._unwatch()
+        elif not self._ready.done():
+            self._ready.set_result(None)
+
+    def _unwatch(self) -> None:
+        watched, self._watched = self._watched, None
+        if watched is not None and not watched[0].is_closed():
+            watched[0].remove_reader(watched[1])
 
     def _forget_unprepared(self, coming: list[tuple[bool, _Prepared]], results: list[pq.abc.PGresult]) -> None:
         """What stood behind the failure was not prepared: it is next time, under another name."""

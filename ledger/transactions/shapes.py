@@ -6,11 +6,14 @@ import msgspec
 from msgspec import Meta
 
 from ledger.book.chart import OWED, OWN, WALLET
-from ledger.book.commands import Metadata, Posted, Transaction
+from ledger.book.commands import Metadata, Notes, Posted, Transaction
 from ledger.book.commands import Posting as BookPosting
 from ledger.kit.http.fields import Amount, Decimal, Reason, Time, shown
 from ledger.kit.ids import row_public, wallet_public
 from ledger.kit.money import CREDIT, format_amount
+
+_ERASED = Notes()
+"""What is shown of notes that were erased."""
 
 Status = Literal["posted", "partially_reversed", "reversed"]
 
@@ -29,7 +32,7 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     reason: Reason | None = None
 
 
-class PostingShape(msgspec.Struct, frozen=True, kw_only=True):
+class PostingShape(msgspec.Struct, frozen=True):
     """One line: ``amount`` of ``asset`` out of the account ``debit`` into the account ``credit``."""
 
     line: int
@@ -42,7 +45,7 @@ class PostingShape(msgspec.Struct, frozen=True, kw_only=True):
     balance_after: Decimal
 
 
-class TransactionShape(msgspec.Struct, frozen=True, kw_only=True):
+class TransactionShape(msgspec.Struct, frozen=True):
     """A transaction. ``hash`` chains it to the one before it in its book: a receipt."""
 
     id: Annotated[str, Meta(examples=["txn_0GJkz3mQx7B1"])]
@@ -67,7 +70,7 @@ class TransactionShape(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
 
 
-class BalanceAfter(msgspec.Struct, frozen=True, kw_only=True):
+class BalanceAfter(msgspec.Struct, frozen=True):
     """The balance right after a transaction."""
 
     balance: Decimal
@@ -78,30 +81,32 @@ class BalanceAfter(msgspec.Struct, frozen=True, kw_only=True):
 
 def transaction(t: Transaction, reversed_amount: int = 0) -> TransactionShape:
     """The transaction as it is shown. ``reversed_amount``: what later ones took back of it."""
-    notes = t.notes
+    notes = t.notes or _ERASED
+    wallet_id = t.wallet_id
     amount = amount_of(t)
     recorded_at = shown(t.recorded_at)
+    # By place: this is made for each answer of a posting, and by name costs three times as much.
     return TransactionShape(
-        id=row_public("txn", t.wallet_id, t.number),
-        wallet_id=wallet_public(t.wallet_id),
-        number=t.number,
-        kind=t.kind,
-        status=_status(amount, reversed_amount),
-        amount=format_amount(amount),
-        service=service_of(t),
-        postings=[_posting(t.wallet_id, posting) for posting in t.postings],
-        balance_after=format_amount(t.after.balance),
-        effective_at=recorded_at if t.effective_at is t.recorded_at else shown(t.effective_at),
-        recorded_at=recorded_at,
-        actor=t.actor,
-        key=notes.key if notes else None,
-        reverses=None if t.reverses is None else row_public("txn", t.wallet_id, t.reverses),
-        linked_transaction_id=_linked(t),
-        description=notes.description if notes else None,
-        event_id=notes.event_id if notes else None,
-        metadata=_sorted(notes.metadata) if notes else {},
-        facts=_sorted(notes.facts) if notes else {},
-        hash=t.hash.hex(),
+        row_public("txn", wallet_id, t.number),
+        wallet_public(wallet_id),
+        t.number,
+        t.kind,
+        _status(amount, reversed_amount),
+        format_amount(amount),
+        service_of(t),
+        [_posting(wallet_id, posting) for posting in t.postings],
+        format_amount(t.after.balance),
+        recorded_at if t.effective_at is t.recorded_at else shown(t.effective_at),
+        recorded_at,
+        t.actor,
+        notes.key,
+        None if t.reverses is None else row_public("txn", wallet_id, t.reverses),
+        None if t.link_number is None else _linked(t),
+        notes.description,
+        notes.event_id,
+        _sorted(notes.metadata),
+        _sorted(notes.facts),
+        t.hash.hex(),
     )
 
 
@@ -109,26 +114,33 @@ def balance_after(posted: Posted) -> BalanceAfter:
     """The balance right after it: the same in every replay."""
     after = posted.transaction.after
     return BalanceAfter(
-        balance=format_amount(after.balance),
-        held=format_amount(after.held),
-        owed=format_amount(after.owed),
-        available=format_amount(after.available),
+        format_amount(after.balance),
+        format_amount(after.held),
+        format_amount(after.owed),
+        format_amount(after.available),
     )
 
 
 def amount_of(t: Transaction) -> int:
     """Credits that crossed the wallet's border; where none did (holds), what moved within it."""
-    credits = [p for p in t.postings if p.asset == CREDIT]
-    crossed = sum([p.amount for p in credits if p.debit not in OWN or p.credit not in OWN])
-    return crossed or sum([p.amount for p in credits if (p.debit, p.credit) != (WALLET, OWED)])
+    crossed = moved = 0
+    for p in t.postings:
+        if p.asset != CREDIT:
+            continue
+        if p.debit not in OWN or p.credit not in OWN:
+            crossed += p.amount
+        elif p.debit != WALLET or p.credit != OWED:
+            moved += p.amount
+    return crossed or moved
 
 
 def service_of(t: Transaction) -> str | None:
     """The service of a use, or of what comes back from one."""
     for posting in t.postings:
-        for account in (posting.credit, posting.debit):
-            if account.startswith("used:"):
-                return account[5:]
+        if posting.credit.startswith("used:"):
+            return posting.credit[5:]
+        if posting.debit.startswith("used:"):
+            return posting.debit[5:]
     return None
 
 
@@ -139,14 +151,14 @@ def location(t: Transaction) -> str:
 
 def _posting(wallet_id: int, p: BookPosting) -> PostingShape:
     return PostingShape(
-        line=p.line,
-        debit=p.debit,
-        credit=p.credit,
-        asset=p.asset,
-        amount=format_amount(p.amount, p.asset),
-        lot_id=None if p.lot is None else row_public("lot", wallet_id, p.lot),
-        hold_id=None if p.hold is None else row_public("hld", wallet_id, p.hold),
-        balance_after=format_amount(p.balance_after),
+        p.line,
+        p.debit,
+        p.credit,
+        p.asset,
+        format_amount(p.amount) if p.asset == CREDIT else format_amount(p.amount, p.asset),
+        None if p.lot is None else row_public("lot", wallet_id, p.lot),
+        None if p.hold is None else row_public("hld", wallet_id, p.hold),
+        format_amount(p.balance_after),
     )
 
 
@@ -156,9 +168,8 @@ def _status(amount: int, reversed_amount: int) -> Status:
     return "reversed" if reversed_amount >= amount else "partially_reversed"
 
 
-def _linked(t: Transaction) -> str | None:
-    if t.link_wallet_id is None or t.link_number is None:
-        return None
+def _linked(t: Transaction) -> str:
+    assert t.link_wallet_id is not None and t.link_number is not None
     return row_public("txn", t.link_wallet_id, t.link_number)
 
 

@@ -20,9 +20,12 @@ _batch = msgspec.json.Decoder(LenientBatch)
 async def charge_usage(request: LedgerRequest, wallet_id: FromPath[str], data: JSONBody[UsageEvent]) -> Answer[Charged]:
     """Charge what a service used, out of the wallet's lots in burn-down order."""
     key = request.idempotency_key()
-    command = use_of(data, 0)
-    found = await request.services.directory.find_or_open(wallet_id)
-    posted = await request.post(msgspec.structs.replace(command, wallet_id=found), key)
+    directory = request.services.directory
+    found = directory.known(wallet_id)
+    command = use_of(data, found or 0)
+    if found is None:
+        command = msgspec.structs.replace(command, wallet_id=await directory.find_or_open(wallet_id))
+    posted = await request.post(command, key)
     return created(charged(posted), location(posted.transaction), replayed=posted.replayed)
 
 

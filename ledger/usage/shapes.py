@@ -103,11 +103,14 @@ def use_of(event: UsageEvent, wallet_id: int, at: str = "") -> Use:
     if event.meter is not None or event.quantity is not None or event.credits is None:
         path = join(at, "credits" if event.credits is None else "quantity")
         raise invalid(path, "priced meters are not set up yet: give `credits`, without `meter` and `quantity`")
-    facts: BookMetadata = {f"dimension:{name}": value for name, value in event.dimensions.items()}
+    facts: BookMetadata = {}
+    for name, value in event.dimensions.items():
+        facts[f"dimension:{name}"] = value
     if event.session is not None:
         facts["session"] = event.session
-    occurred_at = in_utc(event.occurred_at, join(at, "occurred_at"))
+    occurred_at = event.occurred_at
     if occurred_at is not None:
+        occurred_at = in_utc(occurred_at, join(at, "occurred_at"))
         facts["occurred_at"] = shown(occurred_at)
     return Use(
         wallet_id=wallet_id,
@@ -127,9 +130,14 @@ def charged(posted: Posted) -> Charged:
 
 def charge(posted: Posted) -> Charge:
     t = posted.transaction
-    used = [p for p in t.postings if p.credit.startswith("used:")]
-    return Charge(
-        format_amount(sum([p.amount for p in used])),
-        [LotUsed(row_public("lot", t.wallet_id, p.lot), format_amount(p.amount)) for p in used if p.lot is not None],
-        format_amount(sum([p.amount for p in used if p.debit == OWED])),
-    )
+    lots = []
+    charged = overdraft = 0
+    for p in t.postings:
+        if not p.credit.startswith("used:"):
+            continue
+        charged += p.amount
+        if p.lot is not None:
+            lots.append(LotUsed(row_public("lot", t.wallet_id, p.lot), format_amount(p.amount)))
+        if p.debit == OWED:
+            overdraft += p.amount
+    return Charge(format_amount(charged), lots, format_amount(overdraft))

@@ -41,6 +41,10 @@ class Directory:
             raise NotFound(f"the owner {owner!r} has no wallet yet")
         return found
 
+    def known(self, name: str) -> int | None:
+        """The wallet of a path, where that needs no look-up. Raises NotFound for an id that cannot be."""
+        return self._primary.get(name[len(USER) :]) if name.startswith(USER) else ids.parse_wallet(name)
+
     async def find_or_open(self, name: str) -> int:
         """The wallet of a path, for a write: an owner's primary one is opened. Raises NotFound."""
         if not name.startswith(USER):

@@ -223,6 +223,7 @@ def begin(unit: Unit) -> None:
 
 def _one(unit: Unit, attempt: c.Attempt) -> Result:
     command = attempt.command
+    books = []
     try:
         for wallet_id in command.wallet_ids:
             book = unit.books.get(wallet_id)
@@ -230,18 +231,18 @@ def _one(unit: Unit, attempt: c.Attempt) -> Result:
                 raise NotFound(f"there is no wallet {wallet_public(wallet_id)}")
             if book.backlog:
                 return Deferred(wallet_id)
+            books.append(book)
         if isinstance(command, c.WRITES_NOTHING):
-            return _change(unit.books[command.wallet_id], command)
-        return _post(unit, attempt)
+            return _change(books[0], command)
+        return _post(unit, attempt, books)
     except MoreLotsNeeded:
         return Deferred(command.wallet_id)
     except LedgerError as error:
         return c.Refused(error)
 
 
-def _post(unit: Unit, attempt: c.Attempt) -> Result:
+def _post(unit: Unit, attempt: c.Attempt, books: list[Book]) -> Result:
     command = attempt.command
-    book = unit.books[command.wallet_id]
     key = (command.wallet_id, c.key_hash(attempt.namespace, attempt.key))
     fingerprint = c.fingerprint(command)
     stored = unit.known.get(key)
@@ -262,14 +263,14 @@ def _post(unit: Unit, attempt: c.Attempt) -> Result:
                 )
             )
     try:
-        posted = _decide(unit, attempt, key[1], fingerprint, event)
+        posted = _decide(unit, attempt, books, key[1], fingerprint, event)
     except LedgerError as error:
         if type(error).remembered:
             remembered = StoredRefusal(fingerprint, error.code, error.detail, error.facts)
             unit.refused[key] = remembered
             unit.refusals[key] = remembered
         raise
-    unit.book_due(book, freed=True)
+    unit.book_due(books[0], freed=True)
     return posted
 
 
@@ -279,9 +280,10 @@ def _same(stored: bytes, given: bytes) -> c.Refused | None:
     return c.Refused(IdempotencyConflict("this key was used for another request; take a new one"))
 
 
-def _decide(unit: Unit, attempt: c.Attempt, key: bytes, fingerprint: bytes, event: bytes | None) -> c.Posted:
+def _decide(
+    unit: Unit, attempt: c.Attempt, books: list[Book], key: bytes, fingerprint: bytes, event: bytes | None
+) -> c.Posted:
     command = attempt.command
-    books = [unit.books[wallet_id] for wallet_id in command.wallet_ids]
     book = books[0]
     for each in books:
         _check_status(each, command)

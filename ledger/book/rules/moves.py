@@ -52,7 +52,7 @@ def inflow(book: Book, command: Inflow, now: datetime, at: datetime) -> tuple[Dr
 
 def use(book: Book, command: Use) -> Draft:
     """Lot by lot; what they do not cover is owed, within the overdraft limit."""
-    available = book.balances.available
+    available = book.available
     if command.amount > available:
         raise _insufficient(available, command.amount)
     parts = _draw(book, min(command.amount, book.wallet), 1 if command.amount > book.wallet else 0)
@@ -85,7 +85,7 @@ def capture(book: Book, command: Capture) -> tuple[Draft, Hold]:
     amount = hold.remaining if command.amount is None else command.amount
     within = min(amount, hold.remaining)
     beyond = amount - within
-    available = book.balances.available
+    available = book.available
     if beyond > available:
         raise _insufficient(available + within, amount)
     parts = _draw(book, min(beyond, book.wallet), 2 * len(hold.slices) + 2)

@@ -208,6 +208,11 @@ class Book:
     def balances(self) -> Balances:
         return Balances(self.wallet, self.held, self.disputed, self.owed, self.limit)
 
+    @property
+    def available(self) -> int:
+        """What can be used now, unused overdraft included."""
+        return self.wallet + max(0, self.limit - self.owed)
+
     def add_lot(self, lot: Lot) -> Lot:
         """Take in a lot, once; returns the one that is there."""
         known = self.lots.get(lot.lot)

@@ -62,8 +62,7 @@ class Direct:
         """The answer of the route's handler, or the one that says what is wrong."""
         scope["litestar_app"] = self._app
         scope["route_handler"] = route.handler
-        scope["state"] = {}
-        request = self._request_class(scope, receive, send)
+        request = self._request_class.light(scope, receive, send)
         try:
             if route.scope is not None and route.scope not in scope["auth"].scopes:
                 raise missing_scope(route.scope)

@@ -20,7 +20,7 @@ from ledger.errors import InvalidRequest, NotFound, Unauthenticated
 from ledger.kit.http.answers import Answer
 from ledger.kit.http.direct import Direct, missing_scope
 from ledger.kit.http.problems import as_ledger_error, problem_answer
-from ledger.kit.http.strict import invalid
+from ledger.kit.http.strict import GIVEN, first_of_each, invalid
 
 _PROCESS: Final = f"req_{secrets.token_hex(8)}".encode()
 _number = itertools.count()
@@ -34,6 +34,9 @@ class Caller(Protocol):
     def scopes(self) -> frozenset[str]: ...
 
 
+Recall = Callable[[bytes], Caller | None]
+"""Who presented this token a moment ago; None where that is to be looked up."""
+
 Authenticate = Callable[[bytes], Awaitable[Caller]]
 """Who presents this token. Raises Unauthenticated."""
 
@@ -41,9 +44,11 @@ Authenticate = Callable[[bytes], Awaitable[Caller]]
 class EdgedLitestar(Litestar):
     """Litestar with the edge before its router.
 
-    ``authenticate`` tells who presents a token. Paths below ``/v1`` need one, but for those in ``open_paths``.
+    ``recall`` and ``authenticate`` tell who presents a token. Paths below ``/v1`` need one, but for those in
+    ``open_paths``.
     """
 
+    recall: Recall
     authenticate: Authenticate
     open_paths: frozenset[str]
     direct: Direct
@@ -52,12 +57,20 @@ class EdgedLitestar(Litestar):
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
-        headers = {name: value for name, value in scope["headers"] if name in _READ}
+        headers = scope[GIVEN] = first_of_each(scope["headers"])
         given = headers.get(b"x-request-id")
         request_id = given if given is not None and _SANE_ID.fullmatch(given) else _new_id()
         scope["request_id"] = request_id.decode()
-        answer = await self._refusal(scope, headers)
-        if answer is None:
+        path = scope["path"]
+        answer: Answer[Any]
+        try:
+            _refuse_early(path, scope["query_string"])
+            if path.startswith("/v1") and path not in self.open_paths:
+                token = _bearer(headers)
+                scope["auth"] = self.recall(token) or await self.authenticate(token)
+        except Exception as error:
+            answer = problem_answer(as_ledger_error(error, scope["request_id"]))
+        else:
             short = self.direct.find(scope)
             if short is None:
                 await super().__call__(scope, receive, _with_id(send, request_id))
@@ -66,22 +79,14 @@ class EdgedLitestar(Litestar):
         answer.raw_headers.append((b"x-request-id", request_id))
         await answer.send_to(scope, receive, send)
 
-    async def _refusal(self, scope: Any, headers: dict[bytes, bytes]) -> Answer[Any] | None:
-        """What is answered before the request is looked at; otherwise it is known who is calling."""
-        try:
-            self._refuse_early(scope)
-            if scope["path"].startswith("/v1") and scope["path"] not in self.open_paths:
-                scope["auth"] = await self.authenticate(_bearer(headers))
-        except Exception as error:
-            return problem_answer(as_ledger_error(error, scope["request_id"]))
-        return None
 
-    def _refuse_early(self, scope: Any) -> None:
-        if b"clk_" in scope["query_string"]:
+def _refuse_early(path: str, query: bytes) -> None:
+    if "\x00" in path:
+        raise NotFound("there is nothing at this path")
+    if query:
+        if b"clk_" in query:
             raise InvalidRequest("an API key belongs in the Authorization header, never in an address")
-        if "\x00" in scope["path"]:
-            raise NotFound("there is nothing at this path")
-        if b"%00" in scope["query_string"]:
+        if b"%00" in query:
             raise InvalidRequest("the query must not contain the character NUL")
 
 
@@ -101,7 +106,6 @@ def _new_id() -> bytes:
     return b"%s%08x" % (_PROCESS, next(_number))
 
 
-_READ: Final = frozenset([b"authorization", b"x-request-id"])
 _PREFIX: Final = b"bearer "
 
 
