@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.errors import InvalidAmount, InvalidQuantity, LedgerError, PriceNotFound, UnknownDimension, UnknownMeter
+from ledger.errors import (
+    AmbiguousPrice,
+    InvalidAmount,
+    InvalidQuantity,
+    LedgerError,
+    PriceNotFound,
+    UnknownDimension,
+    UnknownMeter,
+)
 from ledger.rates.card import make_card
 from ledger.rates.numbers import (
     AMOUNT_PICO_MAX,
@@ -42,6 +50,10 @@ def test_the_most_specific_price_wins() -> None:
     assert ({}, 1) == found(prices, size="small", region="eu")
     assert ({"size": "large"}, 1) == found(prices, size="large", tag="x")
     assert (both, 1) == found(prices, size="large", region="eu", tag="x")
+    prices[1:] = [
+        price_with(per_unit("1"), dimensions=each) for each in ({"region": "eu"}, {"size": "large", "tag": "x"})
+    ]
+    assert ({"size": "large", "tag": "x"}, 1) == found(prices, size="large", region="eu", tag="x")
 
 
 def test_a_price_is_valid_from_its_first_instant_until_before_its_last() -> None:
@@ -237,6 +249,11 @@ GOOD_PRICES: dict[str, list[Price]] = {
         price_with(ONE, dimensions=LARGE, valid_to=LATER),
         price_with(ONE, dimensions=EU, valid_from=LATER),
     ],
+    "as specific, when the next version of the other has ended": [
+        price_with(ONE, dimensions=LARGE),
+        price_with(ONE, dimensions=LARGE, version=2, valid_from=START + DAY, valid_to=LATER),
+        price_with(ONE, dimensions=EU, valid_from=LATER),
+    ],
     "as specific, with a third that always wins": [
         price_with(ONE, dimensions=LARGE),
         price_with(ONE, dimensions=EU),
@@ -280,26 +297,33 @@ def selectors(draw: st.DrawFn) -> list[Price]:
 
 
 @given(selectors())
-def test_a_card_is_ambiguous_if_and_only_if_some_event_is(prices: list[Price]) -> None:
+def test_a_card_has_one_price_for_every_event_or_is_ambiguous(prices: list[Price]) -> None:
     """Tried with every event on every day, also those that leave dimensions out."""
     names = ("size", "region", "tag")
     values = product(("small", "large", ""), ("eu", "us", ""), ("x", "y", ""))
     events = [{name: value for name, value in zip(names, each, strict=True) if value} for each in values]
-    ties = 0
-    for day in range(5):
-        at = START + day * DAY
-        valid = [price for price in prices if price.valid_from <= at < (price.valid_to or LATER)]
-        for event in events:
-            sizes = sorted(len(price.dimensions) for price in valid if price.dimensions.items() <= event.items())
-            ties += len(sizes) > 1 and sizes[-1] == sizes[-2]
-    try:
-        card_with(*prices, dimensions=DIMENSIONS)
-        refused = False
-    except LedgerError as error:
-        assert "AMBIGUOUS_PRICE" == error.code
-        refused = True
+    days = [START + day * DAY for day in range(5)]
+    best = {(at, place): most_specific(prices, at, event) for at in days for place, event in enumerate(events)}
+    if any(len(each) > 1 for each in best.values()):
+        with pytest.raises(AmbiguousPrice):
+            card_with(*prices, dimensions=DIMENSIONS)
+        return
 
-    assert (ties > 0) == refused
+    card = card_with(*prices, dimensions=DIMENSIONS)
+
+    for (at, place), each in best.items():
+        try:
+            assert each == [card.terms(card.meter("job"), events[place], at).price]
+        except PriceNotFound:
+            assert [] == each
+
+
+def most_specific(prices: list[Price], at: datetime, event: dict[str, str]) -> list[Price]:
+    """All prices that match an event and name as many dimensions as any that does."""
+    live = [price for price in prices if price.valid_from <= at < (price.valid_to or LATER)]
+    matching = [price for price in live if price.dimensions.items() <= event.items()]
+    most = max((len(price.dimensions) for price in matching), default=0)
+    return [price for price in matching if len(price.dimensions) == most]
 
 
 @pytest.mark.parametrize("bad", ["0", "-1", "1e3", "1.0000", ".5", "01", "", "1 ", "1000000000000000.001", 0, -1, True])

@@ -312,6 +312,13 @@ def test_a_line_says_how_a_charge_was_worked_out() -> None:
 
 
 def test_a_line_counts_packages() -> None:
-    """Which range of the month they cover, and how many there are."""
-    line = explain(price(terms_with(package("3", 10)), 15, Counters(billed=12, covered=20)))
-    assert (TierUsed("20", "30", "1", "3", None),) == line.tiers
+    """Which range of the month they cover, and how many there are; none where a paid one is enough."""
+    terms, before = terms_with(package("3", 10)), Counters(billed=12, covered=20)
+    assert (TierUsed("20", "30", "1", "3", None),) == explain(price(terms, 15, before)).tiers
+    assert () == explain(price(terms, 8, before)).tiers
+
+
+def test_a_line_names_only_tiers_that_were_used() -> None:
+    """The first one was full before."""
+    line = explain(price(terms_with(graduated(*STEPS)), 1, Counters(billed=10)))
+    assert (TierUsed("10", "30", "1", "0.5", "5"),) == line.tiers
