@@ -9,7 +9,7 @@ carried to the wallet's next event of the meter.
     rate_nano      10^-9 credits                        for one unit of the asset
     carry          10^-24 micro-credits                 12 + 9 + 9 decimals, less the 6 of a micro-credit
 
-Quantities and counters fit a BIGINT, amounts NUMERIC(21), a carry, which is less than one micro-credit, NUMERIC(24).
+Quantities and counters fit a BIGINT, amounts NUMERIC(22), a carry, which is less than one micro-credit, NUMERIC(24).
 """
 
 import re
