@@ -4,6 +4,7 @@
     ├── BadRequest 400          the request cannot be read
     │   ├── InvalidRequest          INVALID_REQUEST
     │   ├── InvalidAmount           INVALID_AMOUNT
+    │   ├── InvalidQuantity         INVALID_QUANTITY
     │   ├── InvalidCursor           INVALID_CURSOR
     │   ├── IdempotencyKeyMissing   IDEMPOTENCY_KEY_MISSING
     │   └── IdempotencyKeyInvalid   IDEMPOTENCY_KEY_INVALID
@@ -36,7 +37,15 @@
     │   ├── BalanceLimit            BALANCE_LIMIT
     │   ├── LimitBelowOwed          LIMIT_BELOW_OWED
     │   ├── TooManyPostings         TOO_MANY_POSTINGS
-    │   └── BatchRefused            BATCH_REFUSED
+    │   ├── BatchRefused            BATCH_REFUSED
+    │   ├── UnknownMeter            UNKNOWN_METER
+    │   ├── UnknownDimension        UNKNOWN_DIMENSION
+    │   ├── PriceNotFound           PRICE_NOT_FOUND
+    │   ├── InvalidMeter            INVALID_METER
+    │   ├── FreeTierWithoutUnit     FREE_TIER_WITHOUT_UNIT
+    │   ├── InvalidPrice            INVALID_PRICE
+    │   ├── PriceOverlap            PRICE_OVERLAP
+    │   └── AmbiguousPrice          AMBIGUOUS_PRICE
     ├── RateLimited 429             RATE_LIMITED
     ├── InternalError 500           INTERNAL_ERROR
     └── Unavailable 503         try again later
@@ -49,7 +58,8 @@ a person, and ``facts`` (JSON values) for a program. Facts named in ``TOP_LEVEL_
 top of a problem answer, all others under ``details``. A page per code is in docs/errors.
 
 Refusals that are definite (402, 409 state, 422 rule) are remembered under their idempotency key for
-24 hours: ``remembered`` says which classes.
+24 hours: ``remembered`` says which classes. Those of the rate card are not: they say something of the
+card, which an operator can mend, and nothing of the wallet.
 """
 
 from typing import Any, ClassVar
@@ -95,6 +105,13 @@ class InvalidAmount(InvalidRequest):
 
     code = "INVALID_AMOUNT"
     title = "The amount is not valid"
+
+
+class InvalidQuantity(InvalidRequest):
+    """Not a positive decimal string or integer, more decimals than the meter counts, or out of range."""
+
+    code = "INVALID_QUANTITY"
+    title = "The quantity is not valid"
 
 
 class InvalidCursor(BadRequest):
@@ -302,6 +319,70 @@ class BatchRefused(Unprocessable):
 
     code = "BATCH_REFUSED"
     title = "The batch was refused as a whole"
+    remembered = False
+
+
+class UnknownMeter(Unprocessable):
+    """``details.service``, ``details.meter`` (null where none was named)."""
+
+    code = "UNKNOWN_METER"
+    title = "The rate card has no such meter"
+    remembered = False
+
+
+class UnknownDimension(Unprocessable):
+    """``details.dimension``, ``details.value``: what the meter does not know."""
+
+    code = "UNKNOWN_DIMENSION"
+    title = "The meter does not know this dimension"
+    remembered = False
+
+
+class PriceNotFound(Unprocessable):
+    """``details.service``, ``details.meter``, ``details.dimensions``, ``details.occurred_at``."""
+
+    code = "PRICE_NOT_FOUND"
+    title = "No price applies to this event"
+    remembered = False
+
+
+class InvalidMeter(Unprocessable):
+    """``details.service``, ``details.meter``."""
+
+    code = "INVALID_METER"
+    title = "The meter is not valid"
+    remembered = False
+
+
+class FreeTierWithoutUnit(Unprocessable):
+    """``details.service``, ``details.meter``."""
+
+    code = "FREE_TIER_WITHOUT_UNIT"
+    title = "A free tier needs a unit"
+    remembered = False
+
+
+class InvalidPrice(Unprocessable):
+    """``details.service``, ``details.meter``, ``details.dimensions``, ``details.version``."""
+
+    code = "INVALID_PRICE"
+    title = "The price is not valid"
+    remembered = False
+
+
+class PriceOverlap(Unprocessable):
+    """``details.version``, ``details.other_version``: two of one selector that would be valid at once."""
+
+    code = "PRICE_OVERLAP"
+    title = "Two versions of a price would be valid at once"
+    remembered = False
+
+
+class AmbiguousPrice(Unprocessable):
+    """``details.dimensions``, ``details.other_dimensions``: neither is more specific than the other."""
+
+    code = "AMBIGUOUS_PRICE"
+    title = "Two prices would apply to one event"
     remembered = False
 
 

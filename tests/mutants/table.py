@@ -1,5 +1,5 @@
 """All mutants, from the rules outwards."""
 
-from tests.mutants import door, faces, rules, schema, verify
+from tests.mutants import door, faces, rates, rules, schema, verify
 
-MUTANTS = (*rules.MUTANTS, *door.MUTANTS, *schema.MUTANTS, *verify.MUTANTS, *faces.MUTANTS)
+MUTANTS = (*rules.MUTANTS, *rates.MUTANTS, *door.MUTANTS, *schema.MUTANTS, *verify.MUTANTS, *faces.MUTANTS)
