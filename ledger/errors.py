@@ -10,7 +10,8 @@
     │   └── IdempotencyKeyInvalid   IDEMPOTENCY_KEY_INVALID
     ├── Unauthenticated 401         UNAUTHENTICATED
     ├── PaymentRequired 402     the wallet cannot pay
-    │   └── InsufficientCredits     INSUFFICIENT_CREDITS
+    │   ├── InsufficientCredits     INSUFFICIENT_CREDITS
+    │   └── CreditLimitExceeded     CREDIT_LIMIT_EXCEEDED
     ├── Forbidden 403               FORBIDDEN
     ├── NotFound 404                NOT_FOUND
     ├── MethodNotAllowed 405        METHOD_NOT_ALLOWED
@@ -149,6 +150,13 @@ class InsufficientCredits(PaymentRequired):
 
     code = "INSUFFICIENT_CREDITS"
     title = "Not enough credits"
+
+
+class CreditLimitExceeded(PaymentRequired):
+    """A hard budget has too little left: ``details.budget``, ``details.limit``, ``details.spent``, ``details.left``."""
+
+    code = "CREDIT_LIMIT_EXCEEDED"
+    title = "A limit would be exceeded"
 
 
 class Forbidden(LedgerError):
