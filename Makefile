@@ -1,7 +1,11 @@
 # What a developer and CI call. Needs python3.11 or newer and make; everything else comes from
 # requirements/, with hashes. `make test` and `make up` are all one needs to know.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Of the interpreters named python3.11 the quickest, which is told by trying: one that was built with profile-guided
+# optimization, as Debian's and the official images' are, works a quarter faster than one that was not.
+PYTHON = $(or $(shell for python in $$(which -a python3.11 2>/dev/null); do \
+	$$python -c 'import ensurepip, sys, timeit; print(min(timeit.repeat("[str(i) for i in range(99)]", number=500, repeat=9)), sys.executable)' 2>/dev/null; \
+	done | sort -g | head -n 1 | cut -d " " -f 2),$(shell command -v python3))
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -21,12 +25,13 @@ install: $(STAMP) ## the environment in .venv
 
 # One stamp: the environment is as old as the lock file and the list of what the project needs.
 $(STAMP): requirements/dev.txt pyproject.toml
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "Python 3.11 or newer is needed: '$(PYTHON)' is not. Name one: make PYTHON=/path/to/python"; exit 1; }
-	@test -x $(BIN)/python && $(BIN)/python -m pip --version >/dev/null 2>&1 \
-		|| "$(PYTHON)" -m venv --clear $(VENV) \
-		|| { "$(PYTHON)" -m venv --clear --without-pip $(VENV) \
-			&& "$(PYTHON)" -m pip --python $(BIN)/python install --quiet pip; }
+	@test -x $(BIN)/python && $(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+		python="$(PYTHON)"; \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+			echo "Python 3.11 or newer is needed: '$$python' is not. Name one: make PYTHON=/path/to/python"; exit 1; }; \
+		"$$python" -m venv --clear $(VENV) \
+			|| { "$$python" -m venv --clear --without-pip $(VENV) \
+				&& "$$python" -m pip --python $(BIN)/python install --quiet pip; }; }
 	@echo "Installing what requirements/dev.txt names into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
