@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 import msgspec
+from msgspec.structs import astuple
 
 from ledger.book.commands import HoldFacts, LotFacts, Notes, Transaction
 
@@ -81,7 +82,6 @@ def terms_body(lots: Sequence[LotFacts], hold: HoldFacts | None) -> str | None:
 
 def transaction_hash(previous: bytes, transaction: Transaction) -> bytes:
     """The transaction's hash; its own ``hash`` field is not read."""
-    after = transaction.after
     encoded = _pack(
         (
             VERSION,
@@ -97,12 +97,9 @@ def transaction_hash(previous: bytes, transaction: Transaction) -> bytes:
             transaction.reverses,
             transaction.link_wallet_id,
             transaction.link_number,
-            (after.wallet, after.held, after.disputed, after.owed, after.limit),
+            astuple(transaction.after),
             transaction.notes_digest,
-            [
-                (p.line, p.debit, p.credit, p.asset, p.amount, p.lot, p.lot_after, p.hold, p.balance_after)
-                for p in transaction.postings
-            ],
+            [astuple(posting) for posting in transaction.postings],
             transaction.terms,
         )
     )

@@ -10,11 +10,22 @@ from datetime import datetime
 
 def numbers(values: Iterable[int | None]) -> str:
     """For ``bigint[]``."""
+    if type(values) is tuple and values:
+        first = values[0]
+        if values.count(first) == len(values):
+            return _same("NULL" if first is None else str(first), len(values))
     return "{" + ",".join(map(str, values)).replace("None", "NULL") + "}"
+
+
+def _same(text: str, count: int) -> str:
+    """One element so many times: many columns of what is posted together are alike from end to end."""
+    return "{" + (text + ",") * (count - 1) + text + "}"
 
 
 def texts(values: Collection[str | None]) -> str:
     """For ``text[]``: every element quoted. Raises ValueError for a NUL."""
+    if type(values) is tuple and len(values) > 1 and values.count(values[0]) == len(values):
+        return _same(texts(values[:1])[1:-1], len(values))
     given = [value for value in values if value is not None]
     if not given:
         return words(values)
@@ -30,6 +41,8 @@ def texts(values: Collection[str | None]) -> str:
 
 def words(values: Iterable[str | None]) -> str:
     """For ``text[]`` of plain words (letters, digits and ``_.:-``), which need no quotes."""
+    if type(values) is tuple and values and values.count(values[0]) == len(values):
+        return _same(values[0] or "NULL", len(values))
     return "{" + ",".join(["NULL" if value is None else value for value in values]) + "}"
 
 
@@ -50,6 +63,8 @@ def flags(values: Iterable[bool]) -> str:
 
 def times(values: Iterable[datetime | None]) -> str:
     """For ``timestamptz[]``; equal times one after the other are formatted once."""
+    if type(values) is tuple and values and values.count(values[0]) == len(values):
+        return _same("NULL" if values[0] is None else f'"{values[0].isoformat()}"', len(values))
     parts = []
     last: datetime | None = None
     shown = "NULL"

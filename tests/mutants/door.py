@@ -110,8 +110,8 @@ MUTANTS = (
         "chain-skips-the-hold",
         "which hold a line belongs to can be changed without a trace",
         "ledger/book/hashing.py",
-        "p.lot_after, p.hold, p.balance_after",
-        "p.lot_after, None, p.balance_after",
+        "[astuple(posting) for posting in transaction.postings]",
+        "[(*astuple(posting)[:7], None, posting.balance_after) for posting in transaction.postings]",
         ("tests/book/test_hashing.py::test_every_field_counts",),
     ),
     Mutant(
@@ -167,9 +167,9 @@ MUTANTS = (
         "shield-dropped",
         "a caller that goes away cuts the unit of work in which others are",
         "ledger/book/door.py",
-        "request.future.add_done_callback(lambda _: self._answered(len(attempts)))",
-        "request.future.add_done_callback("
-        "lambda f: (self._answered(len(attempts)), f.cancelled() and [lane.cancel() for lane in self._lanes]))",
+        "        finally:\n            self._outstanding -= size",
+        "        finally:\n            self._outstanding -= size\n"
+        "            if request.future.cancelled():\n                [lane.cancel() for lane in self._lanes]",
         (f"{LOCKS}test_a_caller_that_goes_away_cuts_no_unit",),
     ),
     Mutant(
@@ -192,7 +192,7 @@ MUTANTS = (
         "queue-without-an-end",
         "requests pile up until the process dies with all of them",
         "ledger/book/door.py",
-        "if self._outstanding + len(attempts) > self._queue_max:",
+        "if self._outstanding + size > self._queue_max:",
         "if False:",
         ("tests/book/test_door_in_trouble.py::test_what_waits_for_held_wallets_counts_against_the_queue",),
     ),

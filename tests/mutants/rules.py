@@ -225,7 +225,7 @@ MUTANTS = (
         "freed-after-expiry-kept",
         "holding and releasing credits makes them outlive their end",
         FOLD,
-        "unit.book_due(book, freed=True)",
+        "unit.book_due(books[0], freed=True)",
         "pass",
         (f"{RULES}test_what_a_hold_pins_does_not_expire_with_the_rest_of_its_lot",),
     ),

@@ -45,7 +45,7 @@ Key = tuple[int, bytes]
 """(wallet_id, 16-byte hash)."""
 
 
-class Stored(NamedTuple):
+class Stored(msgspec.Struct, frozen=True):
     """A transaction that a key stands for."""
 
     number: int
@@ -77,7 +77,7 @@ class Deferred(NamedTuple):
     wallet_id: int
 
 
-class Move(NamedTuple):
+class Move(msgspec.Struct, frozen=True):
     """A written transaction with the balances before it: what participants decide by."""
 
     transaction: c.Transaction

@@ -6,7 +6,7 @@ what the rules must have made sure of, as the CHECKs of the tables do again.
 
 from typing import Final
 
-from ledger.book.chart import DISPUTED, HELD, OWED, WALLET
+from ledger.book.chart import DISPUTED, HELD, OWED, OWN, WALLET
 from ledger.book.commands import Posting
 from ledger.book.rules.state import Book, Hold, Lot
 from ledger.errors import TooManyPostings
@@ -26,6 +26,8 @@ class MoreLotsNeeded(Exception):
 class Draft:
     """The lines of a transaction in the making, in one book."""
 
+    __slots__ = ("_lots_before", "before", "book", "lines")
+
     def __init__(self, book: Book) -> None:
         self.book = book
         self.before = book.balances
@@ -35,8 +37,8 @@ class Draft:
     @property
     def new_lots(self) -> list[Lot]:
         """The lots that were made for it."""
-        first, last = self._lots_before + 1, self.book.last_lot
-        return [self.book.lots[lot] for lot in range(first, last + 1)] if first <= last else []
+        before, last = self._lots_before, self.book.last_lot
+        return [self.book.lots[lot] for lot in range(before + 1, last + 1)] if before < last else []
 
     def move(self, debit: str, credit: str, amount: int, lot: Lot | None = None, hold: int | None = None) -> None:
         """Credits from account ``debit`` to account ``credit``, out of or into ``lot``."""
@@ -79,8 +81,19 @@ class Draft:
 
     def take(self, parts: list[tuple[Lot, int]], credit: str) -> None:
         """What ``draw`` found, from the wallet to ``credit``."""
+        if credit in OWN:
+            for lot, amount in parts:
+                self.move(WALLET, credit, amount, lot)
+            return
+        # Out of the book, as most lines go: the same as ``move``, without asking for each account.
+        book = self.book
         for lot, amount in parts:
-            self.move(WALLET, credit, amount, lot)
+            assert amount > 0
+            book.wallet -= amount
+            lot.remaining -= amount
+            assert 0 <= lot.pinned <= lot.remaining
+            lot.changed = True
+            self._line(WALLET, credit, CREDIT, amount, lot.lot, lot.remaining, None)
 
     def pay_debt(self) -> None:
         """Free credits pay what is owed first: never are both above zero."""

@@ -55,9 +55,10 @@ def use(book: Book, command: Use) -> Draft:
     available = book.available
     if command.amount > available:
         raise _insufficient(available, command.amount)
-    parts = _draw(book, min(command.amount, book.wallet), 1 if command.amount > book.wallet else 0)
+    beyond = max(0, command.amount - book.wallet)
+    parts = _draw(book, command.amount - beyond, 1 if beyond else 0)
     draft = Draft(book)
-    _spend(draft, parts, command.amount, f"used:{command.service}")
+    _spend(draft, parts, beyond, f"used:{command.service}")
     return draft
 
 
@@ -88,12 +89,13 @@ def capture(book: Book, command: Capture) -> tuple[Draft, Hold]:
     available = book.available
     if beyond > available:
         raise _insufficient(available + within, amount)
-    parts = _draw(book, min(beyond, book.wallet), 2 * len(hold.slices) + 2)
+    owed = max(0, beyond - book.wallet)
+    parts = _draw(book, beyond - owed, 2 * len(hold.slices) + 2)
     account = f"used:{command.service or hold.service}"
     draft = Draft(book)
     draft.unpin(hold, within, account)
     hold.captured += within
-    _spend(draft, parts, beyond, account)
+    _spend(draft, parts, owed, account)
     if command.final and hold.remaining:
         rest = hold.remaining
         draft.unpin(hold, rest, WALLET)
@@ -171,11 +173,11 @@ def must_fit(book: Book, amount: int) -> None:
         )
 
 
-def _spend(draft: Draft, parts: Parts, amount: int, account: str) -> None:
+def _spend(draft: Draft, parts: Parts, owed: int, account: str) -> None:
+    """What ``draw`` found, and what is ``owed`` beyond it."""
     draft.take(parts, account)
-    rest = amount - sum(part for _, part in parts)
-    if rest:
-        draft.move(OWED, account, rest)
+    if owed:
+        draft.move(OWED, account, owed)
 
 
 def _draw(book: Book, amount: int, others: int = 0) -> Parts:

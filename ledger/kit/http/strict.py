@@ -67,7 +67,7 @@ class StrictRequest(Request[Any, Any, Any]):
         """The whole body. Raises PayloadTooLarge as soon as it is known to be beyond the limit."""
         if isinstance(self._body, bytes):
             return self._body
-        handler = self.scope["route_handler"]
+        handler: Any = self.scope["route_handler"]
         limit = _limits.get(handler)
         if limit is None:
             limit = _limits[handler] = handler.resolve_request_max_body_size() or BODY_MAX
@@ -111,7 +111,7 @@ class StrictRequest(Request[Any, Any, Any]):
         return await self.body()
 
     def _decoder(self) -> msgspec.json.Decoder[Any]:
-        handler = self.scope["route_handler"]
+        handler: Any = self.scope["route_handler"]
         decoder = _decoders.get(handler)
         if decoder is None:
             field = handler.parsed_data_field
