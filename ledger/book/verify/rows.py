@@ -9,7 +9,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg.pq import Format
+from psycopg.adapt import Transformer
+from psycopg.pq import ExecStatus, Format
 
 EPOCH_US = 946_684_800_000_000
 """2000-01-01 in microseconds since 1970."""
@@ -97,9 +98,21 @@ def snapshot(connection: Connection) -> Any:
 
 
 def pages(cursor: ServerCursor, size: int = PAGE) -> Iterator[list[tuple[Any, ...]]]:
-    """The rows of a cursor in the database, page by page."""
-    while page := cursor.fetchmany(size):
-        yield page
+    """The rows of a cursor in the database, page by page. Asked of libpq itself: through the driver a small page costs
+    as much for the asking as for its rows."""
+    server = cursor.connection.pgconn
+    fetch = f'FETCH FORWARD {size} FROM "{cursor.name}"'.encode()
+    loaders = Transformer(cursor.connection)
+    first = True
+    while True:
+        result = server.exec_params(fetch, [], result_format=Format.BINARY)
+        if result.status != ExecStatus.TUPLES_OK:
+            raise psycopg.errors.error_from_result(result)
+        loaders.set_pgresult(result, set_loaders=first, format=Format.BINARY)
+        first = False
+        if not result.ntuples:
+            return
+        yield loaders.load_rows(0, result.ntuples, tuple)
 
 
 def stream(connection: Connection, name: str, query: str, params: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
