@@ -15,10 +15,8 @@ from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any, NoReturn
 
-import msgspec
-
 from ledger.book.verify.book import Book, Leg
-from ledger.book.verify.rows import EPOCH_US, POSTING, TRANSACTION, Connection, HoldRow, as_they_lie, pages, rows
+from ledger.book.verify.rows import HOLD, POSTING, TRANSACTION, Connection, array, as_they_lie, pages, placed_hold, rows
 
 PAGE = 300
 """Rows fetched at once: about what the processor's cache holds."""
@@ -32,20 +30,14 @@ Pages = Iterator[list[Row]]
 Place = tuple[int, int]
 """Wallet and number."""
 
-_MICROS = (
-    f"CASE WHEN isfinite({{0}}) THEN (extract(epoch FROM {{0}}) * 1000000 - {EPOCH_US})::bigint ELSE {2**63 - 1} END"
-)
-_HOLD = ", ".join(_MICROS.format(name) if name.endswith("_at") else name for name in HoldRow._fields)
-
 TABLES = {
-    "transactions": f"{TRANSACTION}, CASE WHEN kind = 'hold' THEN (SELECT json_build_array({_HOLD})::text FROM holds"
-    " WHERE (holds.wallet_id, holds.hold) = (transactions.wallet_id, transactions.number)) END",
+    "transactions": f"{TRANSACTION}, CASE WHEN kind = 'hold' THEN (SELECT ROW({HOLD}) FROM holds"
+    " WHERE (holds.wallet_id, holds.hold) = (transactions.wallet_id, transactions.number) LIMIT 1) END",
     "postings": POSTING,
     "notes": "wallet_id, number, salt || convert_to(body, 'UTF8')",
 }
 
 _empty = hashlib.sha256().copy
-_json = msgspec.json.Decoder().decode
 _place = itemgetter(0, 1)
 _by_line = itemgetter(2)
 
@@ -191,7 +183,7 @@ class Journal:
             lines += sorted(self.more.pop(place), key=_by_line)
         hold = None
         if row[20] is not None:
-            hold = HoldRow(*_json(row[20]))
+            hold = placed_hold(row[20])
             self.counts["holds"] += 1
         try:
             book.transaction(row[:20], lines, hold)
@@ -232,7 +224,7 @@ class Journal:
             " AS missing(wallet_id, number) JOIN notes USING (wallet_id, number)"
         )
         missing = list(self.digests)
-        params = {"wallets": [wallet for wallet, _ in missing], "numbers": [number for _, number in missing]}
+        params = {"wallets": array(wallet for wallet, _ in missing), "numbers": array(number for _, number in missing)}
         there = rows(self.connection, query, params)
         if len(there) > WAITING_MAX // 2:
             raise Irregular("order")
