@@ -122,6 +122,16 @@ async def test_the_quick_reading_passes_nothing_over(
     assert kind in {fault.kind for fault in carefully.faults}
 
 
+def test_no_row_stands_for_another(database_url: str) -> None:
+    """Two first lines of one transaction, or two notes of it, where a primary key was gone."""
+    with connect(database_url) as connection:
+        journal = quick.Journal(connection, IN_LIST, {"ids": []}, {}, lambda _: None)
+        with pytest.raises(quick.Irregular, match="line"):
+            journal.read_lines([(1, 1, 1), (1, 1, 1)])
+        with pytest.raises(quick.Irregular, match="notes"):
+            journal.read_notes([(1, 1, b"a"), (1, 1, b"b")])
+
+
 async def test_processes_say_what_one_says(wallet_ids: list[int], database_url: str) -> None:
     """Each takes a chunk; the reports are joined in the order of the wallets."""
     with session(database_url) as connection:

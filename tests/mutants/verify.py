@@ -4,8 +4,11 @@ from tests.mutants.mutant import Mutant
 
 BOOK = "ledger/book/verify/book.py"
 CHECK = "ledger/book/verify/check.py"
+QUICK = "ledger/book/verify/quick.py"
 KINDS = "tests/book/test_verify_kinds.py::test_tampering_is_found"
 STORY = "tests/book/test_verify.py::test_tampering_is_found"
+SHORT = "tests/book/test_verify_short.py::test_the_short_way"
+FAULTS = f"{SHORT}_leaves_faults_to_the_long_way"
 
 SKIPPED = {
     "chain": (BOOK, "if computed != stored_hash:", f"{STORY}[changed account]"),
@@ -87,15 +90,58 @@ SKIPPED = {
         "tests/book/test_verify_kinds.py::test_legs_that_are_linked_across_are_found",
     ),
     "amount-of-the-other-leg": (CHECK, "elif other[2] != expected:", f"{STORY}[amount of the other leg]"),
+    "names-of-two-legs": (
+        CHECK,
+        "if leg[:2] != other[2:4] or leg[2:4] != other[:2]:",
+        "tests/book/test_verify_kinds.py::test_legs_that_are_linked_across_are_found",
+    ),
+    "a-second-first-line": (
+        QUICK,
+        "if len(self.first) != expected:",
+        "tests/book/test_verify_reading.py::test_no_row_stands_for_another",
+    ),
+    "a-second-note": (
+        QUICK,
+        "if len(noted) != expected:",
+        "tests/book/test_verify_reading.py::test_no_row_stands_for_another",
+    ),
     "other-leg": (CHECK, "if other is None:", f"{STORY}[one leg of a transfer]"),
 }
 """The condition that is never true any more, and the tampering that nobody sees then."""
+
+PASSED_OVER = {
+    "kind": ('or kind != "usage"', f"{FAULTS}[kind]"),
+    "number": ("or number != self.number + 1", f"{FAULTS}[number]"),
+    "balances": (
+        "or not (wallet_after == balance_after - held_after == self.wallet - amount)",
+        f"{FAULTS}[balance after it]",
+    ),
+    "negative": ("or wallet_after < 0", f"{FAULTS}[more than is free]"),
+    "amount": ("or amount < 1", f"{FAULTS}[nothing]"),
+    "lot": ("or not (lot.pinned <= lot_after == lot.remaining - amount)", f"{FAULTS}[lot after it]"),
+    "held": ("or held_after != self.held", f"{FAULTS}[held]"),
+    "disputed": ("or disputed_after != self.disputed", f"{FAULTS}[disputed]"),
+    "owed": ("or not (0 == owed_after == self.owed)", f"{FAULTS}[owed]"),
+    "times": ("or not (effective <= recorded >= self.recorded)", f"{FAULTS}[time runs back]"),
+    "line": ("or line != 1", f"{FAULTS}[line]"),
+    "links": (
+        "or not (None is reverses is link_wallet_id is link_number is terms is of_hold)",
+        "tests/book/test_verify_short.py::test_the_short_way_passes_over_no_column",
+    ),
+    "expiry": ("or (lot.expires_at is not None and lot.expires_at <= effective)", f"{FAULTS}[expired lot]"),
+    "accounts": ("or not effect_of(debit, credit, asset).plain_use", f"{FAULTS}[account]"),
+    "chain": (
+        "if hashed.digest() != stored_hash:",
+        "tests/book/test_verify_short.py::test_a_hash_that_does_not_follow_is_left_to_the_long_way",
+    ),
+}
+"""Conditions of the short way that are never true any more, and what it then takes for a plain use."""
 
 
 def _never(condition: str) -> str:
     """``if … :`` with a condition that is false; a part of a longer one likewise."""
     word = condition.partition(" ")[0]
-    return f"{word} False" if word == "and" else f"{word} False and ({condition[len(word) + 1 : -1]}):"
+    return f"{word} False" if word in ("and", "or") else f"{word} False and ({condition[len(word) + 1 : -1]}):"
 
 
 MUTANTS = tuple(
@@ -107,8 +153,35 @@ MUTANTS = tuple(
         _never(condition),
         (test,),
     )
-    for name, (file, condition, test) in SKIPPED.items()
+    for name, (file, condition, test) in (
+        *SKIPPED.items(),
+        *((f"shortly-{name}", (BOOK, *passed)) for name, passed in PASSED_OVER.items()),
+    )
 ) + (
+    Mutant(
+        "verify-forgets-what-was-reversed",
+        "a use that is reversed later has no original, and sound books are called wrong",
+        BOOK,
+        "self.originals[number] = (kind, {(credit, asset): amount})",
+        "pass",
+        ("tests/book/test_verify_short.py::test_both_ways_come_to_the_same",),
+    ),
+    Mutant(
+        "verify-takes-legs-of-any-amount",
+        "two legs that name each other are never asked whether they cancel",
+        CHECK,
+        "return given == {asset: amount for asset, amount in other[4].items() if amount}",
+        "return True",
+        (f"{STORY}[amount of the other leg]",),
+    ),
+    Mutant(
+        "verify-takes-another-lot",
+        "the lot of the use before is taken for the lot of this one",
+        BOOK,
+        "if name == self.lot_name else",
+        "if self.lot is not None else",
+        ("tests/book/test_verify_short.py::test_each_use_is_of_its_own_lot",),
+    ),
     Mutant(
         "verify-skips-unique-keys",
         "a key or a job that was posted twice is called right, where the index was gone",

@@ -5,24 +5,31 @@ book's lots, its open holds and what was reversed in it, not of its postings.
 """
 
 import hashlib
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from ledger.book.chart import DISPUTED, HELD, OWED, WALLET
 from ledger.book.commands import key_hash
 from ledger.book.hashing import VERSION, genesis
 from ledger.book.verify.effects import FINAL_KINDS, SHAPES, Effect, effect_of
 from ledger.book.verify.rows import EPOCH_US, HoldRow, LotRow, WalletRow
+from ledger.kit.money import CREDIT
 
 _pack = msgspec.msgpack.Encoder().encode
 _sha256 = hashlib.sha256
+_empty = hashlib.sha256().copy
 _json = msgspec.json.Decoder().decode
+_OWN = tuple((own, CREDIT) for own in (WALLET, HELD, DISPUTED, OWED))
 _NONE: frozenset[int] = frozenset()
 
 Say = Callable[[str, int | None, str, object, object], None]
 """``say(kind, number, place, expected, found)`` reports a fault."""
+
+Moved = dict[tuple[str, str], int]
+"""What went into each account, by asset; negative where it came out."""
 
 Leg = tuple[int, int, int | None, int | None, dict[str, int]]
 """A transaction that touches ``transit``: wallet, number, the linked one, and what went in by asset."""
@@ -52,7 +59,7 @@ class Hold:
         self.amount = 0
         self.captured = 0
         self.released = 0
-        self.slices: Counter[int] = Counter()
+        self.slices: defaultdict[int, int] = defaultdict(int)
 
 
 def share(cost: int, amount: int, start: int, end: int) -> int:
@@ -72,13 +79,35 @@ def _hold_terms(row: HoldRow) -> list[object]:
 class Book:
     """Feed ``transaction`` in order, then ``close``. Whatever does not follow is said to ``say``."""
 
+    __slots__ = (
+        "disputed",
+        "hash",
+        "head",
+        "held",
+        "holds",
+        "leg",
+        "lot",
+        "lot_name",
+        "lots",
+        "made",
+        "number",
+        "originals",
+        "owed",
+        "recorded",
+        "reversed_numbers",
+        "rows",
+        "say",
+        "undone",
+        "wallet",
+    )
+
     def __init__(self, head: WalletRow, lots: dict[int, LotRow], reversed_numbers: set[int], say: Say) -> None:
         self.head = head
         self.say = say
         self.rows = lots
         self.reversed_numbers = reversed_numbers
-        self.originals: dict[int, tuple[str, Counter[tuple[str, str]]]] = {}
-        self.undone: dict[int, Counter[tuple[str, str]]] = {}
+        self.originals: dict[int, tuple[str, Moved]] = {}
+        self.undone: dict[int, Moved] = {}
         self.lots: dict[int, Lot] = {}
         self.holds: dict[int, Hold] = {}
         self.number = 0
@@ -87,7 +116,95 @@ class Book:
         self.recorded = -EPOCH_US
         self.wallet = self.held = self.disputed = self.owed = 0
         self.leg: Leg | None = None
-        self.links = 0
+        self.lot: Lot | None = None
+        self.lot_name = 0
+
+    def plain_use(self, row: tuple[Any, ...], posting: tuple[Any, ...]) -> bool:
+        """The short way for the use of one lot, which most transactions are: True where all that ``transaction``
+        checks is right. Else nothing was done, and ``transaction`` is to look at it."""
+        (
+            wallet_id,
+            number,
+            kind,
+            key,
+            fingerprint,
+            event,
+            actor,
+            effective,
+            recorded,
+            reverses,
+            link_wallet_id,
+            link_number,
+            wallet_after,
+            held_after,
+            disputed_after,
+            owed_after,
+            limit_after,
+            terms,
+            digest,
+            stored_hash,
+            _,
+        ) = row
+        _, _, line, debit, credit, asset, amount, name, lot_after, of_hold, balance_after = posting
+        lot = self.lot if name == self.lot_name else self._turn_to(name)
+        if (
+            lot is None
+            or kind != "usage"
+            or number != self.number + 1
+            or not (wallet_after == balance_after - held_after == self.wallet - amount)
+            or wallet_after < 0
+            or amount < 1
+            or not (lot.pinned <= lot_after == lot.remaining - amount)
+            or held_after != self.held
+            or disputed_after != self.disputed
+            or not (0 == owed_after == self.owed)
+            or not (effective <= recorded >= self.recorded)
+            or line != 1
+            or not (None is reverses is link_wallet_id is link_number is terms is of_hold)
+            or (lot.expires_at is not None and lot.expires_at <= effective)
+            or not effect_of(debit, credit, asset).plain_use
+        ):
+            return False
+        encoded = _pack(
+            (
+                VERSION,
+                wallet_id,
+                number,
+                kind,
+                key,
+                fingerprint,
+                event,
+                actor,
+                effective + EPOCH_US,
+                recorded + EPOCH_US,
+                None,
+                None,
+                None,
+                (wallet_after, held_after, disputed_after, owed_after, limit_after),
+                digest,
+                (posting[2:],),
+                None,
+            )
+        )
+        hashed = _empty()
+        hashed.update(self.hash + encoded)
+        if hashed.digest() != stored_hash:
+            return False
+        self.number = number
+        self.hash = stored_hash
+        self.recorded = recorded
+        self.wallet = wallet_after
+        lot.remaining = lot_after
+        if number in self.reversed_numbers:
+            self.originals[number] = (kind, {(credit, asset): amount})
+        return True
+
+    def _turn_to(self, name: int) -> Lot | None:
+        """The lot that plain uses take from, until it is empty."""
+        lot = self.lots.get(name)
+        if lot is not None:
+            self.lot_name, self.lot = name, lot
+        return lot
 
     def transaction(self, row: tuple[Any, ...], postings: list[tuple[Any, ...]], hold: HoldRow | None) -> None:
         """Check one transaction (``rows.TRANSACTION``) with its postings and the hold it placed."""
@@ -148,29 +265,6 @@ class Book:
         if effective > recorded:
             say("effective_at", number, "effective_at", f"at most {recorded}", effective)
         self.leg = None
-        if kind == "usage" and terms is None and reverses is None and link_number is None and len(postings) == 1:
-            # The use of one lot, all right: most transactions are. What is not, goes the long way.
-            _, _, line, debit, credit, asset, amount, name, lot_after, of_hold, balance_after = postings[0]
-            lot = self.lots.get(name)
-            if (
-                lot is not None
-                and wallet_after == balance_after - held_after == self.wallet - amount
-                and lot_after == lot.remaining - amount
-                and lot_after >= lot.pinned
-                and held_after == self.held
-                and disputed_after == self.disputed
-                and 0 == owed_after == self.owed
-                and amount > 0
-                and wallet_after >= 0
-                and line == 1
-                and of_hold is None
-                and (lot.expires_at is None or lot.expires_at > effective)
-                and effect_of(debit, credit, asset).plain_use
-                and number not in self.reversed_numbers
-            ):
-                self.wallet = wallet_after
-                lot.remaining = lot_after
-                return
         if hold is not None:
             self.holds[number] = Hold(hold)
         owed_before = self.owed
@@ -328,13 +422,12 @@ class Book:
 
     def _reversal(self, number: int, kind: str, reverses: int | None, postings: list[tuple[Any, ...]]) -> None:
         """Of no account, and never in all, may more come back than the original moved."""
-        moved: Counter[tuple[str, str]] = Counter()
-        for posting in postings:
-            asset, amount = posting[5], posting[6]
-            moved[posting[3], asset] -= amount
-            moved[posting[4], asset] += amount
-        for own in ("wallet", "held", "disputed", "owed"):
-            moved.pop((own, "CREDIT"), None)
+        moved: Moved = {}
+        for _, _, _, debit, credit, asset, amount, _, _, _, _ in postings:
+            moved[debit, asset] = moved.get((debit, asset), 0) - amount
+            moved[credit, asset] = moved.get((credit, asset), 0) + amount
+        for own in _OWN:
+            moved.pop(own, None)
         if number in self.reversed_numbers:
             self.originals[number] = (kind, moved)
         if reverses is None:
@@ -344,17 +437,17 @@ class Book:
             what = "none" if original is None else original[0]
             self.say("reversal", number, f"reverses {reverses}", "a transaction that may be reversed", what)
             return
-        undone = self.undone.setdefault(reverses, Counter())
+        undone = self.undone.setdefault(reverses, {})
         for place, amount in moved.items():
-            undone[place] += amount
-            limit = -original[1][place]
+            undone[place] = undone.get(place, 0) + amount
+            limit = -original[1].get(place, 0)
             if not (0 <= undone[place] <= limit or limit <= undone[place] <= 0):
                 self.say("reversal", number, f"reverses {reverses}, {place[0]}", f"at most {limit}", undone[place])
 
     def _legs(self, number: int, link: tuple[int | None, int | None], postings: list[tuple[Any, ...]]) -> None:
         """Gather what goes into transit, and check that lots moved with their share of the cost."""
-        into: Counter[str] = Counter()
-        shares: Counter[str] = Counter()
+        into: defaultdict[str, int] = defaultdict(int)
+        shares: defaultdict[str, int] = defaultdict(int)
         for _, _, _, debit, credit, asset, amount, name, lot_after, _, _ in postings:
             if "transit" not in (debit, credit):
                 continue
@@ -370,7 +463,6 @@ class Book:
                     shares[lot.row.currency] -= row.cost
         if not into and link[1] is None:
             return
-        self.links += 1
         self.leg = (self.head.wallet_id, number, link[0], link[1], dict(into))
         money = {asset: amount for asset, amount in into.items() if asset != "CREDIT"}
         expected = {asset: amount for asset, amount in shares.items() if amount}
@@ -399,7 +491,7 @@ class Book:
         if head.last_lot != len(self.lots):
             say("head", None, "wallets.last_lot", len(self.lots), head.last_lot)
         self._close_lots()
-        expected: Counter[tuple[int, int]] = Counter()
+        expected: defaultdict[tuple[int, int], int] = defaultdict(int)
         for name, hold in self.holds.items():
             self._compare_hold(name, hold, "open")
             for lot, pinned in hold.slices.items():

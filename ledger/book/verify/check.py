@@ -29,6 +29,7 @@ from ledger.book.verify.rows import (
     HoldRow,
     LotRow,
     WalletRow,
+    array,
     connect,
     rows,
     snapshot,
@@ -179,7 +180,8 @@ class _Chunk:
         self.quick = quick
         self.where = where
         self.params = params
-        self.legs: list[Leg] = []
+        self.legs: dict[tuple[int, int], Leg] = {}
+        """Legs whose counterparts have not come yet."""
 
     def check(self) -> None:
         heads = [WalletRow(*row) for row in self._rows(f"{', '.join(WalletRow._fields)} FROM wallets")]
@@ -205,7 +207,13 @@ class _Chunk:
             self._close(book)
 
     def _leg(self, leg: Leg) -> None:
-        self.legs.append(leg)
+        wallet_id, number, link_wallet_id, link_number, _ = leg
+        if link_wallet_id is not None and link_number is not None:
+            other = self.legs.get((link_wallet_id, link_number))
+            if other is not None and _cancel(leg, other):
+                del self.legs[link_wallet_id, link_number]
+                return
+        self.legs[wallet_id, number] = leg
         if len(self.legs) >= LEGS_MAX:
             self._pairs()
 
@@ -326,14 +334,15 @@ class _Chunk:
         self.say(row[0], "notes", row[1], "notes", "a transaction", "none")
 
     def _pairs(self) -> None:
-        """Compare the gathered legs with the other legs, as this snapshot shows them."""
-        legs, self.legs = self.legs, []
+        """Compare the legs that are left with the other legs, as this snapshot shows them."""
+        legs = list(self.legs.values())
+        self.legs.clear()
         wanted = [leg for leg in legs if leg[2] is not None]
         others: dict[tuple[int, int], tuple[int | None, int | None, dict[str, int]]] = {}
         for wallet_id, number, link_wallet_id, link_number, asset, amount in rows(
             self.connection,
             _OTHER_LEGS,
-            {"wallets": [leg[2] for leg in wanted], "numbers": [leg[3] for leg in wanted]},
+            {"wallets": array(leg[2] for leg in wanted), "numbers": array(leg[3] for leg in wanted)},
         ):
             leg = others.setdefault((wallet_id, number), (link_wallet_id, link_number, {}))
             if asset is not None and amount:
@@ -376,6 +385,14 @@ JOIN transactions t USING (wallet_id, number)
 LEFT JOIN postings p ON (p.wallet_id, p.number) = (t.wallet_id, t.number) AND 'transit' IN (p.debit, p.credit)
 GROUP BY t.wallet_id, t.number, t.link_wallet_id, t.link_number, p.asset
 """
+
+
+def _cancel(leg: Leg, other: Leg) -> bool:
+    """Whether two legs name each other, and what one gives is what the other takes."""
+    if leg[:2] != other[2:4] or leg[2:4] != other[:2]:
+        return False
+    given = {asset: -amount for asset, amount in leg[4].items() if amount}
+    return given == {asset: amount for asset, amount in other[4].items() if amount}
 
 
 class _Groups:

@@ -16,9 +16,9 @@ from operator import itemgetter
 from typing import Any, NoReturn
 
 from ledger.book.verify.book import Book, Leg
-from ledger.book.verify.rows import POSTING, TRANSACTION, Connection, HoldRow, as_they_lie, pages, rows
+from ledger.book.verify.rows import HOLD, POSTING, TRANSACTION, Connection, array, as_they_lie, pages, placed_hold, rows
 
-PAGE = 2_000
+PAGE = 300
 """Rows fetched at once: about what the processor's cache holds."""
 
 WAITING_MAX = 50_000
@@ -31,12 +31,14 @@ Place = tuple[int, int]
 """Wallet and number."""
 
 TABLES = {
-    "transactions": TRANSACTION,
+    "transactions": f"{TRANSACTION}, CASE WHEN kind = 'hold' THEN (SELECT ROW({HOLD}) FROM holds"
+    " WHERE (holds.wallet_id, holds.hold) = (transactions.wallet_id, transactions.number) LIMIT 1) END",
     "postings": POSTING,
     "notes": "wallet_id, number, salt || convert_to(body, 'UTF8')",
 }
 
-_sha256 = hashlib.sha256
+_empty = hashlib.sha256().copy
+_place = itemgetter(0, 1)
 _by_line = itemgetter(2)
 
 
@@ -75,20 +77,20 @@ class Journal:
         self.facts = 0
         """Transactions that carry an event id."""
         self.waiting: dict[Place, Row] = {}
-        self.lines: dict[Place, list[Row]] = {}
-        self.ahead = 0
-        """Lines whose transactions have not been checked yet."""
+        self.first: dict[Place, Row] = {}
+        """The first lines of transactions that have not been checked yet; and their other lines."""
+        self.more: dict[Place, list[Row]] = {}
         self.late: dict[Place, int] = {}
         """Lines that were fetched before their turn, and are to be passed over when it comes."""
-        self.holds: dict[Place, HoldRow] = {}
-        self.bodies: dict[Place, bytes] = {}
+        self.noted: dict[Place, bytes] = {}
+        """Digests of notes whose transactions have not come yet; and those of transactions whose notes have not."""
         self.digests: dict[Place, bytes] = {}
 
     def read(self) -> None:
         """Read it all; raises Irregular."""
         with as_they_lie(self.connection, TABLES, self.where, self.params) as cursors:
             self._read(*(pages(cursor, PAGE) for cursor in cursors))
-        if self.waiting or self.lines or self.bodies or any(self.late.values()):
+        if self.waiting or self.first or self.more or self.noted or any(self.late.values()):
             raise Irregular("left over")
         self._unique()
         ((holds,),) = rows(self.connection, f"SELECT count(*) FROM holds WHERE {self.where}", self.params)
@@ -98,87 +100,95 @@ class Journal:
     def _read(self, transactions: Pages, lines: Pages, notes: Pages) -> None:
         """Read the three tables in step."""
         for page in transactions:
-            while self.ahead < PAGE and (more := next(lines, None)):
-                self._lines_come(more)
-            while len(self.bodies) < PAGE and (more := next(notes, None)):
-                self._notes_come(more)
-            self._holds_of(page)
-            self._transactions_come(page)
-            if len(self.waiting) + self.ahead > WAITING_MAX:
+            while len(self.first) < 2 * PAGE and (more := next(lines, None)):
+                self.read_lines(more)
+            while len(self.noted) < 2 * PAGE and (more := next(notes, None)):
+                self.read_notes(more)
+            self._read_transactions(page)
+            if len(self.waiting) + len(self.first) + len(self.more) > WAITING_MAX:
                 raise Irregular("order")
             if len(self.digests) > WAITING_MAX:
                 self._forget_erased()
         for more in lines:
-            self._lines_come(more)
+            self.read_lines(more)
         for more in notes:
-            self._notes_come(more)
+            self.read_notes(more)
 
-    def _lines_come(self, page: list[Row]) -> None:
-        lines = self.lines
-        self.ahead += len(page)
+    def read_lines(self, page: list[Row]) -> None:
         self.counts["postings"] += len(page)
-        for row in page:
-            place = (row[0], row[1])
-            found = lines.get(place)
-            if found is None:
-                lines[place] = [row]
-            else:
-                found.append(row)
-        for place in [place for place in self.late if place in lines]:
-            came = len(lines.pop(place))
-            self.ahead -= came
-            self.late[place] -= came
+        others = [row for row in page if row[2] != 1]
+        firsts = [row for row in page if row[2] == 1] if others else page
+        expected = len(self.first) + len(firsts)
+        self.first.update(zip(map(_place, firsts), firsts, strict=True))
+        if len(self.first) != expected:
+            raise Irregular("line")
+        for row in others:
+            self.more.setdefault((row[0], row[1]), []).append(row)
+        if self.late:
+            self._pass_over_late()
         if self.waiting:
-            for place in [place for place in self.waiting if place in lines]:
+            for place in [place for place in self.waiting if place in self.first]:
                 self._advance(self.books[place[0]])
 
-    def _transactions_come(self, page: list[Row]) -> None:
-        books, lines, waiting, bodies, digests = self.books, self.lines, self.waiting, self.bodies, self.digests
-        for row in page:
-            wallet_id, number = place = (row[0], row[1])
-            body = bodies.pop(place, None)
-            if body is None:
+    def _pass_over_late(self) -> None:
+        for place in self.late:
+            self.late[place] -= len(self.more.pop(place, ())) + (self.first.pop(place, None) is not None)
+
+    def _read_transactions(self, page: list[Row]) -> None:
+        books, waiting, digests = self.books, self.waiting, self.digests
+        take_line, take_note = self.first.pop, self.noted.pop
+        facts = 0
+        for place, row in zip(map(_place, page), page, strict=True):
+            noted = take_note(place, None)
+            if noted != row[18]:
+                if noted is not None:
+                    raise Irregular("notes")
                 digests[place] = row[18]
-            elif _sha256(body).digest() != row[18]:
-                raise Irregular("notes")
             if row[5] is not None:
-                self.facts += 1
-            book = books.get(wallet_id)
-            if book is None or number <= book.number or place in waiting:
-                raise Irregular("transaction")
-            found = lines.pop(place, None) if number == book.number + 1 else None
-            if found is None:
-                waiting[place] = row
-                continue
-            if row[2] == "usage" and len(found) == 1:
-                self.ahead -= 1
-                try:
-                    book.transaction(row, found, None)
-                except _HashDiffers:
-                    book.transaction(row, self._all_lines(place, 1), None)
-                if book.leg is not None:
-                    self.leg(book.leg)
+                facts += 1
+            book = books.get(place[0])
+            line = take_line(place, None)
+            if book is not None and line is not None and book.plain_use(row, line):
+                if waiting:
+                    self._advance(book)
             else:
-                self._check(book, place, row, found)
-            if waiting:
-                self._advance(book)
+                self._comes(book, place, row, line)
+        self.facts += facts
         self.counts["transactions"] += len(page)
+
+    def _comes(self, book: Book | None, place: Place, row: Row, line: Row | None) -> None:
+        """A transaction that is no plain use, or that has to wait for its lines or its predecessor."""
+        if book is None or place[1] <= book.number or place in self.waiting:
+            raise Irregular("transaction")
+        if line is None or place[1] != book.number + 1:
+            if line is not None:
+                self.first[place] = line
+            self.waiting[place] = row
+            return
+        self._check(book, place, row, line)
+        if self.waiting:
+            self._advance(book)
 
     def _advance(self, book: Book) -> None:
         """Check what waited for its predecessor, or for its lines."""
-        waiting, lines, wallet_id = self.waiting, self.lines, book.head.wallet_id
-        while (place := (wallet_id, book.number + 1)) in waiting and place in lines:
-            self._check(book, place, waiting.pop(place), lines.pop(place))
+        waiting, first, wallet_id = self.waiting, self.first, book.head.wallet_id
+        while (place := (wallet_id, book.number + 1)) in waiting and place in first:
+            row, line = waiting.pop(place), first.pop(place)
+            if not book.plain_use(row, line):
+                self._check(book, place, row, line)
 
-    def _check(self, book: Book, place: Place, row: Row, lines: list[Row]) -> None:
-        self.ahead -= len(lines)
-        if len(lines) > 1:
-            lines.sort(key=_by_line)
-        hold = self.holds.pop(place, None) if row[2] == "hold" else None
+    def _check(self, book: Book, place: Place, row: Row, first: Row) -> None:
+        lines = [first]
+        if place in self.more:
+            lines += sorted(self.more.pop(place), key=_by_line)
+        hold = None
+        if row[20] is not None:
+            hold = placed_hold(row[20])
+            self.counts["holds"] += 1
         try:
-            book.transaction(row, lines, hold)
+            book.transaction(row[:20], lines, hold)
         except _HashDiffers:
-            book.transaction(row, self._all_lines(place, len(lines)), hold)
+            book.transaction(row[:20], self._all_lines(place, len(lines)), hold)
         if book.leg is not None:
             self.leg(book.leg)
 
@@ -193,29 +203,18 @@ class Journal:
         self.late[place] = len(found) - came
         return found
 
-    def _holds_of(self, page: list[Row]) -> None:
-        """The rows of the holds that these transactions placed."""
-        placed = [(row[0], row[1]) for row in page if row[2] == "hold"]
-        if not placed:
-            return
-        columns = ", ".join(HoldRow._fields)
-        query = (
-            f"SELECT {columns} FROM unnest(%(wallets)s::bigint[], %(numbers)s::bigint[]) AS placed(wallet_id, hold)"
-            " JOIN holds USING (wallet_id, hold)"
-        )
-        params = {"wallets": [wallet for wallet, _ in placed], "numbers": [number for _, number in placed]}
-        for row in rows(self.connection, query, params):
-            self.holds[row[0], row[1]] = HoldRow(*row)
-            self.counts["holds"] += 1
-
-    def _notes_come(self, page: list[Row]) -> None:
-        bodies, digests = self.bodies, self.digests
+    def read_notes(self, page: list[Row]) -> None:
         self.counts["notes"] += len(page)
+        digests, noted = self.digests, self.noted
+        expected = len(noted) + len(page)
         for wallet_id, number, body in page:
-            digest = digests.pop((wallet_id, number), None)
-            if digest is None:
-                bodies[wallet_id, number] = body
-            elif _sha256(body).digest() != digest:
+            hashed = _empty()
+            hashed.update(body)
+            noted[wallet_id, number] = hashed.digest()
+        if len(noted) != expected:
+            raise Irregular("notes")
+        for place in digests.keys() & noted.keys():
+            if noted.pop(place) != digests.pop(place):
                 raise Irregular("notes")
 
     def _forget_erased(self) -> None:
@@ -225,7 +224,7 @@ class Journal:
             " AS missing(wallet_id, number) JOIN notes USING (wallet_id, number)"
         )
         missing = list(self.digests)
-        params = {"wallets": [wallet for wallet, _ in missing], "numbers": [number for _, number in missing]}
+        params = {"wallets": array(wallet for wallet, _ in missing), "numbers": array(number for _, number in missing)}
         there = rows(self.connection, query, params)
         if len(there) > WAITING_MAX // 2:
             raise Irregular("order")
