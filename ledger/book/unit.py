@@ -37,7 +37,7 @@ class Request:
         self.returns = 0
         """How often it had to come again, with more due or more lots needed than one unit takes."""
         self.wallet_ids = frozenset([w for attempt in attempts for w in attempt.command.wallet_ids])
-        self.ridden = any([attempt.riders for attempt in attempts])
+        self.ridden = any(attempt.riders for attempt in attempts)
 
     @property
     def open(self) -> list[int]:
