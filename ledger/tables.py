@@ -7,6 +7,8 @@ import ledger.book.anchor.tables
 import ledger.book.tables
 import ledger.kit.idempotency
 import ledger.kit.outbox
+import ledger.rates.tables
+import ledger.usage.tables
 import ledger.wallets.tables  # noqa: F401
 from ledger.kit.tables import metadata
 
