@@ -17,6 +17,7 @@ from ledger.kit.http.edge import EdgedLitestar, authorized
 from ledger.kit.http.problems import refuse
 from ledger.kit.http.strict import BODY_MAX
 from ledger.parts import make_database, make_door
+from ledger.rollups.figures import FiguresBeside
 from ledger.settings import Settings, load
 from ledger.wallets.directory import Directory
 
@@ -49,7 +50,7 @@ def create_app(settings: Settings | None = None) -> EdgedLitestar:
 def _services(settings: Settings) -> Services:
     database = make_database(settings, "credit-ledger api")
     door = make_door(database, settings)
-    return Services(database, door, Reader(database), Directory(database), Access(database))
+    return Services(database, door, Reader(database, FiguresBeside()), Directory(database), Access(database))
 
 
 @asynccontextmanager
