@@ -65,7 +65,7 @@ WHERE w.wallet_id = ANY(%(wallets)s::bigint[])"""
 
 # The last transaction at or before an instant: recorded_at never runs backwards in a book, so the number is
 # found by halving, with one look-up by key a step.
-_NUMBER_AT: Final = """
+NUMBER_AT: Final = """
 WITH RECURSIVE halving(low, high) AS (
     SELECT 0::bigint, number FROM wallets WHERE wallet_id = %(wallet)s
     UNION ALL
@@ -179,7 +179,7 @@ class Reader:
         """
         async with self._database.engine.connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ")
-            rows = await _rows(connection, _NUMBER_AT, {"wallet": wallet_id, "at": at})
+            rows = await _rows(connection, NUMBER_AT, {"wallet": wallet_id, "at": at})
             if not rows:
                 raise _no_wallet(wallet_id)
             number = rows[0][0]

@@ -183,9 +183,7 @@ def balance(view: BalanceView) -> Balance:
         currency="credits",
         overdraft_limit=format_amount(b.limit),
         low_balance_warning=format_amount(view.warning_at),
-        monthly_usage=MonthlyUsage(
-            current_month=format_amount(figures.month_micro), limit=None, percentage_used=None
-        ),
+        monthly_usage=MonthlyUsage(current_month=format_amount(figures.month_micro), limit=None, percentage_used=None),
         estimated_remaining_days=runway_days(b.available, figures.recent),
         earned_total=format_amount(figures.earned_micro),
         spent_total=format_amount(figures.spent_micro),

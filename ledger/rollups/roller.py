@@ -121,9 +121,7 @@ async def _roll_together(database: Database, wallet_ids: Sequence[int]) -> int:
     return len(added)
 
 
-async def _add(
-    connection: AsyncConnection, wallet_ids: Sequence[int], limit: int, *, wait: bool
-) -> dict[int, int]:
+async def _add(connection: AsyncConnection, wallet_ids: Sequence[int], limit: int, *, wait: bool) -> dict[int, int]:
     """Add the next transactions of these wallets; gives how many there were of each."""
     return await store.add(connection, await _lock(connection, wallet_ids, wait=wait), limit)
 

@@ -89,11 +89,14 @@ by_day AS (
         refunded_micro = d.refunded_micro + excluded.refunded_micro)
 UPDATE rollup_marks m
 SET number = s.number, earned_micro = m.earned_micro + s.earned, charged_micro = m.charged_micro + s.charged,
-    refunded_micro = m.refunded_micro + s.refunded, first_day = least(m.first_day, s.first_day),
+    refunded_micro = m.refunded_micro + s.refunded, operations = m.operations + s.operations,
+    sessions = m.sessions + s.sessions, first_day = least(m.first_day, s.first_day),
     last_day = greatest(m.last_day, s.last_day), rolled_at = ledger_now()
 FROM (
     SELECT wallet_id, max(number) AS number, count(*) AS found, sum(earned) AS earned, sum(charged) AS charged,
-        sum(refunded) AS refunded, min((at AT TIME ZONE zone)::date) FILTER (WHERE operations > 0) AS first_day,
+        sum(refunded) AS refunded, sum(operations) AS operations,
+        (SELECT count(*) FROM begun b WHERE b.wallet_id = added.wallet_id) AS sessions,
+        min((at AT TIME ZONE zone)::date) FILTER (WHERE operations > 0) AS first_day,
         max((at AT TIME ZONE zone)::date) FILTER (WHERE operations > 0) AS last_day
     FROM added GROUP BY wallet_id) AS s
 WHERE m.wallet_id = s.wallet_id
@@ -123,12 +126,13 @@ WITH sums AS (DELETE FROM rollups WHERE wallet_id = %(wallet)s),
 days AS (DELETE FROM rollup_days WHERE wallet_id = %(wallet)s),
 sessions AS (DELETE FROM rollup_sessions WHERE wallet_id = %(wallet)s)
 UPDATE rollup_marks SET number = 0, zone = %(zone)s, earned_micro = 0, charged_micro = 0, refunded_micro = 0,
-    first_day = NULL, last_day = NULL, recent = '[]' WHERE wallet_id = %(wallet)s"""
+    operations = 0, sessions = 0, first_day = NULL, last_day = NULL, recent = '[]' WHERE wallet_id = %(wallet)s"""
 
 _CONTENT: Final = """
 SELECT (SELECT md5(string_agg(r::text, '|' ORDER BY r::text)) FROM rollups r WHERE wallet_id = %(wallet)s),
     (SELECT md5(string_agg(d::text, '|' ORDER BY d::text)) FROM rollup_days d WHERE wallet_id = %(wallet)s),
-    (SELECT (earned_micro, charged_micro, refunded_micro, first_day, last_day, recent)::text FROM rollup_marks WHERE wallet_id = %(wallet)s)"""
+    (SELECT (earned_micro, charged_micro, refunded_micro, operations, sessions, first_day, last_day, recent)::text
+     FROM rollup_marks WHERE wallet_id = %(wallet)s)"""
 
 # What the planner believes of ``unsealed`` and of tables that were small is wrong. And no commit is waited for: what a
 # crash takes away is sums and mark alike, and is added again.
@@ -159,13 +163,11 @@ async def lock(connection: AsyncConnection, wallet_ids: Iterable[int], *, wait: 
     params = {"wallets": numbers(wallet_ids)}
     await connection.exec_driver_sql(_SET)
     await connection.exec_driver_sql(_MARK, params)
-    rows = await connection.exec_driver_sql(_LOCK if wait else _LOCK_FREE_ONES, params)
+    rows: Any = await connection.exec_driver_sql(_LOCK if wait else _LOCK_FREE_ONES, params)
     return [Mark(*row) for row in rows]
 
 
-async def add(
-    connection: AsyncConnection, marks: Sequence[Mark], limit: int, *, up_to: int = LAST
-) -> dict[int, int]:
+async def add(connection: AsyncConnection, marks: Sequence[Mark], limit: int, *, up_to: int = LAST) -> dict[int, int]:
     """Add the next transactions of each of these locked wallets, ``limit`` at most and none above ``up_to``, and move
     its mark; gives how many there were of each that had any."""
     params = {
@@ -175,7 +177,8 @@ async def add(
         "limit": limit,
         "up_to": up_to,
     }
-    added = {row[0]: row[1] for row in await connection.exec_driver_sql(_ROLL, params)}
+    rows: Any = await connection.exec_driver_sql(_ROLL, params)
+    added: dict[int, int] = dict(list(rows))
     if added:
         await connection.exec_driver_sql(_RECENT, {"wallets": numbers(added)})
     return added

@@ -72,6 +72,8 @@ rollup_marks = Table(
     Column("earned_micro", Numeric, nullable=False, server_default=_ZERO),
     Column("charged_micro", Numeric, nullable=False, server_default=_ZERO),
     Column("refunded_micro", Numeric, nullable=False, server_default=_ZERO),
+    Column("operations", BigInteger, nullable=False, server_default=_ZERO),
+    Column("sessions", BigInteger, nullable=False, server_default=_ZERO),
     Column("first_day", Date),
     Column("last_day", Date),
     Column("recent", Text, nullable=False, server_default=text("'[]'")),

@@ -55,6 +55,8 @@ def upgrade() -> None:
         sa.Column("earned_micro", sa.Numeric(), server_default=sa.text("0"), nullable=False),
         sa.Column("charged_micro", sa.Numeric(), server_default=sa.text("0"), nullable=False),
         sa.Column("refunded_micro", sa.Numeric(), server_default=sa.text("0"), nullable=False),
+        sa.Column("operations", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("sessions", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("first_day", sa.Date(), nullable=True),
         sa.Column("last_day", sa.Date(), nullable=True),
         sa.Column("recent", sa.Text(), server_default=sa.text("'[]'"), nullable=False),

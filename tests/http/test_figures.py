@@ -110,9 +110,7 @@ async def test_another_time_zone_counts_at_once(api: Api, clock: Clock) -> None:
 async def test_a_long_tail_is_rolled_up_by_who_reads(api: Api) -> None:
     """More than a read adds by itself."""
     wallet = await api.wallet("1000")
-    items = [
-        {"wallet_id": wallet, "key": f"tail-{n}", "service": "tests", "credits": "1"} for n in range(3 * TAIL_MAX)
-    ]
+    items = [{"wallet_id": wallet, "key": f"tail-{n}", "service": "tests", "credits": "1"} for n in range(3 * TAIL_MAX)]
     await api.send("POST", "/v1/usage/batch", json={"items": items})
     assert str(3 * TAIL_MAX) == (await figures(api, wallet))[1]
     mark = "SELECT number FROM rollup_marks WHERE wallet_id = %s"

@@ -48,7 +48,8 @@ FROM counted GROUP BY 1 ORDER BY 1"""
 _TOTALS = """
 SELECT (SELECT max(number) FROM transactions WHERE wallet_id = %s), coalesce(sum(charged), 0), coalesce(sum(refunded), 0),
     (SELECT coalesce(sum(CASE WHEN debit = 'issued:earned' THEN amount ELSE -amount END), 0) FROM postings
-     WHERE wallet_id = %s AND 'issued:earned' IN (debit, credit))
+     WHERE wallet_id = %s AND 'issued:earned' IN (debit, credit)),
+    coalesce(sum(CASE WHEN is_use THEN 1 WHEN is_void THEN -1 ELSE 0 END), 0), coalesce(sum(began), 0)
 FROM counted"""
 
 
@@ -77,7 +78,7 @@ def rolled_up(url: str, wallet_id: int) -> dict[str, list[Any]]:
         ),
         "totals": run_sql(
             url,
-            "SELECT number, charged_micro, refunded_micro, earned_micro FROM rollup_marks WHERE wallet_id = %s",
+            "SELECT number, charged_micro, refunded_micro, earned_micro, operations, sessions FROM rollup_marks WHERE wallet_id = %s",
             wallet_id,
         ),
     }

@@ -106,7 +106,9 @@ USES = st.fixed_dictionaries(
 )
 OTHERS = st.fixed_dictionaries(
     {
-        "do": st.sampled_from(["refund", "reverse", "void", "capture", "earn", "undo earn", "transfer", "roll", "zone"]),
+        "do": st.sampled_from(
+            ["refund", "reverse", "void", "capture", "earn", "undo earn", "transfer", "roll", "zone"]
+        ),
         "pick": st.integers(0, 20),
         "amount": st.integers(1, 3 * CREDIT),
     }
