@@ -95,6 +95,8 @@ async def rebuild(database: Database, wallet_id: int) -> bool:
             mark = mark._replace(number=mark.number + added[wallet_id])
         return before != await store.content(connection, wallet_id)
 
+    while not await roll_up(database, wallet_id):
+        continue
     return await database.retrying(work)
 
 

@@ -91,7 +91,7 @@ async def test_a_short_history_is_said_to_be_short_at_once(api: Api, clock: Cloc
 async def test_a_forecast_is_asked_for_made_and_told_until_it_is_old(
     api: Api, clock: Clock, database: Database
 ) -> None:
-    wallet = await used(api, clock, {ago: "7" for ago in range(30, 0, -1)}, credits="420")
+    wallet = await used(api, clock, dict.fromkeys(range(30, 0, -1), "7"), credits="420")
     pending = await read(api, wallet, status=202)
     assert pending == {"status": "pending", "wallet_id": wallet}
     assert await read(api, wallet, status=202) == pending
@@ -124,7 +124,7 @@ async def test_a_forecast_is_asked_for_made_and_told_until_it_is_old(
 
 async def test_an_idle_wallet_is_expected_to_stay_idle(api: Api, clock: Clock, database: Database) -> None:
     """And is not forecast again each night."""
-    wallet = await used(api, clock, {ago: "7" for ago in range(34, 28, -1)})
+    wallet = await used(api, clock, dict.fromkeys(range(34, 28, -1), "7"))
     await read(api, wallet, status=202)
     await work(database)
     made = await read(api, wallet)
@@ -133,7 +133,7 @@ async def test_an_idle_wallet_is_expected_to_stay_idle(api: Api, clock: Clock, d
 
 
 async def test_wallets_with_enough_of_a_history_are_found_at_night(api: Api, clock: Clock, database: Database) -> None:
-    old = await used(api, clock, {ago: "7" for ago in range(30, 0, -1)})
+    old = await used(api, clock, dict.fromkeys(range(30, 0, -1), "7"))
     young = await used(api, clock, {3: "7"})
     for wallet in (old, young):
         await api.get(f"/v1/wallets/{wallet}/stats")  # which rolls up
@@ -147,7 +147,7 @@ async def test_wallets_with_enough_of_a_history_are_found_at_night(api: Api, clo
 async def test_one_that_was_begun_and_not_made_is_due_again(api: Api, clock: Clock, database: Database) -> None:
     """Who asks meanwhile does not make it be made twice."""
     run_sql(api.database_url, "DELETE FROM forecasts")
-    wallet = await used(api, clock, {ago: "7" for ago in range(30, 0, -1)})
+    wallet = await used(api, clock, dict.fromkeys(range(30, 0, -1), "7"))
     await read(api, wallet, status=202)
     await work(database)
     clock.advance(timedelta(days=1))
