@@ -8,7 +8,6 @@ import ledger.book.tables
 import ledger.kit.idempotency
 import ledger.kit.outbox
 import ledger.rates.tables
-import ledger.usage.tables
 import ledger.wallets.tables  # noqa: F401
 from ledger.kit.tables import metadata
 

@@ -22,7 +22,7 @@ import msgspec
 import structlog
 
 from ledger.book import commands as c
-from ledger.book.participants import Participant
+from ledger.book.participants import Outdated, Participant
 from ledger.book.posted import load_links, load_posted
 from ledger.book.rules.fold import Deferred, Replay, Result
 from ledger.book.shared import SharedRead
@@ -251,6 +251,14 @@ class Door:
             except RiderFailed as failure:
                 failure.request.refuse(failure.place, RiderConflict(str(failure)))
                 todo.append([request for request in requests if not request.finish()])
+                continue
+            except Outdated as outdated:
+                if tried["outdated"] == TRIES:
+                    _fail(requests, DatabaseUnavailable("what it is decided by keeps changing; try again"))
+                    continue
+                tried["outdated"] += 1
+                await outdated.renew()
+                todo.append(requests)
                 continue
             except Exception as error:
                 todo += await self._after_error(writer, requests, error, tried)

@@ -134,11 +134,11 @@ FROM refs JOIN postings p USING (wallet_id, number) ORDER BY 1, 2, 3"""
 REVERSED: Final = (
     _REFS
     + """
-SELECT r.wallet_id, r.reverses, sum(p.amount)::bigint
+SELECT r.wallet_id, r.reverses, coalesce(sum(p.amount), 0)::bigint, bool_or(r.kind = 'void')
 FROM refs JOIN transactions r ON r.wallet_id = refs.wallet_id AND r.reverses = refs.number
     AND r.reverses IS NOT NULL
-JOIN postings p ON p.wallet_id = r.wallet_id AND p.number = r.number
-WHERE p.asset = 'CREDIT' AND (split_part(p.debit, ':', 1) IN ('used', 'withdrawn', 'transit')
+LEFT JOIN postings p ON p.wallet_id = r.wallet_id AND p.number = r.number
+    AND p.asset = 'CREDIT' AND (split_part(p.debit, ':', 1) IN ('used', 'withdrawn', 'transit')
     OR split_part(p.credit, ':', 1) IN ('issued', 'transit'))
 GROUP BY 1, 2"""
 )
@@ -221,7 +221,7 @@ def transactions_of(rows: Sequence[Row], postings: Sequence[Row]) -> dict[tuple[
     lines: dict[tuple[int, int], list[c.Posting]] = {}
     for row in postings:
         lines.setdefault((row[0], row[1]), []).append(c.Posting(*row[2:]))
-    return {(row[0], row[1]): _transaction_of(row, lines[row[0], row[1]]) for row in rows}
+    return {(row[0], row[1]): _transaction_of(row, lines.get((row[0], row[1]), [])) for row in rows}
 
 
 def _transaction_of(row: Row, lines: list[c.Posting]) -> c.Transaction:
@@ -347,10 +347,11 @@ def _queue_originals(pipe: Pipe, attempts: Sequence[c.Attempt]) -> None:
 
     def take_reversed(unit: Unit, rows: list[Row]) -> None:
         found = transactions_of(loaded[0], loaded[1])
-        amounts = {(row[0], row[1]): row[2] for row in rows}
+        undone = {(row[0], row[1]): row[2:] for row in rows}
         for ref, transaction in found.items():
             other = found.get((transaction.link_wallet_id or 0, transaction.link_number or 0))
-            unit.originals[ref] = Original(transaction, amounts.get(ref, 0), other)
+            amount, voided = undone.get(ref, (0, False))
+            unit.originals[ref] = Original(transaction, amount, other, voided)
 
     pipe.add(TRANSACTIONS, params, keep)
     pipe.add(POSTINGS, params, keep)

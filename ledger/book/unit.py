@@ -119,10 +119,10 @@ async def run_unit(
         try:
             async with asyncio.timeout(writer.patience_s):
                 wire = await writer.wire()
-                unit, loaded = await _look(wire, requests, participants, entropy, wait)
+                unit = await _look(wire, requests, participants, entropy, wait)
                 skipped = [] if wait else await _skipped(wire, unit, requests)
                 done = [r for r in requests if r not in skipped] if skipped else list(requests)
-                results, statements = await _decide(wire, unit, done, participants, loaded)
+                results, statements = await _decide(wire, unit, done)
                 riders = _riders(results)
                 await failpoints.reach("unit.before_write")
                 if riders:
@@ -154,33 +154,32 @@ _Riding = tuple[Request, int, c.Rider]
 
 async def _look(
     wire: Wire, requests: Sequence[Request], participants: Sequence[Participant], entropy: bytes, wait: bool
-) -> tuple[Unit, list[list[Row]]]:
-    """Begin, lock, and read; gives besides the unit what each participant asked for."""
+) -> Unit:
+    """Begin, lock, and read; every participant that has something to do begins its part."""
     wallet_ids = list(frozenset().union(*[request.wallet_ids for request in requests]))
     attempts = _attempts(requests)
     pipe = Pipe(wire)
     queue_reads(pipe, wallet_ids, attempts)
-    loaded: list[list[Row]] = [[] for _ in participants]
-    for participant, rows in zip(participants, loaded, strict=True):
-        statement = participant.load(wallet_ids)
-        pipe.add(statement.sql, statement.params, partial(_keep, rows))
+    loaded: list[tuple[Participant, list[list[Row]]]] = []
+    for participant in participants:
+        statements = participant.load(wallet_ids, attempts)
+        if statements:
+            loaded.append((participant, [[] for _ in statements]))
+            for statement, rows in zip(statements, loaded[-1][1], strict=True):
+                pipe.add(statement.sql, statement.params, partial(_keep, rows))
     await failpoints.reach("unit.before_lock")
     unit = await pipe.begin(wallet_ids, entropy, wait=wait)
     await failpoints.reach("unit.after_lock")
-    return unit, loaded
+    parts = [participant.begin(rows, unit.now) for participant, rows in loaded]
+    unit.take_part([part for part in parts if part is not None])
+    return unit
 
 
 def _keep(kept: list[Row], _: Unit, rows: list[Row]) -> None:
     kept += rows
 
 
-async def _decide(
-    wire: Wire,
-    unit: Unit,
-    requests: Sequence[Request],
-    participants: Sequence[Participant],
-    loaded: Sequence[list[Row]],
-) -> tuple[list[_Given], list[Statement]]:
+async def _decide(wire: Wire, unit: Unit, requests: Sequence[Request]) -> tuple[list[_Given], list[Statement]]:
     """What comes of the requests, and the statements that write it."""
     for wallet_id in unit.books.keys() - frozenset().union(*[request.wallet_ids for request in requests]):
         del unit.books[wallet_id]  # locked for a request that is skipped for another wallet
@@ -192,11 +191,10 @@ async def _decide(
     results, ahead = await _fold_all(wire, unit, requests)
     events: list[Event] = []
     statements: list[Statement] = []
-    for participant, rows in zip(participants, loaded, strict=True):
-        told, statement = participant.decide(rows, unit.written)
+    for part in unit.parts:
+        told, written = part.finish(unit.written)
         events += told
-        if statement is not None:
-            statements.append(statement)
+        statements += written
     return results, [*writing(unit, numbers_before, events, ahead=ahead), *statements]
 
 

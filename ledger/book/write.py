@@ -15,7 +15,8 @@ import msgspec
 from msgspec.structs import astuple
 
 from ledger.book.participants import Event
-from ledger.book.rules.fold import Move, StoredRefusal, Unit
+from ledger.book.rules.fold import StoredRefusal, Unit
+from ledger.book.rules.move import Move
 from ledger.book.rules.state import Book, Hold, Lot
 from ledger.kit.arrays import binaries, flags, numbers, texts, times, uuids, words
 from ledger.kit.ids import row_public, wallet_public
