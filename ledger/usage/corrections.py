@@ -51,9 +51,7 @@ async def _both(request: LedgerRequest, first: Attempt, second: Attempt) -> tupl
     return voided, posted
 
 
-async def _again(
-    request: LedgerRequest, original: Transaction, counted: Counted | None, data: Amendment
-) -> Use:
+async def _again(request: LedgerRequest, original: Transaction, counted: Counted | None, data: Amendment) -> Use:
     """The use as it should have been reported: all but the quantity (or the credits) is as it was."""
     notes = original.notes
     facts = dict(notes.facts) if notes is not None else {}
