@@ -85,14 +85,14 @@ class LotUsed(msgspec.Struct, frozen=True):
     credits: Decimal
 
 
-class Charge(msgspec.Struct, frozen=True):
-    """What was charged: out of which lots, how much by overdraft, and how it was priced (null where ``credits`` were
-    given)."""
+class Charge(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was charged: out of which lots, how much by overdraft, and how it was priced (left out where ``credits``
+    were given)."""
 
     credits: Decimal
     lots: list[LotUsed]
     overdraft: Decimal
-    price: ChargeLine | None
+    price: ChargeLine | None = None
 
 
 class Charged(msgspec.Struct, frozen=True):

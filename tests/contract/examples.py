@@ -60,6 +60,14 @@ async def record(call: Recorder) -> None:
         {"user_id": "user-42", "key": "batch-1-2", "service": "sandbox", "credits": "1000"},
     ]
     await call("charge_batch", "POST", "/v1/usage/batch", {"items": items})
+    counted = {"service": "sandbox_execution", "quantity": "130", "dimensions": {"template": "react"}}
+    await call("quote_usage", "POST", f"{wallet}/usage/quote", counted)
+    priced = (await call.api.post(f"{wallet}/usage", counted)).json()["transaction"]["id"]
+    more = {"quantity": "13", "reason": "Counted in minutes, not in seconds"}
+    amended = await call("amend_usage", "POST", f"/v1/usage/{priced}/amend", more)
+    await call(
+        "void_usage", "POST", f"/v1/usage/{amended['transaction']['id']}/void", {"reason": "The job was a test of ours"}
+    )
     await call("refund_usage", "POST", f"{transaction}/refund", {"amount": "1", "reason": "The job failed"})
     await call("reverse_transaction", "POST", f"{transaction}/reverse", {"reason": "Charged to the wrong wallet"})
     await call("get_transaction", "GET", transaction)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
 import pytest
+from ledger.rates.service import Cards, import_card
 
 from ledger.alerts.participant import BalanceLevels
 from ledger.book import commands as c
@@ -13,7 +14,6 @@ from ledger.book.door import Door
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.rates.participant import Counted, Pricing
 from ledger.rates.prices import Graduated, Meter, PerUnit, Price, Tier
-from ledger.rates.service import Cards, import_card
 from tests.support.book import CREDIT, attempt, check, codes, new_wallets, session
 
 pytestmark = pytest.mark.anyio
