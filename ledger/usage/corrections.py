@@ -1,4 +1,4 @@
-"""Corrections of usage: a void takes an event back, an amendment is a void and a new event that stand or fall together."""
+"""Corrections of usage: a void takes an event back; an amendment is a void and a new event, both or neither."""
 
 import msgspec
 

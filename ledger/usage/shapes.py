@@ -42,7 +42,8 @@ Dimensions = Annotated[
 class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a service used: its ``credits``, or the ``quantity`` that a meter counted, which the rate card prices.
 
-    ``event_id`` names the fact: it is charged at most once for ever. ``occurred_at`` decides price, month and free tier.
+    ``event_id`` names the fact: it is charged at most once for ever. ``occurred_at`` decides price, month and free
+    tier.
     """
 
     service: Service

@@ -152,7 +152,7 @@ async def test_what_cannot_be_priced_is_refused(
 ) -> None:
     """By its code, alone and as one bad line in a batch, which leaves the other lines."""
     api = Api(app, make_key(database_url, "write")[1], database_url)
-    wallet = await Api(app, make_key(database_url, "admin")[1], database_url).wallet("100")
+    wallet = await Api(app, make_key(database_url, "admin")[1], database_url).wallet("1000")
     alone = await api.post(f"/v1/wallets/{wallet}/usage", body)
     assert (status, code) == (alone.status_code, alone.json()["code"]), alone.text
     good = {"service": "storage", "quantity": "1"}
