@@ -95,21 +95,9 @@ def upgrade() -> None:
     )
     for statement in AFTER:
         op.execute(statement)
-    _scopes("'read', 'write', 'admin', 'usage:backfill'")
-
-
-def _scopes(allowed: str) -> None:
-    """Not validated: what is stored was checked by the narrower rule before."""
-    op.execute("ALTER TABLE api_keys DROP CONSTRAINT api_keys_scopes_check")
-    op.execute(
-        "ALTER TABLE api_keys ADD CONSTRAINT api_keys_scopes_check"
-        f" CHECK (scopes <@ ARRAY[{allowed}] AND cardinality(scopes) > 0) NOT VALID"
-    )
 
 
 def downgrade() -> None:
-    op.execute("DELETE FROM api_keys WHERE 'usage:backfill' = ANY(scopes)")
-    _scopes("'read', 'write', 'admin'")
     op.drop_table("meter_counters")
     op.drop_table("usage")
     op.drop_table("prices")
