@@ -1,6 +1,7 @@
 """The rate card as it is stored, what priced events were charged by, and the counters of each wallet's months.
 
 Meters and prices are few and read as a whole, so each is the JSON of its shape (``shapes``) beside what names it.
+``actor`` added it; of a meter, or was the last to change it. Nothing leaves the card, so the service may not delete.
 ``rate_card.version`` grows with every change: whoever prices by a card that was read before compares it under the lock
 of the wallet, and reads the card anew where it is another.
 
@@ -37,6 +38,7 @@ meters = Table(
     Column("service", Text, primary_key=True),
     Column("meter", Text, primary_key=True),
     Column("body", Text, nullable=False),
+    Column("actor", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("ledger_now()")),
 )
 

@@ -1,4 +1,12 @@
-"""Usage and prices: the rate card, priced events, the counters of their months."""
+"""Usage and prices: the rate card, priced events, the counters of their months.
+
+A new database has the card that ships. It is put in here and not by `credit-ledger migrate`, so that whoever migrates
+in whatever way has it, exactly once: an operator's card is never touched again. And it stands in sql/card_v1.sql as
+it was at this revision. A migration that read ledger/rates/shipped.yaml would do something else after each change of
+that file, or of the code that reads it; whoever wants a later card imports it (`credit-ledger rates import`).
+"""
+
+from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,9 +18,12 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
+SQL = Path(__file__).parent.parent / "sql"
+
 AFTER = (
-    "INSERT INTO rate_card DEFAULT VALUES",
+    (SQL / "card_v1.sql").read_text(),
     f"REVOKE INSERT, DELETE ON rate_card FROM {SERVICE_ROLE}",
+    f"REVOKE DELETE ON meters, prices FROM {SERVICE_ROLE}",
     f"REVOKE DELETE ON usage FROM {SERVICE_ROLE}",
 )
 
@@ -30,6 +41,7 @@ def upgrade() -> None:
         sa.Column("service", sa.Text(), nullable=False),
         sa.Column("meter", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("ledger_now()"), nullable=False),
         sa.PrimaryKeyConstraint("service", "meter", name=op.f("meters_pkey")),
     )

@@ -84,6 +84,19 @@ async def record(call: Recorder) -> None:
     await call("freeze_wallet", "POST", f"{wallet}/freeze")
     await call("unfreeze_wallet", "POST", f"{wallet}/unfreeze")
     await call("close_wallet", "POST", "/v1/wallets/user:user-44/close")
+    await _rates(call)
+
+
+async def _rates(call: Recorder) -> None:
+    meter = {"service": "transcription", "meter": "minutes", "unit": "minute", "decimals": 2, "free_monthly": "30"}
+    await call("add_meter", "POST", "/v1/meters", meter | {"dimensions": {"language": ["en", "de"], "model": None}})
+    tiers = [{"up_to": "1000", "amount": "0.012"}, {"amount": "0.01", "flat": "2"}]
+    german = {"service": "transcription", "dimensions": {"language": "de"}, "valid_from": "2089-01-01T00:00:00Z"}
+    await call("add_price", "POST", "/v1/prices", german | {"graduated": tiers})
+    await call("list_prices", "GET", "/v1/prices?service=storage")
+    await call("list_meters", "GET", "/v1/meters?service=storage")
+    card = await call("get_rate_card", "GET", "/v1/rate-card")
+    call.examples["get_rate_card"]["response"] = card | {"meters": card["meters"][-2:]}  # it is long
 
 
 async def _holds(call: Recorder, wallet: str) -> None:
