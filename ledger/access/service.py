@@ -25,7 +25,7 @@ from ledger.kit.db import Database, sync_url
 IMPLIED = {
     "read": frozenset(["read"]),
     "write": frozenset(["read", "write"]),
-    "admin": frozenset(["read", "write", "admin", "usage:backfill"]),
+    "admin": frozenset(["read", "write", "admin"]),
     "usage:backfill": frozenset(["usage:backfill"]),
 }
 """The scopes, and what each of them lets its bearer do."""

@@ -19,7 +19,7 @@ async def load_counted(database: Database, refs: Sequence[tuple[int, int]]) -> d
     params = {"wallets": numbers([w for w, _ in refs]), "numbers": numbers([n for _, n in refs])}
     async with database.engine.connect() as connection:
         rows = (await connection.exec_driver_sql(_COUNTED, params)).fetchall()
-    return {(row[0], row[1]): Counted(*row) for row in rows}
+    return {(row[0], row[1]): Counted(*row) for row in rows}  # type: ignore[call-arg,misc] # a row has its columns
 
 
 async def line_of(database: Database, posted: Posted) -> str | None:

@@ -166,7 +166,9 @@ async def test_older_usage_needs_its_scope(api: Api, app: object, database_url: 
     """More than 35 days back only with usage:backfill, and then at the price and in the month of when it occurred."""
     wallet = await api.wallet("100")
     body = {"service": "storage", "quantity": "2", "occurred_at": "2024-01-31T12:00:00Z"}
-    granted = Api(app, make_key(database_url, "admin")[1], database_url)
+    refused = await api.post(f"/v1/wallets/{wallet}/usage", body)
+    assert (422, "INVALID_EFFECTIVE_AT") == (refused.status_code, refused.json()["code"])
+    granted = Api(app, make_key(database_url, "write", "usage:backfill")[1], database_url)
     answer = await granted.post(f"/v1/wallets/{wallet}/usage", body)
     assert (201, "1") == (answer.status_code, answer.json()["charge"]["credits"]), answer.text
     assert "2024-01-31T12:00:00.000000Z" == answer.json()["transaction"]["effective_at"]
