@@ -22,6 +22,10 @@ from ledger.kit.arrays import numbers, texts, times
 from ledger.kit.ids import row_public
 from ledger.kit.wire import Row
 
+DUE: Final = "due"
+"""The namespace of the task that books what is due, many wallets in one request: it has nothing told, for one that is
+locked may still be left alone with all of its request."""
+
 SPIKE: Final = "usage.spike"
 """The fact of a ``BookDue`` that has a spike to tell: the event's data as JSON."""
 
@@ -79,7 +83,8 @@ class BudgetGuard:
     def load(self, wallet_ids: Sequence[int], attempts: Sequence[Attempt]) -> Sequence[Statement]:
         earliest: dict[int, datetime] = {}
         captured, undone, looking = [], [], []
-        for command in [attempt.command for attempt in attempts]:
+        for attempt in attempts:
+            command = attempt.command
             wallet_id, at = command.wallet_id, command.effective_at
             if at is not None:
                 earliest[wallet_id] = min(at, earliest.get(wallet_id, at))
@@ -88,7 +93,7 @@ class BudgetGuard:
                     captured.append((wallet_id, command.hold))
                 case Reverse():
                     undone.append((wallet_id, command.number))
-                case BookDue():
+                case BookDue() if attempt.namespace != DUE:
                     looking.append((wallet_id, command.facts.get(SPIKE)))
         since = tuple(earliest.get(wallet_id) for wallet_id in wallet_ids)
         statements = [Statement(BUDGETS, {"wallets": numbers(wallet_ids), "earliest": times(since)})]

@@ -3,8 +3,8 @@
 ``budgets`` and ``budget_spent`` are written under the wallet's lock alone. A budget's periods are those of its
 ``time_zone``, which is the one that its wallet had when it was made: wherever the wallet moves later, nothing counts in
 two periods or in none. ``since`` is the start of the period in which it was made; what counts before does not concern
-it. A row of ``budget_spent`` is of the period that begins at ``start``: ``told`` are the alert levels that were told and
-not re-armed, ``number`` is the last transaction that counted.
+it. A row of ``budget_spent`` is of the period that begins at ``start``: ``told`` are the alert levels that were told
+and not re-armed, ``number`` is the last transaction that counted.
 
 ``usage_hours`` and ``usage_watch`` are the background task's own: no rule of a posting reads them.
 """

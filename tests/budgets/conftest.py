@@ -10,7 +10,7 @@ from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.parts import participants
 from tests.book.conftest import Clock
 from tests.budgets.scene import Scene
-from tests.support.book import session
+from tests.support.book import check, session
 
 OpenDoor = Callable[[], Awaitable[Door]]
 
@@ -39,8 +39,12 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def scene(open_door: OpenDoor, database: Database, database_url: str) -> Scene:
-    return Scene(database_url, database, await open_door())
+async def scene(open_door: OpenDoor, database: Database, database_url: str) -> AsyncIterator[Scene]:
+    """At the end all wallets that were made in it are verified, and what is spent of their budgets recounted."""
+    found = Scene(database_url, database, await open_door())
+    yield found
+    if found.wallets:
+        check(database_url, found.wallets)
 
 
 @pytest.fixture

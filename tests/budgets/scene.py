@@ -19,9 +19,12 @@ class Scene:
         self.url = url
         self.database = database
         self.door = door
+        self.wallets: list[int] = []
+        """Those that were made, to be verified."""
 
     async def wallet(self, credits: int = 1_000_000) -> int:
         (wallet_id,) = new_wallets(self.url)
+        self.wallets.append(wallet_id)
         await self.post(Inflow(wallet_id=wallet_id, amount=credits * CREDIT, source="promotional"))
         return wallet_id
 
