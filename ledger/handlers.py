@@ -10,6 +10,7 @@ import ledger.docs.api
 import ledger.finance.api
 import ledger.health.api
 import ledger.holds.api
+import ledger.rates.api
 import ledger.transactions.api
 import ledger.transfers.api
 import ledger.usage.api
@@ -25,5 +26,6 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.holds.api.HANDLERS,
     *ledger.transfers.api.HANDLERS,
     *ledger.budgets.api.HANDLERS,
+    *ledger.rates.api.HANDLERS,
     *ledger.finance.api.HANDLERS,
 )

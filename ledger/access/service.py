@@ -25,7 +25,8 @@ from ledger.kit.db import Database, sync_url
 IMPLIED = {
     "read": frozenset(["read"]),
     "write": frozenset(["read", "write"]),
-    "admin": frozenset(["read", "write", "admin"]),
+    "admin": frozenset(["read", "write", "admin", "usage:backfill"]),
+    "usage:backfill": frozenset(["usage:backfill"]),
 }
 """The scopes, and what each of them lets its bearer do."""
 

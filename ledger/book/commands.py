@@ -320,7 +320,8 @@ class Posted(msgspec.Struct, frozen=True):
     """It stands in the journal. ``replayed``: it stood there before this attempt.
 
     ``payee`` is the transaction in the other book (transfers), ``lot`` the lot an inflow made or
-    joined, ``hold`` the hold right after it.
+    joined, ``hold`` the hold right after it. ``detail`` is what a concept that took part says of it; a replay has none,
+    and the concept reads it where it keeps it.
     """
 
     transaction: Transaction
@@ -328,6 +329,7 @@ class Posted(msgspec.Struct, frozen=True):
     payee: Transaction | None = None
     lot: LotFacts | None = None
     hold: HoldFacts | None = None
+    detail: Any = None
 
 
 class Changed(msgspec.Struct, frozen=True):

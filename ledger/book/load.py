@@ -7,7 +7,7 @@ books, there is a second look.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -29,12 +29,27 @@ ALIKE: Final = 8
 MORE_MAX: Final = 5 * (LINES_MAX + 1)
 """Lots of a wallet that are loaded where a page does not do; what needs yet more comes again."""
 
-LOCK: Final = """
+WALLETS: Final = """
 SELECT wallet_id, wallet, held, disputed, owed, overdraft_limit, number, event_number, last_lot, last_at,
        due_at, status, head_hash, sealed_number
-FROM wallets WHERE wallet_id = ANY(%(wallets)s::bigint[]) ORDER BY wallet_id FOR NO KEY UPDATE"""
+FROM wallets WHERE wallet_id = ANY(%(wallets)s::bigint[]) ORDER BY wallet_id"""
+
+LOCK: Final = WALLETS + " FOR NO KEY UPDATE"
 
 LOCK_FREE_ONES: Final = LOCK + " SKIP LOCKED"
+
+
+class Beginning(NamedTuple):
+    """How a unit of work begins: its transaction, and how its wallets are taken."""
+
+    begin: str
+    wallets: str
+
+
+WAITING: Final = Beginning("BEGIN", LOCK)
+FREE_ONES: Final = Beginning("BEGIN", LOCK_FREE_ONES)
+SNAPSHOT: Final = Beginning("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", WALLETS)
+"""Nothing is locked and nothing can be written; all reads see one moment."""
 
 CLOCK: Final = "SELECT ledger_now(), (SELECT max(ends_at) FROM periods)"
 
@@ -173,10 +188,10 @@ class Pipe:
                 take(unit, reply.rows())
             self._queued.clear()
 
-    async def begin(self, wallet_ids: Sequence[int], entropy: bytes, *, wait: bool) -> Unit:
+    async def begin(self, wallet_ids: Sequence[int], entropy: bytes, how: Beginning) -> Unit:
         """Begin, lock the wallets in ascending order, read the clock after the lock, and then what is queued."""
-        lock = Statement(LOCK if wait else LOCK_FREE_ONES, {"wallets": numbers(sorted(wallet_ids))})
-        first = [Statement("BEGIN", {}), lock, Statement(CLOCK, {})]
+        lock = Statement(how.wallets, {"wallets": numbers(sorted(wallet_ids))})
+        first = [Statement(how.begin, {}), lock, Statement(CLOCK, {})]
         replies = await self._wire.exchange([*first, *(statement for statement, _ in self._queued)])
         (now, open_from), *_ = replies[2].rows()
         unit = Unit(now, open_from, entropy)

@@ -12,11 +12,11 @@ from typing import Any, Final, NamedTuple, cast
 from psycopg import AsyncConnection
 
 from ledger.book import commands as c
-from ledger.book.load import Pipe, look_again, queue_reads
+from ledger.book.load import FREE_ONES, SNAPSHOT, WAITING, Beginning, Pipe, look_again, queue_reads
 from ledger.book.participants import Event, Participant
 from ledger.book.rules.fold import Deferred, Replay, Result, Unit, begin, fails, fold
 from ledger.book.write import writing, writing_ahead
-from ledger.book.writer import Writer
+from ledger.book.writer import ROLLBACK, Writer
 from ledger.errors import BatchRefused, LedgerError
 from ledger.kit import failpoints
 from ledger.kit.arrays import numbers
@@ -119,7 +119,7 @@ async def run_unit(
         try:
             async with asyncio.timeout(writer.patience_s):
                 wire = await writer.wire()
-                unit = await _look(wire, requests, participants, entropy, wait)
+                unit = await _look(wire, requests, participants, entropy, WAITING if wait else FREE_ONES)
                 skipped = [] if wait else await _skipped(wire, unit, requests)
                 done = [r for r in requests if r not in skipped] if skipped else list(requests)
                 results, statements = await _decide(wire, unit, done)
@@ -148,12 +148,29 @@ def _attempts(requests: Sequence[Request]) -> list[c.Attempt]:
     return [request.attempts[place] for request in requests for place in request.open]
 
 
+async def run_quote(
+    writer: Writer, request: Request, participants: Sequence[Participant], entropy: bytes
+) -> list[Result]:
+    """What would come of a request now: decided on a snapshot, without a lock, and thrown away."""
+    with open_transaction():
+        try:
+            async with asyncio.timeout(writer.patience_s):
+                wire = await writer.wire()
+                unit = await _look(wire, [request], participants, entropy, SNAPSHOT)
+                [(_, _, results)], _ = await _decide(wire, unit, [request])
+                await wire.exchange([ROLLBACK])
+        except BaseException as error:
+            await writer.abandon(error)
+            raise
+    return results
+
+
 _Given = tuple[Request, list[int], list[Result]]
 _Riding = tuple[Request, int, c.Rider]
 
 
 async def _look(
-    wire: Wire, requests: Sequence[Request], participants: Sequence[Participant], entropy: bytes, wait: bool
+    wire: Wire, requests: Sequence[Request], participants: Sequence[Participant], entropy: bytes, how: Beginning
 ) -> Unit:
     """Begin, lock, and read; every participant that has something to do begins its part."""
     wallet_ids = list(frozenset().union(*[request.wallet_ids for request in requests]))
@@ -168,7 +185,7 @@ async def _look(
             for statement, rows in zip(statements, loaded[-1][1], strict=True):
                 pipe.add(statement.sql, statement.params, partial(_keep, rows))
     await failpoints.reach("unit.before_lock")
-    unit = await pipe.begin(wallet_ids, entropy, wait=wait)
+    unit = await pipe.begin(wallet_ids, entropy, how)
     await failpoints.reach("unit.after_lock")
     parts = [participant.begin(rows, unit.now) for participant, rows in loaded]
     unit.take_part([part for part in parts if part is not None])

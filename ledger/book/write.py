@@ -249,7 +249,8 @@ def _journal(moves: Sequence[Move], parts: _Parts) -> None:
     )
     parts.add("n", {"n_salt": binaries(salts), "n_body": texts([move.notes_body for move in moves])}, len(written))
     lines = [(t.wallet_id, t.number, *astuple(p)) for t in written for p in t.postings]
-    parts.add("p", _columns(lines, **_LINES), len(lines))
+    if lines:
+        parts.add("p", _columns(lines, **_LINES), len(lines))
 
 
 _AFTER: Final = {

@@ -1,6 +1,7 @@
 """The rate card as it is stored, what priced events were charged by, and the counters of each wallet's months.
 
 Meters and prices are few and read as a whole, so each is the JSON of its shape (``shapes``) beside what names it.
+``actor`` added it; of a meter, or was the last to change it. Nothing leaves the card, so the service may not delete.
 ``rate_card.version`` grows with every change: whoever prices by a card that was read before compares it under the lock
 of the wallet, and reads the card anew where it is another.
 
@@ -37,6 +38,7 @@ meters = Table(
     Column("service", Text, primary_key=True),
     Column("meter", Text, primary_key=True),
     Column("body", Text, nullable=False),
+    Column("actor", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("ledger_now()")),
 )
 
@@ -63,8 +65,6 @@ usage = Table(
     Column("dimensions", Text, nullable=False),
     Column("selector", Text, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("asset", Text, nullable=False),
-    Column("rate_nano", BigInteger, nullable=False),
     Column("occurred_at", DateTime(timezone=True), nullable=False),
     Column("month", Date, nullable=False),
     Column("quantity", BigInteger, nullable=False),
@@ -73,14 +73,11 @@ usage = Table(
     Column("billed", BigInteger, nullable=False),
     Column("covered", BigInteger, nullable=False),
     Column("flats", BigInteger, nullable=False),
-    Column("cost", Numeric, nullable=False),
-    Column("carry_before", Numeric, nullable=False),
-    Column("carry_after", Numeric, nullable=False),
-    Column("parts", Text, nullable=False),
+    Column("line", Text, nullable=False),
     Column("amends", BigInteger),
     Column("voided_by", BigInteger),
     CheckConstraint("quantity > 0 AND free >= 0 AND billed >= 0 AND free + billed = quantity", name="quantity"),
-    CheckConstraint("micro >= 0 AND covered >= 0 AND flats >= 0 AND cost >= 0", name="not_negative"),
+    CheckConstraint("micro >= 0 AND covered >= 0 AND flats >= 0", name="not_negative"),
     CheckConstraint("amends < number AND voided_by > number", name="order"),
     postgresql_with={"fillfactor": "90"},
 )

@@ -8,6 +8,7 @@ import pytest
 from ledger.book.door import Door
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.parts import participants
+from ledger.rates.service import Cards
 from tests.book.conftest import Clock
 from tests.budgets.scene import Scene
 from tests.support.book import check, session
@@ -23,7 +24,7 @@ async def open_door(database_url: str) -> AsyncIterator[OpenDoor]:
         async def open_one() -> Door:
             database = Database(database_url, pool_size=4, role=SERVICE_ROLE)
             stack.push_async_callback(database.dispose)
-            found = Door(database, participants=participants())
+            found = Door(database, participants=participants(Cards(database)))
             await found.start()
             stack.push_async_callback(found.stop)
             return found

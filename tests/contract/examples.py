@@ -60,6 +60,14 @@ async def record(call: Recorder) -> None:
         {"user_id": "user-42", "key": "batch-1-2", "service": "sandbox", "credits": "1000"},
     ]
     await call("charge_batch", "POST", "/v1/usage/batch", {"items": items})
+    counted = {"service": "sandbox_execution", "quantity": "130", "dimensions": {"template": "react"}}
+    await call("quote_usage", "POST", f"{wallet}/usage/quote", counted)
+    priced = (await call.api.post(f"{wallet}/usage", counted)).json()["transaction"]["id"]
+    more = {"quantity": "13", "reason": "Counted in minutes, not in seconds"}
+    amended = await call("amend_usage", "POST", f"/v1/usage/{priced}/amend", more)
+    await call(
+        "void_usage", "POST", f"/v1/usage/{amended['transaction']['id']}/void", {"reason": "The job was a test of ours"}
+    )
     await call("refund_usage", "POST", f"{transaction}/refund", {"amount": "1", "reason": "The job failed"})
     await call("reverse_transaction", "POST", f"{transaction}/reverse", {"reason": "Charged to the wrong wallet"})
     await call("get_transaction", "GET", transaction)
@@ -77,6 +85,19 @@ async def record(call: Recorder) -> None:
     await call("freeze_wallet", "POST", f"{wallet}/freeze")
     await call("unfreeze_wallet", "POST", f"{wallet}/unfreeze")
     await call("close_wallet", "POST", "/v1/wallets/user:user-44/close")
+    await _rates(call)
+
+
+async def _rates(call: Recorder) -> None:
+    meter = {"service": "transcription", "meter": "minutes", "unit": "minute", "decimals": 2, "free_monthly": "30"}
+    await call("add_meter", "POST", "/v1/meters", meter | {"dimensions": {"language": ["en", "de"], "model": None}})
+    tiers = [{"up_to": "1000", "amount": "0.012"}, {"amount": "0.01", "flat": "2"}]
+    german = {"service": "transcription", "dimensions": {"language": "de"}, "valid_from": "2089-01-01T00:00:00Z"}
+    await call("add_price", "POST", "/v1/prices", german | {"graduated": tiers})
+    await call("list_prices", "GET", "/v1/prices?service=storage")
+    await call("list_meters", "GET", "/v1/meters?service=storage")
+    card = await call("get_rate_card", "GET", "/v1/rate-card")
+    call.examples["get_rate_card"]["response"] = card | {"meters": card["meters"][-2:]}  # it is long
 
 
 async def _holds(call: Recorder, wallet: str) -> None:

@@ -22,6 +22,8 @@ REQUESTS = (
     "UsageBatch",
     "BatchItem",
     "NewHold",
+    "NewMeter",
+    "NewPrice",
 )
 
 

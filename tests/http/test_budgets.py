@@ -112,6 +112,23 @@ async def test_a_hard_budget_refuses_with_402(api: Api) -> None:
     assert [] == (await api.get(f"/v1/wallets/{wallet}/budgets")).json()["items"]
 
 
+async def test_a_price_is_held_against_the_budget(api: Api) -> None:
+    """What the rate card makes of a quantity; a void gives it back, an amendment beyond the limit changes nothing."""
+    wallet = await api.wallet("1000")
+    path = f"/v1/wallets/{wallet}/budgets/{(await make(api, wallet, limit='8', hard=True))['id']}"
+    ten_hours = {"service": "neural_training", "quantity": "10", "dimensions": {"size": "nano"}}
+    used = await api.post(f"/v1/wallets/{wallet}/usage", ten_hours)
+    assert (used.status_code, (await api.get(path)).json()["spent"]) == (201, "5")
+    assert (await api.post(f"/v1/wallets/{wallet}/usage", ten_hours)).json()["code"] == "CREDIT_LIMIT_EXCEEDED"
+
+    event = f"/v1/usage/{used.json()['transaction']['id']}"
+    beyond = await api.post(f"{event}/amend", {"quantity": "16.1", "reason": "counted wrong"})
+    assert beyond.json()["code"] == "CREDIT_LIMIT_EXCEEDED", beyond.text
+    assert "5" == (await api.get(path)).json()["spent"]
+    amended = await api.post(f"{event}/amend", {"quantity": "16", "reason": "counted wrong"})
+    assert (amended.status_code, (await api.get(path)).json()["spent"]) == (201, "8"), amended.text
+
+
 async def test_a_key_makes_one_budget(api: Api) -> None:
     """Again under the same key: the same answer, to the byte, even though more is spent by now."""
     wallet = await api.wallet("1000")

@@ -274,8 +274,6 @@ def _post(unit: Unit, attempt: c.Attempt, books: list[Book]) -> Result:
             unit.refused[key] = remembered
             unit.refusals[key] = remembered
         raise
-    for part in unit.counts:
-        part.posted(posted.transaction, command)
     unit.book_due(books[0], freed=True)
     return posted
 
@@ -371,11 +369,15 @@ def _decide(
         placed=hold if isinstance(command, c.PlaceHold) else None,
     )
     leg = None if other is None else _seal_leg(unit, transaction, other, fingerprint, notes)
+    detail = None
+    for part in unit.counts:
+        detail = part.posted(transaction, command) or detail
     return c.Posted(
         transaction,
         payee=leg,
         lot=None if lot is None else lot.facts,
         hold=None if hold is None else hold.facts,
+        detail=detail,
     )
 
 

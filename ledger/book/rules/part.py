@@ -40,8 +40,9 @@ class Part:
     def allow(self, command: Command, amount: int, at: datetime) -> None:
         """Refuse a use, hold or capture of ``amount`` micro-credits that counts at ``at``, by raising."""
 
-    def posted(self, transaction: Transaction, command: Command) -> None:
-        """The command was booked by this transaction."""
+    def posted(self, transaction: Transaction, command: Command) -> Any:
+        """The command was booked by this transaction. What is given back goes to its caller, as ``Posted.detail``."""
+        return None
 
     def save(self) -> Any:
         """What is counted so far, for ``restore``; it must not change with what is counted later."""

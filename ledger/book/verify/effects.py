@@ -89,5 +89,8 @@ SHAPES: dict[str, set[tuple[str, str]]] = {
 }
 """Which pairs of accounts the credits of a transaction may join, by kind. Other kinds may join any."""
 
+EMPTY_KINDS = frozenset({"usage", "void"})
+"""Kinds that may have no postings: an event that was wholly free, and what takes one back."""
+
 FINAL_KINDS = frozenset({"hold", "release", "expiry", "reversal", "usage_refund", "void"})
 """Kinds that are never reversed."""
