@@ -29,7 +29,8 @@ locked may still be left alone with all of its request."""
 SPIKE: Final = "usage.spike"
 """The fact of a ``BookDue`` that has a spike to tell: the event's data as JSON."""
 
-# A period's row is found by its start alone, without the calendar. The minute is for a clock that was set back.
+# A period's row is found without the calendar: no day, week or month is longer, whatever the clock there does.
+# (OFFSET 0 keeps the bound in the look-up; joined, it would filter all periods that the budget ever had.)
 BUDGETS: Final = """
 SELECT 'budget', b.wallet_id, b.budget, b.scope, b.of, b.period, b.limit_micro, b.hard, b.alerts, b.time_zone, b.since,
     s.start, s.spent_micro, s.told, s.number
@@ -37,10 +38,9 @@ FROM unnest(%(wallets)s::bigint[], %(earliest)s::timestamptz[]) AS w(wallet_id, 
 JOIN budgets b USING (wallet_id)
 LEFT JOIN LATERAL (
     SELECT start, spent_micro, told, number FROM budget_spent
-    WHERE wallet_id = b.wallet_id AND budget = b.budget AND start >= (
-        SELECT coalesce(max(start), '-infinity') FROM budget_spent f WHERE f.wallet_id = b.wallet_id
-            AND f.budget = b.budget AND f.start <= least(w.earliest, ledger_now() - interval '1 minute'))) AS s ON true
-ORDER BY b.wallet_id, b.created_at, b.budget"""
+    WHERE wallet_id = b.wallet_id AND budget = b.budget AND start > least(w.earliest, (SELECT ledger_now()))
+        - CASE b.period WHEN 'day' THEN interval '2 days' WHEN 'week' THEN interval '9 days' ELSE interval '33 days' END
+    OFFSET 0) AS s ON true"""
 
 HELD: Final = """
 SELECT 'held', h.wallet_id, h.hold, h.service, n.body
@@ -153,7 +153,7 @@ def _budgets(rows: Sequence[Row]) -> dict[int, list[Kept]]:
         if row[:2] not in seen:
             seen.add(row[:2])
             budgets[row[0]].append(kept_of(row))
-    return dict(budgets)
+    return {wallet_id: sorted(of_wallet) for wallet_id, of_wallet in budgets.items()}
 
 
 def spent_of(rows: Sequence[Row], first: int) -> Iterator[tuple[Place, Spent]]:

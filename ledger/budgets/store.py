@@ -108,7 +108,7 @@ class Before(NamedTuple):
 
 
 async def budgets_of(connection: AsyncConnection, wallet_id: int) -> list[Seen]:
-    """A wallet's budgets, the oldest first."""
+    """A wallet's budgets, in no order."""
     rows = await _rows(connection, _READ, {"wallets": numbers([wallet_id]), "earliest": "{NULL}"})
     shown = [row[1:] for row in rows]
     spent = dict(spent_of(shown, 12))

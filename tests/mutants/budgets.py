@@ -28,11 +28,11 @@ MUTANTS = (
         (f"{DOOR}test_a_period_begins_anew", f"{DOOR}test_late_usage_counts_where_it_occurred"),
     ),
     Mutant(
-        "budget-soft-after-a-soft-one",
-        "a hard budget is not asked where the wallet's first one is soft",
+        "budget-soft-beside-a-soft-one",
+        "a hard budget is not asked where the wallet has a soft one as well",
         PART,
         "any(kept.rule.hard for of_wallet in found.budgets.values() for kept in of_wallet)",
-        "any(of_wallet[0].rule.hard for of_wallet in found.budgets.values())",
+        "all(kept.rule.hard for of_wallet in found.budgets.values() for kept in of_wallet)",
         (f"{DOOR}test_services_and_members_have_their_own",),
     ),
     Mutant(
