@@ -4,6 +4,7 @@ from typing import Final
 
 from litestar.handlers import HTTPRouteHandler
 
+import ledger.budgets.api
 import ledger.credits.api
 import ledger.docs.api
 import ledger.finance.api
@@ -24,6 +25,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.usage.api.HANDLERS,
     *ledger.holds.api.HANDLERS,
     *ledger.transfers.api.HANDLERS,
+    *ledger.budgets.api.HANDLERS,
     *ledger.rates.api.HANDLERS,
     *ledger.finance.api.HANDLERS,
 )

@@ -5,6 +5,7 @@ import ledger.alerts.tables
 import ledger.backup.tables
 import ledger.book.anchor.tables
 import ledger.book.tables
+import ledger.budgets.tables
 import ledger.kit.idempotency
 import ledger.kit.outbox
 import ledger.rates.tables

@@ -73,6 +73,7 @@ async def record(call: Recorder) -> None:
     await call("get_transaction", "GET", transaction)
     await call("list_transactions", "GET", f"{wallet}/transactions?limit=1")
     await _holds(call, wallet)
+    await _budgets(call, wallet)
     body = {"from_wallet_id": opened["id"], "to_user_id": "user-43", "amount": "10", "reason": "Project budget"}
     transfer = await call("make_transfer", "POST", "/v1/transfers", body)
     await call("list_transfers", "GET", f"/v1/transfers?wallet_id={opened['id']}")
@@ -107,6 +108,16 @@ async def _holds(call: Recorder, wallet: str) -> None:
     await call("get_hold", "GET", hold)
     await call("list_holds", "GET", f"{wallet}/holds?state=open")
     await call("release_hold", "POST", f"{hold}/release")
+
+
+async def _budgets(call: Recorder, wallet: str) -> None:
+    monthly = {"period": "month", "limit": "20", "service": "neural_training", "hard": True, "alerts": [50, 80, 100]}
+    made = await call("make_budget", "POST", f"{wallet}/budgets", monthly)
+    budget = f"{wallet}/budgets/{made['id']}"
+    await call("get_budget", "GET", budget)
+    await call("list_budgets", "GET", f"{wallet}/budgets")
+    await call("change_budget", "PATCH", budget, {"limit": "25", "hard": False})
+    await call("end_budget", "DELETE", budget)
 
 
 async def main() -> None:

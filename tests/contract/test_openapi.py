@@ -14,6 +14,8 @@ from ledger.kit.http.describe import PROBLEMS
 REQUESTS = (
     "NewWallet",
     "WalletChange",
+    "NewBudget",
+    "BudgetChange",
     "Grant",
     "Adjustment",
     "UsageEvent",

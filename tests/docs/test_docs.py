@@ -191,7 +191,8 @@ def test_every_account_is_documented() -> None:
 
 def test_every_kind_of_fault_is_documented() -> None:
     """What verify can say stands in docs/concepts/verify.md, and nothing else."""
-    source = "".join(path.read_text() for path in (ROOT / "ledger" / "book" / "verify").glob("*.py"))
+    files = [*(ROOT / "ledger" / "book" / "verify").glob("*.py"), ROOT / "ledger" / "budgets" / "verify.py"]
+    source = "".join(path.read_text() for path in files)
     calls = re.findall(r'\bsay\(\s*(?:\w+(?:\.\w+|\[\d\])?,\s*)?"(\w+)"', source)
     pairs = re.findall(r'\("\w+_hash", "(\w+)"\)', source)
     page = DOCS / "concepts" / "verify.md"
