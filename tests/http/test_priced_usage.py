@@ -7,10 +7,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from ledger.rates.service import Cards, import_card
 
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.rates.prices import Graduated, Meter, Price, Tier
+from ledger.rates.service import Cards, import_card
 from tests.support.api import Api, fresh, make_key
 
 pytestmark = pytest.mark.anyio
