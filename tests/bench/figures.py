@@ -78,9 +78,9 @@ class Bench:
         self._rate("tpcb_8", lambda: peers.tpcb(8, seconds))
         self._posts("posts_64", connections=64, cpu=True)
         # What is compared is measured one after the other: machines drift.
-        self._posts("priced_64", connections=64, priced=True)
         self._posts("one_service_64", connections=64, services=["code_completion"])
         self._posts("one_wallet_64", connections=64, wallets=self.machine.wallets[:1])
+        self._posts("priced_64", connections=64, priced=True)
         self._posts("naive_64", connections=64, port=self.machine.naive_port)
         self._posts("posts_16", connections=16)
         self._posts("posts_256", connections=256)
