@@ -17,6 +17,7 @@ from ledger.kit.http.edge import EdgedLitestar, authorized
 from ledger.kit.http.problems import refuse
 from ledger.kit.http.strict import BODY_MAX
 from ledger.parts import make_database, make_door
+from ledger.rates.service import Cards
 from ledger.rollups.figures import FiguresBeside
 from ledger.settings import Settings, load
 from ledger.wallets.directory import Directory
@@ -49,8 +50,10 @@ def create_app(settings: Settings | None = None) -> EdgedLitestar:
 
 def _services(settings: Settings) -> Services:
     database = make_database(settings, "credit-ledger api")
-    door = make_door(database, settings)
-    return Services(database, door, Reader(database, FiguresBeside()), Directory(database), Access(database))
+    cards = Cards(database, settings.rates)
+    door = make_door(database, settings, cards)
+    reader = Reader(database, FiguresBeside())
+    return Services(database, door, reader, Directory(database), Access(database), cards)
 
 
 @asynccontextmanager
@@ -67,4 +70,5 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
     finally:
         await services.door.stop()
         await services.access.close()
+        await services.cards.close()
         await services.database.dispose()

@@ -9,6 +9,7 @@ from ledger.book.read import Reader
 from ledger.kit.db import Database
 from ledger.kit.http.problems import RefusedBefore
 from ledger.kit.http.strict import StrictRequest
+from ledger.rates.service import Cards
 from ledger.wallets.directory import Directory
 
 
@@ -20,6 +21,7 @@ class Services(NamedTuple):
     reader: Reader
     directory: Directory
     access: Access
+    cards: Cards
 
 
 class LedgerRequest(StrictRequest):

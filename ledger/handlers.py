@@ -5,12 +5,14 @@ from typing import Final
 from litestar.handlers import HTTPRouteHandler
 
 import ledger.analytics.api
+import ledger.budgets.api
 import ledger.credits.api
 import ledger.docs.api
 import ledger.finance.api
 import ledger.forecast.api
 import ledger.health.api
 import ledger.holds.api
+import ledger.rates.api
 import ledger.transactions.api
 import ledger.transfers.api
 import ledger.usage.api
@@ -27,5 +29,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.forecast.api.HANDLERS,
     *ledger.holds.api.HANDLERS,
     *ledger.transfers.api.HANDLERS,
+    *ledger.budgets.api.HANDLERS,
+    *ledger.rates.api.HANDLERS,
     *ledger.finance.api.HANDLERS,
 )

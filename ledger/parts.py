@@ -6,8 +6,11 @@ The API and the workers are two ways into the same service, so they are made of 
 from ledger.alerts.participant import BalanceLevels
 from ledger.book.door import Door
 from ledger.book.participants import Participant
+from ledger.budgets.participant import BudgetGuard
 from ledger.kit import failpoints
 from ledger.kit.db import SERVICE_ROLE, Database
+from ledger.rates.participant import Pricing
+from ledger.rates.service import Cards
 from ledger.settings import Settings
 
 
@@ -24,12 +27,16 @@ def make_database(config: Settings, name: str, *, pool_size: int | None = None) 
     )
 
 
-def participants() -> list[Participant]:
+def participants(cards: Cards) -> list[Participant]:
     """The concepts that take part in every posting, in this order."""
-    return [BalanceLevels()]
+    return [BalanceLevels(), Pricing(cards), BudgetGuard()]
 
 
-def make_door(database: Database, config: Settings) -> Door:
-    """The door for changes of balances, not yet started. Sets the failpoints of this process, where a test asks."""
+def make_door(database: Database, config: Settings, cards: Cards | None = None) -> Door:
+    """The door for changes of balances, not yet started. Sets the failpoints of this process, where a test asks.
+
+    ``cards``: the rate card that the process prices by; one of the door's own where nobody else needs it.
+    """
     failpoints.arm(config.failpoints)
-    return Door(database, participants=participants(), batch_max=config.batch_commands_max)
+    taking_part = participants(cards or Cards(database, config.rates))
+    return Door(database, participants=taking_part, batch_max=config.batch_commands_max)

@@ -10,6 +10,7 @@ connects to anything: a setting that is well formed and wrong is found by `credi
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -35,6 +36,10 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "task_limit_s": (2, 3_600),
 }
 """Lowest and highest value of each number, both allowed."""
+
+
+_RATE = re.compile(r"(?!0(?:\.0+)?$)(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,9})?", re.ASCII)
+"""Credits for a unit of a currency: more than zero, up to nine digits and nine decimals."""
 
 
 class SettingsError(ValueError):
@@ -70,6 +75,8 @@ class Settings:
             that holds it. Without it nothing is sealed.
         anchor_public_keys: further public keys whose anchors `verify` trusts, `apk_…`, separated by
             commas: those of earlier private keys, or of one that this process does not have.
+        credits_per_unit: what a unit of each currency is in credits, for prices in that currency: a JSON object
+            such as {"USD":"10"}, with decimal strings or whole numbers. A currency that it does not name has no rate.
         task_limit_s: a background task that runs longer is ended with its process, 2 to 3600 seconds. What was
             published and is not done after half of it is published again, and a task whose worker
             fell silent goes to another one after four times it.
@@ -96,6 +103,7 @@ class Settings:
     postgres_bin: str | None = None
     anchor_key: str | None = field(default=None, repr=False)
     anchor_public_keys: str | None = None
+    credits_per_unit: str = '{"USD":"10"}'
     task_limit_s: int = 120
     test_clock: bool = False
     environment: str = "production"
@@ -147,6 +155,12 @@ class Settings:
         self.require("database_url")
         assert self.database_url is not None
         return self.database_url
+
+    @property
+    def rates(self) -> dict[str, str | int]:
+        """Credits for one unit of each currency."""
+        rates: dict[str, str | int] = json.loads(self.credits_per_unit)
+        return rates
 
     @property
     def redis(self) -> str:
@@ -262,6 +276,28 @@ def _public_keys(name: str, text: str) -> str:
     return ",".join(keys)
 
 
+def _credits_per_unit(name: str, text: str) -> str:
+    try:
+        rates = json.loads(text, object_pairs_hook=_no_name_twice, parse_float=_no_float, parse_constant=_no_float)
+        for currency, rate in rates.items():
+            if not re.fullmatch("[A-Z]{3}", currency) or isinstance(rate, bool) or not _RATE.fullmatch(str(rate)):
+                raise ValueError
+    except (ValueError, AttributeError, RecursionError):
+        allowed = """a JSON object of currencies and what one is in credits, such as {"USD":"10","EUR":"11.5"}"""
+        raise _refuse(name, text, allowed) from None
+    return json.dumps(rates, separators=(",", ":"))
+
+
+def _no_name_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError
+    return dict(pairs)
+
+
+def _no_float(text: str) -> None:
+    raise ValueError
+
+
 def _url(*schemes: str, needs: Callable[[str], bool], allowed: str) -> Callable[[str, str], str]:
     def read(name: str, text: str) -> str:
         try:
@@ -328,6 +364,7 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "log_format": _one_of(LOG_FORMATS),
     "anchor_key": _anchor_key,
     "anchor_public_keys": _public_keys,
+    "credits_per_unit": _credits_per_unit,
     "test_clock": _flag,
     "environment": _one_of(ENVIRONMENTS),
     "failpoints": _failpoints,

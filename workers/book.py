@@ -1,11 +1,14 @@
 """The book's background work."""
 
+import asyncio
+
 import msgspec
 import structlog
 
 from ledger.book.anchor.keys import trusted_keys
 from ledger.book.upkeep import book_due, forget_refusals
 from ledger.book.verify import verify
+from ledger.budgets.verify import verify_budgets
 from ledger.kit import failpoints, idempotency
 from workers.app import config, process, task
 
@@ -39,6 +42,7 @@ async def forget() -> int:
 async def verify_all() -> bool:
     """Recompute every book; a fault is an error in the log."""
     report = await verify(config.database, trusted=trusted_keys(config))
+    await asyncio.to_thread(verify_budgets, config.database, report)
     if report.ok:
         log.info("verify.ok", **report.checked)
     else:

@@ -6,6 +6,7 @@ are passed by (``at_most_every_s`` of the task).
 
 from celery.schedules import crontab
 
+from ledger.budgets.watch import LOOK_S
 from workers.app import app
 
 RELAY_S = 1.0
@@ -42,6 +43,10 @@ app.conf.beat_schedule = {
         "task": "anchor.seal",
         "schedule": crontab(minute="*/5"),
         "options": {"expires": 280},
+    },
+    "look for spikes": {
+        "task": "budgets.watch",
+        "schedule": float(LOOK_S),
     },
     "verify every book": {
         "task": "book.verify",

@@ -26,6 +26,7 @@ IMPLIED = {
     "read": frozenset(["read"]),
     "write": frozenset(["read", "write"]),
     "admin": frozenset(["read", "write", "admin"]),
+    "usage:backfill": frozenset(["usage:backfill"]),
 }
 """The scopes, and what each of them lets its bearer do."""
 

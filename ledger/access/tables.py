@@ -18,5 +18,7 @@ api_keys = Table(
     Column("revoked_at", DateTime(timezone=True)),
     Column("last_used_at", DateTime(timezone=True)),
     CheckConstraint("octet_length(secret_hash) = 32", name="secret_hash"),
-    CheckConstraint("scopes <@ ARRAY['read', 'write', 'admin'] AND cardinality(scopes) > 0", name="scopes"),
+    CheckConstraint(
+        "scopes <@ ARRAY['read', 'write', 'admin', 'usage:backfill'] AND cardinality(scopes) > 0", name="scopes"
+    ),
 )

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from ledger.alerts.rules import event_of, level_of
-from ledger.book.participants import Event, Statement
-from ledger.book.rules.fold import Move
+from ledger.book.commands import Attempt
+from ledger.book.participants import Event, Part, Statement
+from ledger.book.rules.move import Move
 from ledger.kit.arrays import numbers, texts, times
 from ledger.kit.money import format_amount
+from ledger.kit.wire import Row
 
 _LOAD = """
 SELECT s.wallet_id, s.warning_at, s.critical_at, b.level
@@ -27,11 +28,21 @@ ON CONFLICT (wallet_id) DO UPDATE SET level = excluded.level, since = excluded.s
 class BalanceLevels:
     """The participant: ``balance.low``, ``.critical``, ``.depleted``, ``.recovered``."""
 
-    def load(self, wallet_ids: Sequence[int]) -> Statement:
-        return Statement(_LOAD, {"wallets": numbers(wallet_ids)})
+    def load(self, wallet_ids: Sequence[int], attempts: Sequence[Attempt]) -> Sequence[Statement]:
+        return [Statement(_LOAD, {"wallets": numbers(wallet_ids)})]
 
-    def decide(self, rows: Sequence[tuple[Any, ...]], moves: Sequence[Move]) -> tuple[list[Event], Statement | None]:
-        known = {row[0]: row[1:] for row in rows}
+    def begin(self, rows: Sequence[list[Row]], now: datetime) -> Part:
+        return _Levels(rows[0])
+
+
+class _Levels(Part):
+    """The levels of a unit's wallets: ``rows`` of (wallet, warning at, critical at, last level)."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._known = {row[0]: row[1:] for row in rows}
+
+    def finish(self, moves: Sequence[Move]) -> tuple[list[Event], list[Statement]]:
+        known = self._known
         levels: dict[int, str | None] = {wallet_id: row[2] for wallet_id, row in known.items()}
         changed: dict[int, tuple[str, datetime]] = {}
         events = []
@@ -58,8 +69,8 @@ class BalanceLevels:
                 }
                 events.append(Event(wallet_id, told, data, transaction.number))
         if not changed:
-            return events, None
-        return events, Statement(
+            return events, []
+        write = Statement(
             _WRITE,
             {
                 "wallets": numbers(list(changed)),
@@ -67,6 +78,7 @@ class BalanceLevels:
                 "since": times([since for _, since in changed.values()]),
             },
         )
+        return events, [write]
 
 
 def _threshold(level: str, warning_at: int, critical_at: int) -> int:

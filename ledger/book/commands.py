@@ -73,12 +73,30 @@ class Inflow(Command, frozen=True, kw_only=True, tag="inflow"):
     join: bool = True
 
 
+class Measure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a service counted, for a use whose amount a price gives: ``quantity`` in the meter's smallest unit.
+
+    ``amends``: the number of the use that this one corrects.
+    """
+
+    meter: str
+    quantity: int
+    dimensions: dict[str, str] = {}
+    amends: int | None = None
+
+
 class Use(Command, frozen=True, kw_only=True, tag="use"):
-    """Credits are used by a service. ``event_id`` names the fact: it posts at most once for ever."""
+    """Credits are used by a service. ``event_id`` names the fact: it posts at most once for ever.
+
+    Where there is a ``measure``, ``amount`` is 0 and the price decides, under the wallet's lock; that may be 0, and
+    then the transaction has no lines. ``backfill`` lets it be dated further back than others may.
+    """
 
     amount: int
     service: str
     event_id: str | None = None
+    measure: Measure | None = None
+    backfill: bool = False
 
 
 class PlaceHold(Command, frozen=True, kw_only=True, tag="hold"):
@@ -127,7 +145,8 @@ class Withdraw(Command, frozen=True, kw_only=True, tag="withdraw"):
 class Reverse(Command, frozen=True, kw_only=True, tag="reverse"):
     """Undo transaction ``number`` of the wallet's book, wholly (``amount`` None) or in part.
 
-    ``refund`` marks credits that come back for a failed job (kind ``usage_refund``).
+    ``refund`` marks credits that come back for a failed job (kind ``usage_refund``). ``void`` takes a use back as if it
+    had not been reported (kind ``void``): all credits that are left of it, which may be none, and what was counted.
     ``other_id``: the other wallet of a transfer; filled in by the service from the stored link.
     """
 
@@ -135,6 +154,7 @@ class Reverse(Command, frozen=True, kw_only=True, tag="reverse"):
     amount: int | None = None
     refund: bool = False
     other_id: int | None = None
+    void: bool = False
 
     @property
     def wallet_ids(self) -> tuple[int, ...]:
@@ -300,7 +320,8 @@ class Posted(msgspec.Struct, frozen=True):
     """It stands in the journal. ``replayed``: it stood there before this attempt.
 
     ``payee`` is the transaction in the other book (transfers), ``lot`` the lot an inflow made or
-    joined, ``hold`` the hold right after it.
+    joined, ``hold`` the hold right after it. ``detail`` is what a concept that took part says of it; a replay has none,
+    and the concept reads it where it keeps it.
     """
 
     transaction: Transaction
@@ -308,6 +329,7 @@ class Posted(msgspec.Struct, frozen=True):
     payee: Transaction | None = None
     lot: LotFacts | None = None
     hold: HoldFacts | None = None
+    detail: Any = None
 
 
 class Changed(msgspec.Struct, frozen=True):

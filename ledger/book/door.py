@@ -22,11 +22,11 @@ import msgspec
 import structlog
 
 from ledger.book import commands as c
-from ledger.book.participants import Participant
+from ledger.book.participants import Outdated, Participant
 from ledger.book.posted import load_links, load_posted
 from ledger.book.rules.fold import Deferred, Replay, Result
 from ledger.book.shared import SharedRead
-from ledger.book.unit import CommitUnknown, Request, RiderFailed, run_unit
+from ledger.book.unit import CommitUnknown, Request, RiderFailed, run_quote, run_unit
 from ledger.book.writer import Writer
 from ledger.errors import (
     DatabaseUnavailable,
@@ -37,7 +37,7 @@ from ledger.errors import (
     WalletBusy,
 )
 from ledger.kit import failpoints
-from ledger.kit.db import RETRYABLE, Database, is_unavailable, sqlstate
+from ledger.kit.db import RETRYABLE, Database, as_unavailable, is_unavailable, sqlstate
 
 log = structlog.get_logger(__name__)
 
@@ -75,6 +75,8 @@ class Door:
         self._wake_slow = asyncio.Event()
         self._lanes: list[asyncio.Task[None]] = []
         self._stopping = False
+        self._quotes = Writer(database)
+        self._quoting = asyncio.Lock()
 
     async def start(self) -> None:
         """Open the lanes. Connections are made when first needed."""
@@ -88,6 +90,8 @@ class Door:
         self._wake.set()
         self._wake_slow.set()
         await asyncio.gather(*self._lanes)
+        async with self._quoting:
+            await self._quotes.close()
 
     async def submit(self, attempts: Sequence[c.Attempt], *, atomic: bool = False) -> list[c.Outcome]:
         """One outcome per attempt, in order. An ``atomic`` request is posted whole or not at all.
@@ -116,6 +120,30 @@ class Door:
             self._outstanding -= size
         replays = [(r.wallet_id, r.number) for r in results if isinstance(r, Replay)]
         return await self._with_replays(results, replays) if replays else cast("list[c.Outcome]", results)
+
+    async def quote(self, attempt: c.Attempt) -> c.Outcome:
+        """What would come of an attempt now. Nothing is locked, and nothing written: not even a refusal.
+
+        Raises DatabaseUnavailable, and WalletBusy where more is due than one unit books.
+        """
+        future: asyncio.Future[list[Result]] = asyncio.get_running_loop().create_future()
+        request = Request([msgspec.structs.replace(attempt, namespace="quote")], False, future)
+        for tried in range(TRIES):
+            async with self._quoting:
+                try:
+                    (result,) = await run_quote(self._quotes, request, self._participants, os.urandom(16))
+                    break
+                except Outdated as outdated:
+                    await outdated.renew()
+                except Exception as error:
+                    if not self._quotes.is_lost(error) or tried == TRIES_LOST:
+                        raise as_unavailable(error) from error
+        else:
+            raise DatabaseUnavailable("what it is decided by keeps changing; try again")
+        if isinstance(result, Deferred):
+            raise WalletBusy("much is due in this wallet, and is being booked; try again")
+        assert not isinstance(result, Replay)
+        return result
 
     async def _with_links(self, attempts: Sequence[c.Attempt], refs: Sequence[tuple[int, int]]) -> list[c.Attempt]:
         """Reversals learn which other wallet they touch from what is stored, which never changes."""
@@ -251,6 +279,14 @@ class Door:
             except RiderFailed as failure:
                 failure.request.refuse(failure.place, RiderConflict(str(failure)))
                 todo.append([request for request in requests if not request.finish()])
+                continue
+            except Outdated as outdated:
+                if tried["outdated"] == TRIES:
+                    _fail(requests, DatabaseUnavailable("what it is decided by keeps changing; try again"))
+                    continue
+                tried["outdated"] += 1
+                await outdated.renew()
+                todo.append(requests)
                 continue
             except Exception as error:
                 todo += await self._after_error(writer, requests, error, tried)

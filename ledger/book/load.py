@@ -7,7 +7,7 @@ books, there is a second look.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -29,12 +29,27 @@ ALIKE: Final = 8
 MORE_MAX: Final = 5 * (LINES_MAX + 1)
 """Lots of a wallet that are loaded where a page does not do; what needs yet more comes again."""
 
-LOCK: Final = """
+WALLETS: Final = """
 SELECT wallet_id, wallet, held, disputed, owed, overdraft_limit, number, event_number, last_lot, last_at,
        due_at, status, head_hash, sealed_number
-FROM wallets WHERE wallet_id = ANY(%(wallets)s::bigint[]) ORDER BY wallet_id FOR NO KEY UPDATE"""
+FROM wallets WHERE wallet_id = ANY(%(wallets)s::bigint[]) ORDER BY wallet_id"""
+
+LOCK: Final = WALLETS + " FOR NO KEY UPDATE"
 
 LOCK_FREE_ONES: Final = LOCK + " SKIP LOCKED"
+
+
+class Beginning(NamedTuple):
+    """How a unit of work begins: its transaction, and how its wallets are taken."""
+
+    begin: str
+    wallets: str
+
+
+WAITING: Final = Beginning("BEGIN", LOCK)
+FREE_ONES: Final = Beginning("BEGIN", LOCK_FREE_ONES)
+SNAPSHOT: Final = Beginning("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", WALLETS)
+"""Nothing is locked and nothing can be written; all reads see one moment."""
 
 CLOCK: Final = "SELECT ledger_now(), (SELECT max(ends_at) FROM periods)"
 
@@ -134,11 +149,11 @@ FROM refs JOIN postings p USING (wallet_id, number) ORDER BY 1, 2, 3"""
 REVERSED: Final = (
     _REFS
     + """
-SELECT r.wallet_id, r.reverses, sum(p.amount)::bigint
+SELECT r.wallet_id, r.reverses, coalesce(sum(p.amount), 0)::bigint, bool_or(r.kind = 'void')
 FROM refs JOIN transactions r ON r.wallet_id = refs.wallet_id AND r.reverses = refs.number
     AND r.reverses IS NOT NULL
-JOIN postings p ON p.wallet_id = r.wallet_id AND p.number = r.number
-WHERE p.asset = 'CREDIT' AND (split_part(p.debit, ':', 1) IN ('used', 'withdrawn', 'transit')
+LEFT JOIN postings p ON p.wallet_id = r.wallet_id AND p.number = r.number
+    AND p.asset = 'CREDIT' AND (split_part(p.debit, ':', 1) IN ('used', 'withdrawn', 'transit')
     OR split_part(p.credit, ':', 1) IN ('issued', 'transit'))
 GROUP BY 1, 2"""
 )
@@ -173,10 +188,10 @@ class Pipe:
                 take(unit, reply.rows())
             self._queued.clear()
 
-    async def begin(self, wallet_ids: Sequence[int], entropy: bytes, *, wait: bool) -> Unit:
+    async def begin(self, wallet_ids: Sequence[int], entropy: bytes, how: Beginning) -> Unit:
         """Begin, lock the wallets in ascending order, read the clock after the lock, and then what is queued."""
-        lock = Statement(LOCK if wait else LOCK_FREE_ONES, {"wallets": numbers(sorted(wallet_ids))})
-        first = [Statement("BEGIN", {}), lock, Statement(CLOCK, {})]
+        lock = Statement(how.wallets, {"wallets": numbers(sorted(wallet_ids))})
+        first = [Statement(how.begin, {}), lock, Statement(CLOCK, {})]
         replies = await self._wire.exchange([*first, *(statement for statement, _ in self._queued)])
         (now, open_from), *_ = replies[2].rows()
         unit = Unit(now, open_from, entropy)
@@ -221,7 +236,7 @@ def transactions_of(rows: Sequence[Row], postings: Sequence[Row]) -> dict[tuple[
     lines: dict[tuple[int, int], list[c.Posting]] = {}
     for row in postings:
         lines.setdefault((row[0], row[1]), []).append(c.Posting(*row[2:]))
-    return {(row[0], row[1]): _transaction_of(row, lines[row[0], row[1]]) for row in rows}
+    return {(row[0], row[1]): _transaction_of(row, lines.get((row[0], row[1]), [])) for row in rows}
 
 
 def _transaction_of(row: Row, lines: list[c.Posting]) -> c.Transaction:
@@ -347,10 +362,11 @@ def _queue_originals(pipe: Pipe, attempts: Sequence[c.Attempt]) -> None:
 
     def take_reversed(unit: Unit, rows: list[Row]) -> None:
         found = transactions_of(loaded[0], loaded[1])
-        amounts = {(row[0], row[1]): row[2] for row in rows}
+        undone = {(row[0], row[1]): row[2:] for row in rows}
         for ref, transaction in found.items():
             other = found.get((transaction.link_wallet_id or 0, transaction.link_number or 0))
-            unit.originals[ref] = Original(transaction, amounts.get(ref, 0), other)
+            amount, voided = undone.get(ref, (0, False))
+            unit.originals[ref] = Original(transaction, amount, other, voided)
 
     pipe.add(TRANSACTIONS, params, keep)
     pipe.add(POSTINGS, params, keep)

@@ -1,38 +1,39 @@
 """The seam by which concepts take part in a posting without the kernel knowing them.
 
-At start-up a concept gives its participant to the door. For each unit of work the door then asks it what to
-load for the locked wallets (a statement that rides along with the book's own reads), shows it every transaction
-that was written, with the balances before and after, and takes what it wants written in the same database
-transaction: events, which get the next numbers of the wallet, and a statement of its own.
+At start-up a concept gives its participant to the door. For each unit of work the door asks it what to load for the
+locked wallets (statements that ride along with the book's own reads, in the same round trip), and makes it begin its
+``Part`` of the unit with the rows. While the commands are taken in order the part may price a use, refuse one, and
+count what is booked; at the end it gives events, which get the next numbers of the wallet, and statements of its own.
 What a participant reads under the wallets' locks it writes here or nowhere.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Protocol
 
-from ledger.book.rules.fold import Move
-from ledger.kit.wire import Statement
+from ledger.book.commands import Attempt
+from ledger.book.rules.part import Event, Part
+from ledger.kit.wire import Row, Statement
 
-__all__ = ["Event", "Participant", "Statement"]
-
-
-class Event(NamedTuple):
-    """Something to tell: it becomes a row of the outbox with the wallet's next event number."""
-
-    wallet_id: int
-    type: str
-    data: Mapping[str, Any]
-    transaction: int
-    """The number of the transaction it belongs to."""
+__all__ = ["Event", "Outdated", "Part", "Participant", "Statement"]
 
 
 class Participant(Protocol):
     """A concept that takes part in postings."""
 
-    def load(self, wallet_ids: Sequence[int]) -> Statement:
-        """What to read for these wallets."""
+    def load(self, wallet_ids: Sequence[int], attempts: Sequence[Attempt]) -> Sequence[Statement]:
+        """What to read for these wallets and attempts; nothing where there is nothing to take part in."""
         ...
 
-    def decide(self, rows: Sequence[tuple[Any, ...]], moves: Sequence[Move]) -> tuple[list[Event], Statement | None]:
-        """Pure: from what was read and what was written, in order, to events and rows."""
+    def begin(self, rows: Sequence[list[Row]], now: datetime) -> Part | None:
+        """Its part of the unit, from the rows of each statement; None where it has none. Raises Outdated."""
         ...
+
+
+class Outdated(Exception):
+    """What a participant keeps in this process is older than what it found under the lock: nothing was decided;
+    ``renew`` brings it up to date, and the unit is run again."""
+
+    def __init__(self, renew: Callable[[], Awaitable[object]]) -> None:
+        super().__init__("what was kept is older than what is stored")
+        self.renew = renew

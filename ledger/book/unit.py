@@ -12,11 +12,11 @@ from typing import Any, Final, NamedTuple, cast
 from psycopg import AsyncConnection
 
 from ledger.book import commands as c
-from ledger.book.load import Pipe, look_again, queue_reads
+from ledger.book.load import FREE_ONES, SNAPSHOT, WAITING, Beginning, Pipe, look_again, queue_reads
 from ledger.book.participants import Event, Participant
 from ledger.book.rules.fold import Deferred, Replay, Result, Unit, begin, fails, fold
 from ledger.book.write import writing, writing_ahead
-from ledger.book.writer import Writer
+from ledger.book.writer import ROLLBACK, Writer
 from ledger.errors import BatchRefused, LedgerError
 from ledger.kit import failpoints
 from ledger.kit.arrays import numbers
@@ -119,10 +119,10 @@ async def run_unit(
         try:
             async with asyncio.timeout(writer.patience_s):
                 wire = await writer.wire()
-                unit, loaded = await _look(wire, requests, participants, entropy, wait)
+                unit = await _look(wire, requests, participants, entropy, WAITING if wait else FREE_ONES)
                 skipped = [] if wait else await _skipped(wire, unit, requests)
                 done = [r for r in requests if r not in skipped] if skipped else list(requests)
-                results, statements = await _decide(wire, unit, done, participants, loaded)
+                results, statements = await _decide(wire, unit, done)
                 riders = _riders(results)
                 await failpoints.reach("unit.before_write")
                 if riders:
@@ -148,39 +148,55 @@ def _attempts(requests: Sequence[Request]) -> list[c.Attempt]:
     return [request.attempts[place] for request in requests for place in request.open]
 
 
+async def run_quote(
+    writer: Writer, request: Request, participants: Sequence[Participant], entropy: bytes
+) -> list[Result]:
+    """What would come of a request now: decided on a snapshot, without a lock, and thrown away."""
+    with open_transaction():
+        try:
+            async with asyncio.timeout(writer.patience_s):
+                wire = await writer.wire()
+                unit = await _look(wire, [request], participants, entropy, SNAPSHOT)
+                [(_, _, results)], _ = await _decide(wire, unit, [request])
+                await wire.exchange([ROLLBACK])
+        except BaseException as error:
+            await writer.abandon(error)
+            raise
+    return results
+
+
 _Given = tuple[Request, list[int], list[Result]]
 _Riding = tuple[Request, int, c.Rider]
 
 
 async def _look(
-    wire: Wire, requests: Sequence[Request], participants: Sequence[Participant], entropy: bytes, wait: bool
-) -> tuple[Unit, list[list[Row]]]:
-    """Begin, lock, and read; gives besides the unit what each participant asked for."""
+    wire: Wire, requests: Sequence[Request], participants: Sequence[Participant], entropy: bytes, how: Beginning
+) -> Unit:
+    """Begin, lock, and read; every participant that has something to do begins its part."""
     wallet_ids = list(frozenset().union(*[request.wallet_ids for request in requests]))
     attempts = _attempts(requests)
     pipe = Pipe(wire)
     queue_reads(pipe, wallet_ids, attempts)
-    loaded: list[list[Row]] = [[] for _ in participants]
-    for participant, rows in zip(participants, loaded, strict=True):
-        statement = participant.load(wallet_ids)
-        pipe.add(statement.sql, statement.params, partial(_keep, rows))
+    loaded: list[tuple[Participant, list[list[Row]]]] = []
+    for participant in participants:
+        statements = participant.load(wallet_ids, attempts)
+        if statements:
+            loaded.append((participant, [[] for _ in statements]))
+            for statement, rows in zip(statements, loaded[-1][1], strict=True):
+                pipe.add(statement.sql, statement.params, partial(_keep, rows))
     await failpoints.reach("unit.before_lock")
-    unit = await pipe.begin(wallet_ids, entropy, wait=wait)
+    unit = await pipe.begin(wallet_ids, entropy, how)
     await failpoints.reach("unit.after_lock")
-    return unit, loaded
+    parts = [participant.begin(rows, unit.now) for participant, rows in loaded]
+    unit.take_part([part for part in parts if part is not None])
+    return unit
 
 
 def _keep(kept: list[Row], _: Unit, rows: list[Row]) -> None:
     kept += rows
 
 
-async def _decide(
-    wire: Wire,
-    unit: Unit,
-    requests: Sequence[Request],
-    participants: Sequence[Participant],
-    loaded: Sequence[list[Row]],
-) -> tuple[list[_Given], list[Statement]]:
+async def _decide(wire: Wire, unit: Unit, requests: Sequence[Request]) -> tuple[list[_Given], list[Statement]]:
     """What comes of the requests, and the statements that write it."""
     for wallet_id in unit.books.keys() - frozenset().union(*[request.wallet_ids for request in requests]):
         del unit.books[wallet_id]  # locked for a request that is skipped for another wallet
@@ -192,11 +208,10 @@ async def _decide(
     results, ahead = await _fold_all(wire, unit, requests)
     events: list[Event] = []
     statements: list[Statement] = []
-    for participant, rows in zip(participants, loaded, strict=True):
-        told, statement = participant.decide(rows, unit.written)
+    for part in unit.parts:
+        told, written = part.finish(unit.written)
         events += told
-        if statement is not None:
-            statements.append(statement)
+        statements += written
     return results, [*writing(unit, numbers_before, events, ahead=ahead), *statements]
 
 

@@ -15,7 +15,8 @@ import msgspec
 from msgspec.structs import astuple
 
 from ledger.book.participants import Event
-from ledger.book.rules.fold import Move, StoredRefusal, Unit
+from ledger.book.rules.fold import StoredRefusal, Unit
+from ledger.book.rules.move import Move
 from ledger.book.rules.state import Book, Hold, Lot
 from ledger.kit.arrays import binaries, flags, numbers, texts, times, uuids, words
 from ledger.kit.ids import row_public, wallet_public
@@ -248,7 +249,8 @@ def _journal(moves: Sequence[Move], parts: _Parts) -> None:
     )
     parts.add("n", {"n_salt": binaries(salts), "n_body": texts([move.notes_body for move in moves])}, len(written))
     lines = [(t.wallet_id, t.number, *astuple(p)) for t in written for p in t.postings]
-    parts.add("p", _columns(lines, **_LINES), len(lines))
+    if lines:
+        parts.add("p", _columns(lines, **_LINES), len(lines))
 
 
 _AFTER: Final = {

@@ -9,14 +9,19 @@ all of:
 - above the median by a floor, so that a wallet that uses next to nothing cannot spike.
 
 The window need not be over: the rule is asked as use comes in, and tells a spike once in its window.
+
+Use is kept by the hours of UTC. A day of a zone is the hours that begin in it.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from ledger.budgets.periods import period_of
 from ledger.kit.money import MICRO
 
 WINDOWS: Final = 14
@@ -51,7 +56,7 @@ def spike(
     last spike that was told.
     """
     like = [max(micro, 0) for micro in usual[-WINDOWS:]]
-    if told_start == start or len(like) < WINDOWS_MIN:
+    if (told_start is not None and told_start >= start) or len(like) < WINDOWS_MIN:
         return None
     median = _median(like)
     mad = _median([abs(micro - median) for micro in like])
@@ -59,6 +64,32 @@ def spike(
     if above < floor_micro or above <= MADS * mad or used_micro < TIMES * median:
         return None
     return Spike(start, used_micro, median)
+
+
+def spike_of_hour(
+    at: datetime, hours: Mapping[datetime, int], born: datetime, told: datetime | None = None
+) -> Spike | None:
+    """Whether the hour of ``at`` is a spike. ``hours``: what was used in each, where anything was; ``born``: when the
+    wallet began to be."""
+    start = at.replace(minute=0, second=0, microsecond=0)
+    like = [start - timedelta(days=days) for days in range(WINDOWS, 0, -1)]
+    usual = [hours.get(hour, 0) for hour in like if hour >= born]
+    return spike(start, hours.get(start, 0), usual, told)
+
+
+def spike_of_day(
+    at: datetime, hours: Mapping[datetime, int], born: datetime, zone: ZoneInfo, told: datetime | None = None
+) -> Spike | None:
+    """Whether the day of ``at`` in a zone is a spike."""
+    start, end = period_of(at, "day", zone)
+    bounds = [end, start]
+    while len(bounds) < WINDOWS + 2:
+        bounds.append(period_of(bounds[-1] - timedelta(microseconds=1), "day", zone).start)
+    used, *before = [
+        sum(micro for hour, micro in hours.items() if first <= hour < after) for after, first in pairwise(bounds)
+    ]
+    usual = [micro for micro, first in zip(before, bounds[2:], strict=True) if first >= born]
+    return spike(start, used, usual[::-1], told)
 
 
 def _median(amounts: Sequence[int]) -> int:

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "beat": "ledger.cli.serve:beat",
     "migrate": "ledger.cli.migrate:migrate",
     "keys": "ledger.cli.keys:keys",
+    "rates": "ledger.cli.rates:rates",
     "balance": "ledger.cli.wallet:balance",
     "history": "ledger.cli.wallet:history",
     "anchor": "ledger.cli.anchor:anchor",

@@ -86,7 +86,7 @@ def _database(config: Settings) -> Iterator[Finding]:
     try:
         with psycopg.connect(libpq_url(config.database_url), connect_timeout=TIMEOUT_S, autocommit=True) as connection:
             yield Finding("database", "ok", shown)
-            for look in (_version, _durability, _schema(config.database_url), _clock(config), _sealed):
+            for look in (_version, _durability, _schema(config.database_url), _clock(config), _sealed, _rates(config)):
                 yield from look(connection)
     except psycopg.Error as error:
         yield Finding("database", "fail", f"{shown}: {_first_line(error)}", "Start it, or correct the address.")
@@ -122,6 +122,20 @@ def _schema(url: str) -> Callable[[psycopg.Connection], Iterator[Finding]]:
         else:
             seen = f"at {at or 'nothing'}, and {newest} is the newest"
             yield Finding("schema", "fail", seen, "Run `credit-ledger migrate`.")
+
+    return look
+
+
+def _rates(config: Settings) -> Callable[[psycopg.Connection], Iterator[Finding]]:
+    def look(connection: psycopg.Connection) -> Iterator[Finding]:
+        with suppress(psycopg.errors.UndefinedTable):
+            found = connection.execute("SELECT DISTINCT body::json ->> 'asset' FROM prices ORDER BY 1").fetchall()
+            missing = [asset for (asset,) in found if asset != "CREDIT" and asset not in config.rates]
+            if missing:
+                seen = f"it has prices in {', '.join(missing)}, without a rate: nothing can be priced"
+                yield Finding("rate card", "fail", seen, "Set LEDGER_CREDITS_PER_UNIT with every currency of the card.")
+            else:
+                yield Finding("rate card", "ok", f"rates {config.credits_per_unit}")
 
     return look
 

@@ -10,6 +10,7 @@ from ledger import settings
 from ledger.book.anchor.keys import public_key_of, trusted_keys
 from ledger.book.verify import Report, read_copies, verify_now
 from ledger.book.verify.anchors import Sealed
+from ledger.budgets.verify import verify_budgets
 from ledger.cli import where
 from ledger.cli.where import database_option
 from ledger.errors import NotFound
@@ -48,7 +49,8 @@ def verify_command(
     jobs: int,
     as_json: bool,
 ) -> None:
-    """Recompute every book from its postings: chain, balances, lots, holds, links, events; and the anchors over them.
+    """Recompute every book from its postings: chain, balances, lots, holds, links, events; the anchors over them; and
+    what is kept as spent of budgets.
 
     Changes nothing. Exits with 1 where something stored does not follow from the postings, or is not what was sealed.
     """
@@ -66,6 +68,7 @@ def verify_command(
         trusted=_trusted(url, public_keys),
         copies=_read(copies),
     )
+    verify_budgets(url, report, wallet_ids or None)
     click.echo(report.to_json() if as_json else _text(report))
     missing = len(set(wallet_ids)) - report.checked["wallets"]
     if wallet_ids and missing:

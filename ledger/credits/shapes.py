@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from ledger.analytics.rules import percent_of
 from ledger.book.commands import Balances, LotFacts, Posted
 from ledger.book.view import BalanceView, LotGroup, LotView
 from ledger.forecast.rules import runway_days
@@ -85,7 +86,8 @@ class LotSum(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MonthlyUsage(msgspec.Struct, frozen=True, kw_only=True):
-    """What was used in this month of the wallet's time zone, less what came back. ``limit`` is null without one."""
+    """What was used in this month of the wallet's time zone, less what came back. ``limit``: the lowest monthly budget
+    of the whole wallet; null without one."""
 
     current_month: Decimal
     limit: Decimal | None
@@ -183,7 +185,7 @@ def balance(view: BalanceView) -> Balance:
         currency="credits",
         overdraft_limit=format_amount(b.limit),
         low_balance_warning=format_amount(view.warning_at),
-        monthly_usage=MonthlyUsage(current_month=format_amount(figures.month_micro), limit=None, percentage_used=None),
+        monthly_usage=_month(figures),
         estimated_remaining_days=runway_days(b.available, figures.recent),
         earned_total=format_amount(figures.earned_micro),
         spent_total=format_amount(figures.spent_micro),
@@ -208,6 +210,15 @@ def past_balance(wallet_id: int, b: Balances, basis: Basis, as_of: str) -> PastB
         overdraft_limit=format_amount(b.limit),
         basis=basis,
         as_of=as_of,
+    )
+
+
+def _month(figures: Figures) -> MonthlyUsage:
+    used, limit = figures.month_micro, figures.month_limit_micro
+    return MonthlyUsage(
+        current_month=format_amount(used),
+        limit=None if limit is None else format_amount(limit),
+        percentage_used=None if limit is None else str(percent_of(used, limit)),
     )
 
 

@@ -8,7 +8,7 @@ the card is made, so the lookup does not have to.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Final
 
 import msgspec
@@ -47,6 +47,10 @@ class Terms(msgspec.Struct, frozen=True):
     free: int
     one: int
     factor: int
+
+    def is_valid(self, at: datetime) -> bool:
+        """Whether what occurs at this instant may be charged by it."""
+        return self.price.valid_from <= at and (self.valid_to is None or at < self.valid_to)
 
 
 Key = tuple[str, str]
@@ -95,6 +99,13 @@ class Card:
             dimensions=dict(dimensions),
             occurred_at=shown,
         )
+
+    def versions(self, meter: Meter) -> list[Terms]:
+        """All versions of a meter's prices, in the order of ``prices``."""
+        found = [
+            terms for _, by_values in self._found[meter.service, meter.meter] for terms in chain(*by_values.values())
+        ]
+        return sorted(found, key=lambda terms: (terms.selector, terms.price.version))
 
     def _only(self, service: str) -> Meter | None:
         found = [meter for meter in self.meters.values() if meter.service == service]

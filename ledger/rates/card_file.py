@@ -6,6 +6,7 @@ take for something else must be quoted. Keys given twice, aliases and tags are r
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Final
 
@@ -52,6 +53,21 @@ def read_card(text: str) -> tuple[list[Meter], list[Price]]:
         meters.append(meter)
         prices += [price_of(each, meter, f"{path}.prices[{at}]") for at, each in enumerate(shape.prices)]
     return meters, prices
+
+
+def place_of(facts: Mapping[str, Any], meters: Sequence[Meter], prices: Sequence[Price]) -> str:
+    """Where in the file stands what a refusal's ``facts`` name; empty where they name nothing that is there.
+    ``meters`` and ``prices`` as ``read_card`` gave them."""
+    wanted = facts.get("service"), facts.get("meter")
+    places = [index for index, meter in enumerate(meters) if (meter.service, meter.meter) == wanted]
+    if not places:
+        return ""
+    path = f"meters[{places[-1]}]"  # of one that is there twice the second
+    own = [price for price in prices if (price.service, price.meter) == wanted]
+    for index, price in enumerate(own):
+        if price.dimensions == facts.get("dimensions") and facts.get("version") in (None, price.version):
+            return f"{path}.prices[{index}]"
+    return path
 
 
 def write_card(card: Card) -> str:

@@ -21,6 +21,9 @@ DIMENSIONS_MAX: Final = 20
 VALUES_MAX: Final = 200
 """Values that one dimension may list."""
 
+SELECTOR_MAX: Final = 1_500
+"""Bytes of a selector as text: it is part of keys in the database, which PostgreSQL bounds."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}", re.ASCII)
 _DIMENSION = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 _TEXT_MAX: Final = 100
@@ -88,6 +91,8 @@ def check_price(meter: Meter, price: Price) -> None:
         raise invalid_price(price, error.detail) from None
     if not all(_is_text(value) for value in price.dimensions.values()):
         raise invalid_price(price, f"a value has 1 to {_TEXT_MAX} printable characters")
+    if len(selector_of(price.dimensions).encode()) > SELECTOR_MAX:
+        raise invalid_price(price, f"its dimensions have more than {SELECTOR_MAX} bytes")
     for at in (price.valid_from, price.valid_to):
         if at is not None and at.utcoffset() != timedelta(0):
             raise invalid_price(price, f"{at.isoformat()} is not in UTC")

@@ -5,6 +5,7 @@ It is made of what ``rules.price`` gave, and can be made later: outside the lock
 
 import msgspec
 
+from ledger.kit.money import format_amount
 from ledger.rates.card import Terms
 from ledger.rates.numbers import AMOUNT_DECIMALS, CARRY_DECIMALS, RATE_DECIMALS, format_decimal
 from ledger.rates.rules import Charge, Part
@@ -25,7 +26,7 @@ class ChargeLine(msgspec.Struct, frozen=True):
     """Why a charge is what it is, in decimal strings: each number can be worked out again from those before it.
 
     ``cost`` is exact in ``asset``; ``cost`` × ``credits_per_unit`` is ``cost_credits``, and ``carry_before`` +
-    ``cost_credits`` is what is charged + ``carry_after``. ``dimensions`` are those the price is for.
+    ``cost_credits`` is ``charged`` + ``carry_after``. ``dimensions`` are those the price is for.
     """
 
     service: str
@@ -44,7 +45,7 @@ class ChargeLine(msgspec.Struct, frozen=True):
     cost_credits: str
     carry_before: str
     carry_after: str
-    charged_micro: int
+    charged: str
 
 
 def explain(charge: Charge) -> ChargeLine:
@@ -68,7 +69,7 @@ def explain(charge: Charge) -> ChargeLine:
         cost_credits=format_decimal(charge.cost * terms.factor, CARRY_DECIMALS),
         carry_before=format_decimal(charge.before.carry, CARRY_DECIMALS),
         carry_after=format_decimal(charge.after.carry, CARRY_DECIMALS),
-        charged_micro=charge.micro,
+        charged=format_amount(charge.micro),
     )
 
 

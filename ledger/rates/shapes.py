@@ -16,8 +16,25 @@ from ledger.rates.numbers import (
 )
 from ledger.rates.prices import Graduated, Meter, Model, Package, PerUnit, Price, Tier, Volume
 
-Number = str | int
-"""A decimal string or an integer, never a float."""
+Number = Annotated[
+    str | int,
+    Meta(
+        description='A decimal string such as `"0.01"`, or an integer; never a float.',
+        examples=["0.01"],
+        extra_json_schema={
+            "anyOf": [
+                {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,18})(\.[0-9]{1,12})?$"},
+                {"type": "integer", "minimum": 0, "maximum": 10**18},
+            ]
+        },
+    ),
+]
+"""An amount of a price or a quantity: read by ``rates.numbers``."""
+
+Asset = Annotated[
+    str,
+    Meta(pattern=r"^(CREDIT|[A-Z]{3})$(?!\n)", description="A currency, or `CREDIT`.", examples=["USD"]),
+]
 
 MODELS: Final = ("per_unit", "package", "graduated", "volume")
 """A price has exactly one of these fields."""
@@ -56,7 +73,7 @@ class PriceShape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     dimensions: dict[str, str] = {}
     valid_from: Instant
     valid_to: Instant | None = None
-    asset: Annotated[str, Meta(pattern=r"^(CREDIT|[A-Z]{3})$(?!\n)")] = "USD"
+    asset: Asset = "USD"
     per_unit: Number | None = None
     package: PackageShape | None = None
     graduated: list[TierShape] | None = None

@@ -42,6 +42,13 @@ class Tally:
         self.changed: set[Place] = set()
         """Places of which something is to be written: their row, and those of their meter and month."""
 
+    def copy(self) -> "Tally":
+        """The same, to go back to."""
+        twin = Tally()
+        twin.carry, twin.free, twin.used = dict(self.carry), dict(self.free), dict(self.used)
+        twin.changed = set(self.changed)
+        return twin
+
     def counters(self, place: Place) -> Counters:
         used = self.used.get(place, _NONE)
         return Counters(self.carry.get(place[:2], 0), self.free.get(place[:3], 0), *used)

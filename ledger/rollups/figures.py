@@ -26,7 +26,7 @@ WEEK_DAYS: Final = 7
 WEEKS_DAYS: Final = 28
 
 _COLUMNS: Final = """m.number, m.zone, s.time_zone, m.first_day, m.earned_micro, m.charged_micro - m.refunded_micro,
-    m.recent, b.earned, b.used"""
+    m.recent, b.earned, b.used, l.month_limit"""
 
 _JOINS: Final = f"""
 LEFT JOIN rollup_marks m ON m.wallet_id = w.wallet_id
@@ -41,7 +41,10 @@ CROSS JOIN LATERAL (
     WHERE p.wallet_id = w.wallet_id AND p.number > coalesce(m.number, 0)
         AND p.number <= coalesce(m.number, 0) + {TAIL_MAX} AND w.number > coalesce(m.number, 0)
         AND p.asset = 'CREDIT' AND (starts_with(p.credit, 'used:') OR starts_with(p.debit, 'used:')
-            OR 'issued:earned' IN (p.debit, p.credit))) AS b"""
+            OR 'issued:earned' IN (p.debit, p.credit))) AS b
+CROSS JOIN LATERAL (
+    SELECT min(limit_micro) AS month_limit FROM budgets
+    WHERE wallet_id = w.wallet_id AND scope = 'wallet' AND period = 'month') AS l"""
 
 _decode_recent = msgspec.json.Decoder(list[tuple[int, int]]).decode
 _decode_used = msgspec.json.Decoder(list[tuple[int, int]]).decode
@@ -52,6 +55,7 @@ class Figures(NamedTuple):
 
     ``month_micro``: this month's so far, ``week_micro`` and ``weeks_micro`` those of the last 7 and 28 days before
     today. ``known_days``: how many days there were between the first use and today; None where nothing was used.
+    ``month_limit_micro``: the lowest monthly budget of the whole wallet; None without one.
     ``counted``: up to which number of the book; ``behind``: whether that is not all, or not by today's time zone.
     """
 
@@ -64,6 +68,7 @@ class Figures(NamedTuple):
     week_micro: int
     weeks_micro: int
     today_micro: int
+    month_limit_micro: int | None
 
     @property
     def recent(self) -> list[tuple[int, int]]:
@@ -83,7 +88,7 @@ class FiguresBeside:
     joins = _JOINS
 
     def found(self, number: int, at: datetime, columns: Sequence[Any]) -> Figures:
-        marked, zone, time_zone, first, earned, spent, recent, tail_earned, tail_used = columns
+        marked, zone, time_zone, first, earned, spent, recent, tail_earned, tail_used, limit = columns
         counted = min(number, (marked or 0) + TAIL_MAX)
         local = _zone(time_zone)
         today = at.astimezone(local).date()
@@ -103,6 +108,7 @@ class FiguresBeside:
             int(earned or 0) + int(tail_earned or 0),
             spent,
             *_windows(days, today),
+            limit,
         )
 
 

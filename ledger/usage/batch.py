@@ -8,11 +8,19 @@ from msgspec import structs
 
 from ledger.book.commands import Attempt, Outcome, Posted, Refused, Use
 from ledger.context import LedgerRequest
-from ledger.errors import AlreadyPosted, BatchRefused, IdempotencyKeyInvalid, LedgerError
+from ledger.errors import (
+    AlreadyPosted,
+    BatchRefused,
+    IdempotencyKeyInvalid,
+    LedgerError,
+    UnknownDimension,
+    UnknownMeter,
+)
 from ledger.kit import ids
 from ledger.kit.http.problems import Problem, problem
 from ledger.kit.http.strict import decode, invalid
-from ledger.usage.shapes import BatchItem, Result, use_of
+from ledger.usage.events import BACKFILL, use_of
+from ledger.usage.shapes import BatchItem, Result
 from ledger.wallets.directory import USER
 
 _item = msgspec.json.Decoder(BatchItem)
@@ -28,7 +36,11 @@ class Read(NamedTuple):
 
 async def charge_all(request: LedgerRequest, raw: Sequence[msgspec.Raw], atomic: bool) -> list[Result]:
     """Outcomes in the order of the items. Raises BatchRefused where an atomic batch has a bad one."""
-    items = [_read(text, index) for index, text in enumerate(raw)]
+    items = [_read(request, text, index) for index, text in enumerate(raw)]
+    if any(isinstance(item.error, UnknownMeter | UnknownDimension) for item in items):
+        # Perhaps the card has them by now; it is read once, whatever the batch.
+        await request.services.cards.latest()
+        items = [_read(request, text, index) for index, text in enumerate(raw)]
     attempts = await _attempts(request, items)
     if atomic and any(isinstance(attempt, LedgerError) for attempt in attempts):
         undone = BatchRefused("another item of the batch was refused, so nothing of it was posted")
@@ -44,13 +56,14 @@ async def charge_all(request: LedgerRequest, raw: Sequence[msgspec.Raw], atomic:
     return results
 
 
-def _read(text: msgspec.Raw, index: int) -> Read:
+def _read(request: LedgerRequest, text: msgspec.Raw, index: int) -> Read:
     at = f"items[{index}]"
+    card, backfill = request.services.cards.current.card, BACKFILL in request.principal.scopes
     try:
         item = decode(text, _item, at)
         if (item.wallet_id is None) == (item.user_id is None):
             raise invalid(f"{at}.wallet_id", "give either wallet_id or user_id")
-        use = use_of(item, 0, at)
+        use = use_of(item, 0, card, at, backfill=backfill)
         if _owner_of(item) is None:
             use = structs.replace(use, wallet_id=ids.parse_wallet(item.wallet_id or ""))
     except LedgerError as error:

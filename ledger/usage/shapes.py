@@ -6,16 +6,31 @@ import msgspec
 from msgspec import Meta
 
 from ledger.book.chart import OWED
-from ledger.book.commands import Metadata as BookMetadata
-from ledger.book.commands import Posted, Use
-from ledger.kit.http.fields import Amount, Decimal, Instant, Metadata, OwnerId, Service, in_utc, shown
+from ledger.book.commands import Posted
+from ledger.kit.http.fields import Amount, Decimal, Instant, Metadata, OwnerId, Reason, Service
 from ledger.kit.http.problems import Problem
-from ledger.kit.http.strict import invalid, join
 from ledger.kit.ids import row_public
-from ledger.kit.money import format_amount, parse_amount
+from ledger.kit.money import format_amount
+from ledger.rates.line import ChargeLine
 from ledger.transactions.shapes import BalanceAfter, TransactionShape, balance_after, transaction
 
 BATCH_MAX = 1_000
+
+Quantity = Annotated[
+    str | int,
+    Meta(
+        description="What was counted, in the meter's unit: a decimal string with at most the meter's decimals, or an"
+        " integer; more than zero.",
+        examples=["2.5"],
+        extra_json_schema={
+            "anyOf": [
+                {"type": "string", "pattern": r"^(?!0(\.0+)?$)(0|[1-9][0-9]{0,17})(\.[0-9]{1,9})?$"},
+                {"type": "integer", "minimum": 1, "maximum": 10**18},
+            ]
+        },
+    ),
+]
+"""A quantity in a request: read by ``rates.numbers.parse_quantity``."""
 
 ShortText = Annotated[str, Meta(min_length=1, max_length=255)]
 Dimensions = Annotated[
@@ -25,12 +40,16 @@ Dimensions = Annotated[
 
 
 class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a service used. ``event_id`` names the fact: it is charged at most once for ever."""
+    """What a service used: its ``credits``, or the ``quantity`` that a meter counted, which the rate card prices.
+
+    ``event_id`` names the fact: it is charged at most once for ever. ``occurred_at`` decides price, month and free
+    tier.
+    """
 
     service: Service
     credits: Amount | None = None
     meter: Service | None = None
-    quantity: Amount | None = None
+    quantity: Quantity | None = None
     event_id: ShortText | None = None
     occurred_at: Instant | None = None
     session: ShortText | None = None
@@ -67,12 +86,14 @@ class LotUsed(msgspec.Struct, frozen=True):
     credits: Decimal
 
 
-class Charge(msgspec.Struct, frozen=True):
-    """What was charged: out of which lots, and how much by overdraft."""
+class Charge(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was charged: out of which lots, how much by overdraft, and how it was priced (left out where ``credits``
+    were given)."""
 
     credits: Decimal
     lots: list[LotUsed]
     overdraft: Decimal
+    price: ChargeLine | None = None
 
 
 class Charged(msgspec.Struct, frozen=True):
@@ -98,37 +119,44 @@ class BatchResults(msgspec.Struct, frozen=True):
     results: list[Result]
 
 
-def use_of(event: UsageEvent, wallet_id: int, at: str = "") -> Use:
-    """The command of an event; ``at`` is where it stands in its request. Raises InvalidRequest."""
-    if event.meter is not None or event.quantity is not None or event.credits is None:
-        path = join(at, "credits" if event.credits is None else "quantity")
-        raise invalid(path, "priced meters are not set up yet: give `credits`, without `meter` and `quantity`")
-    facts: BookMetadata = {}
-    for name, value in event.dimensions.items():
-        facts[f"dimension:{name}"] = value
-    if event.session is not None:
-        facts["session"] = event.session
-    occurred_at = event.occurred_at
-    if occurred_at is not None:
-        occurred_at = in_utc(occurred_at, join(at, "occurred_at"))
-        facts["occurred_at"] = shown(occurred_at)
-    return Use(
-        wallet_id=wallet_id,
-        amount=parse_amount(event.credits, path=join(at, "credits")),
-        service=event.service,
-        event_id=event.event_id,
-        effective_at=occurred_at,
-        metadata=event.metadata,
-        facts=facts,
-    )
+class Quote(msgspec.Struct, frozen=True, kw_only=True):
+    """What an event would be charged now. ``would_post`` says whether it would be; if not, ``problem`` says why."""
+
+    would_post: bool
+    charge: Charge | None
+    balance: BalanceAfter | None
+    problem: Problem | None
 
 
-def charged(posted: Posted) -> Charged:
-    """The answer to a usage event that is posted."""
-    return Charged(transaction(posted.transaction), charge(posted), balance_after(posted))
+class Void(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why an event is taken back."""
+
+    reason: Reason
 
 
-def charge(posted: Posted) -> Charge:
+class Amendment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the event should have said: its ``quantity``, or its ``credits`` where it had no meter."""
+
+    quantity: Quantity | None = None
+    credits: Amount | None = None
+    reason: Reason
+
+
+class Amended(msgspec.Struct, frozen=True, kw_only=True):
+    """The transaction that took the event back, and the one that charged it anew."""
+
+    void: TransactionShape
+    transaction: TransactionShape
+    charge: Charge
+    balance: BalanceAfter
+
+
+def charged(posted: Posted, line: str | None) -> Charged:
+    """The answer to a usage event that is posted. ``line`` is how it was priced, as it is stored."""
+    return Charged(transaction(posted.transaction), charge(posted, line), balance_after(posted))
+
+
+def charge(posted: Posted, line: str | None) -> Charge:
     t = posted.transaction
     lots = []
     charged = overdraft = 0
@@ -140,4 +168,6 @@ def charge(posted: Posted) -> Charge:
             lots.append(LotUsed(row_public("lot", t.wallet_id, p.lot), format_amount(p.amount)))
         if p.debit == OWED:
             overdraft += p.amount
-    return Charge(format_amount(charged), lots, format_amount(overdraft))
+    # The line is shown as it is stored, so that it is the same bytes in every replay.
+    price = None if line is None else msgspec.Raw(line.encode())
+    return Charge(format_amount(charged), lots, format_amount(overdraft), price)  # type: ignore[arg-type]

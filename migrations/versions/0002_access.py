@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("octet_length(secret_hash) = 32", name=op.f("api_keys_secret_hash_check")),
         sa.CheckConstraint(
-            "scopes <@ ARRAY['read', 'write', 'admin'] AND cardinality(scopes) > 0",
+            "scopes <@ ARRAY['read', 'write', 'admin', 'usage:backfill'] AND cardinality(scopes) > 0",
             name=op.f("api_keys_scopes_check"),
         ),
         sa.PrimaryKeyConstraint("key_id", name=op.f("api_keys_pkey")),

@@ -80,6 +80,7 @@ class Bench:
         # What is compared is measured one after the other: machines drift.
         self._posts("one_service_64", connections=64, services=["code_completion"])
         self._posts("one_wallet_64", connections=64, wallets=self.machine.wallets[:1])
+        self._posts("priced_64", connections=64, priced=True)
         self._posts("naive_64", connections=64, port=self.machine.naive_port)
         self._posts("posts_16", connections=16)
         self._posts("posts_256", connections=256)
@@ -108,6 +109,7 @@ class Bench:
         wallets: list[str] | None = None,
         services: list[str] | None = None,
         cpu: bool = False,
+        priced: bool = False,
     ) -> None:
         load = Load(
             port=port or self.machine.api_port,
@@ -117,6 +119,7 @@ class Bench:
             token=self.machine.key,
             wallets=wallets or self.machine.wallets,
             services=services or self.machine.services,
+            priced=priced,
         )
         before = self.machine.api_cpu_s(), self.machine.database_cpu_s()
         answered = self._answered(name, load)
@@ -183,6 +186,7 @@ def rows(measured: Measured) -> list[Row]:
         _ratio(m, "http posts, 1 connection, to TPC-B", "posts_1", "tpcb_1", 0.5, "TPC-B, 1 client"),
         _ratio(m, "http posts into one wallet", "one_wallet_64", "posts_64", 0.7, "over 1,000 wallets"),
         _ratio(m, "http posts to one service", "one_service_64", "posts_64", 0.95, "over 50 services"),
+        _ratio(m, "http posts that are priced", "priced_64", "posts_64", 0.85, "with an amount"),
         _ratio(
             m,
             "batch items, 1,000 a request",

@@ -31,6 +31,8 @@ class Load:
     paths: list[str] = field(default_factory=list)
     items: int = 1000
     run: str = ""
+    priced: bool = False
+    """Usage says what was counted, and the service prices it: the same amount as otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +151,11 @@ def _usage(load: Load) -> Iterator[bytes]:
         "content-type: application/json\r\n".encode()
         for wallet in load.wallets
     ]
-    bodies = [json.dumps({"service": service, "credits": "0.001"}).encode() for service in load.services]
+    events = [{"service": service, "credits": "0.001"} for service in load.services]
+    if load.priced:
+        # Of the card that ships: 0.05 USD an hour, and 10 credits for a dollar.
+        events = [{"service": "neural_training", "quantity": "0.002", "dimensions": {"size": "nano"}}]
+    bodies = [json.dumps(event).encode() for event in events]
     tails = [b"content-length: %d\r\n\r\n%s" % (len(body), body) for body in bodies]
     name = load.run.encode()
     number = 0

@@ -33,7 +33,7 @@ TAMPERINGS: dict[str, tuple[str, str, str]] = {
         "event_id",
         "other use",
     ),
-    "transaction without postings": (f"DELETE FROM postings {HERE} %(over)s", "empty", "over"),
+    "transaction without postings": (f"DELETE FROM postings {HERE} %(join)s", "empty", "join"),
     "usage that went elsewhere": (f"UPDATE postings SET credit = 'expired' {LINE} %(use)s", "shape", "use"),
     "overdraft beyond its limit": (f"UPDATE transactions SET limit_after = 39 {HERE} %(over)s", "overdraft", "over"),
     "debt beside credits": (

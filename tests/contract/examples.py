@@ -68,11 +68,20 @@ async def record(call: Recorder) -> None:
         {"user_id": "user-42", "key": "batch-1-2", "service": "sandbox", "credits": "1000"},
     ]
     await call("charge_batch", "POST", "/v1/usage/batch", {"items": items})
+    counted = {"service": "sandbox_execution", "quantity": "130", "dimensions": {"template": "react"}}
+    await call("quote_usage", "POST", f"{wallet}/usage/quote", counted)
+    priced = (await call.api.post(f"{wallet}/usage", counted)).json()["transaction"]["id"]
+    more = {"quantity": "13", "reason": "Counted in minutes, not in seconds"}
+    amended = await call("amend_usage", "POST", f"/v1/usage/{priced}/amend", more)
+    await call(
+        "void_usage", "POST", f"/v1/usage/{amended['transaction']['id']}/void", {"reason": "The job was a test of ours"}
+    )
     await call("refund_usage", "POST", f"{transaction}/refund", {"amount": "1", "reason": "The job failed"})
     await call("reverse_transaction", "POST", f"{transaction}/reverse", {"reason": "Charged to the wrong wallet"})
     await call("get_transaction", "GET", transaction)
     await call("list_transactions", "GET", f"{wallet}/transactions?limit=1")
     await _holds(call, wallet)
+    await _budgets(call, wallet)
     body = {"from_wallet_id": opened["id"], "to_user_id": "user-43", "amount": "10", "reason": "Project budget"}
     transfer = await call("make_transfer", "POST", "/v1/transfers", body)
     await call("list_transfers", "GET", f"/v1/transfers?wallet_id={opened['id']}")
@@ -87,6 +96,19 @@ async def record(call: Recorder) -> None:
     await call("freeze_wallet", "POST", f"{wallet}/freeze")
     await call("unfreeze_wallet", "POST", f"{wallet}/unfreeze")
     await call("close_wallet", "POST", "/v1/wallets/user:user-44/close")
+    await _rates(call)
+
+
+async def _rates(call: Recorder) -> None:
+    meter = {"service": "transcription", "meter": "minutes", "unit": "minute", "decimals": 2, "free_monthly": "30"}
+    await call("add_meter", "POST", "/v1/meters", meter | {"dimensions": {"language": ["en", "de"], "model": None}})
+    tiers = [{"up_to": "1000", "amount": "0.012"}, {"amount": "0.01", "flat": "2"}]
+    german = {"service": "transcription", "dimensions": {"language": "de"}, "valid_from": "2089-01-01T00:00:00Z"}
+    await call("add_price", "POST", "/v1/prices", german | {"graduated": tiers})
+    await call("list_prices", "GET", "/v1/prices?service=storage")
+    await call("list_meters", "GET", "/v1/meters?service=storage")
+    card = await call("get_rate_card", "GET", "/v1/rate-card")
+    call.examples["get_rate_card"]["response"] = card | {"meters": card["meters"][-2:]}  # it is long
 
 
 async def _holds(call: Recorder, wallet: str) -> None:
@@ -120,6 +142,16 @@ async def _forecast(call: Recorder) -> None:
     await make_due(database, Reader(database, FiguresBeside()), lambda: HOLT_WINTERS, more=lambda: True)
     await database.dispose()
     await call("get_forecast", "GET", "/v1/wallets/user:user-45/forecast")
+
+
+async def _budgets(call: Recorder, wallet: str) -> None:
+    monthly = {"period": "month", "limit": "20", "service": "neural_training", "hard": True, "alerts": [50, 80, 100]}
+    made = await call("make_budget", "POST", f"{wallet}/budgets", monthly)
+    budget = f"{wallet}/budgets/{made['id']}"
+    await call("get_budget", "GET", budget)
+    await call("list_budgets", "GET", f"{wallet}/budgets")
+    await call("change_budget", "PATCH", budget, {"limit": "25", "hard": False})
+    await call("end_budget", "DELETE", budget)
 
 
 async def main() -> None:

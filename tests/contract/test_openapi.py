@@ -11,7 +11,20 @@ from ledger.errors import leaves
 from ledger.handlers import HANDLERS
 from ledger.kit.http.describe import PROBLEMS
 
-REQUESTS = ("NewWallet", "WalletChange", "Grant", "Adjustment", "UsageEvent", "UsageBatch", "BatchItem", "NewHold")
+REQUESTS = (
+    "NewWallet",
+    "WalletChange",
+    "NewBudget",
+    "BudgetChange",
+    "Grant",
+    "Adjustment",
+    "UsageEvent",
+    "UsageBatch",
+    "BatchItem",
+    "NewHold",
+    "NewMeter",
+    "NewPrice",
+)
 
 
 @cache

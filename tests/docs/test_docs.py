@@ -103,7 +103,8 @@ def test_every_setting_is_documented() -> None:
         allowed = "{} to {}".format(*BOUNDS[field.name]) if field.name in BOUNDS else "–"
         assert bounds == allowed, field.name
         assert field.default is not MISSING
-        shown = "not set" if field.default is None else f"`{str(field.default).lower()}`"
+        told = str(field.default).lower() if isinstance(field.default, bool) else field.default
+        shown = "not set" if field.default is None else f"`{told}`"
         assert default == shown, field.name
         for word in {"log_level": LOG_LEVELS, "log_format": LOG_FORMATS}.get(field.name, ()):
             assert f"`{word}`" in form
@@ -190,7 +191,8 @@ def test_every_account_is_documented() -> None:
 
 def test_every_kind_of_fault_is_documented() -> None:
     """What verify can say stands in docs/concepts/verify.md, and nothing else."""
-    source = "".join(path.read_text() for path in (ROOT / "ledger" / "book" / "verify").glob("*.py"))
+    files = [*(ROOT / "ledger" / "book" / "verify").glob("*.py"), ROOT / "ledger" / "budgets" / "verify.py"]
+    source = "".join(path.read_text() for path in files)
     calls = re.findall(r'\bsay\(\s*(?:\w+(?:\.\w+|\[\d\])?,\s*)?"(\w+)"', source)
     pairs = re.findall(r'\("\w+_hash", "(\w+)"\)', source)
     page = DOCS / "concepts" / "verify.md"

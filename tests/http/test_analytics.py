@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ledger.analytics import store
-from ledger.kit.ids import parse_row, parse_wallet
+from ledger.kit.ids import parse_wallet
 from ledger.rollups import roller
 from tests.book.conftest import Clock
 from tests.support.api import Api, run_sql
@@ -154,30 +154,24 @@ async def test_a_month_by_its_name(api: Api, clock: Clock) -> None:
 async def test_quantities_are_in_units_of_their_meter(api: Api, clock: Clock) -> None:
     """Two services may have a meter of one name, with decimals of their own."""
     wallet = await api.wallet("10")
-    for service, decimals in (("gpu", 2), ("store", 0)):
-        run_sql(
-            api.database_url,
-            "INSERT INTO meters (service, meter, body) VALUES (%s, 'hours', %s)",
-            service,
-            f'{{"service": "{service}", "meter": "hours", "decimals": {decimals}}}',
-        )
-        for _ in range(2):
-            usage = await use(api, wallet, "1", clock.now(), service=service)
-            run_sql(
-                api.database_url,
-                """INSERT INTO usage (wallet_id, number, service, meter, dimensions, selector, version, asset, rate_nano,
-                    occurred_at, month, quantity, micro, free, billed, covered, flats, cost, carry_before, carry_after,
-                    parts) VALUES (%s, %s, %s, 'hours', '{}', '', 1, 'USD', 1, now(), '2026-01-01', 125, 0, 0, 125, 0, 0,
-                    0, 0, 0, '')""",
-                *parse_row("txn", usage, "transaction"),
-                service,
-            )
-    await use(api, wallet, "1", clock.now(), service="gpu")
+    for service, decimals in (("scans", 2), ("prints", 0)):
+        meter = {"service": service, "meter": "pages", "unit": "page", "decimals": decimals}
+        await api.post("/v1/meters", meter)
+        price = {"service": service, "meter": "pages", "valid_from": "2020-01-01T00:00:00Z", "asset": "CREDIT"}
+        await api.post("/v1/prices", price | {"per_unit": "0.5"})
+    path = f"/v1/wallets/{wallet}/usage"
+    for service, quantity in (("scans", "1.25"), ("scans", "1.25"), ("prints", "3")):
+        answer = await api.post(path, {"service": service, "quantity": quantity})
+        assert answer.status_code == 201, answer.text
+    amended = await api.post(f"/v1/usage/{answer.json()['transaction']['id']}/amend", {"quantity": "4", "reason": "x"})
+    assert amended.status_code == 201, amended.text
+    await use(api, wallet, "1", clock.now(), service="scans")
     found = await read(api, wallet, breakdown_by="meter")
-    assert {(part["service"], part["key"]): part["quantity"] for part in found["breakdowns"]["meter"]} == {
-        ("gpu", "hours"): "2.5",
-        ("store", "hours"): "250",
-        ("gpu", None): None,
+    lines = found["breakdowns"]["meter"]
+    assert {(line["service"], line["key"]): (line["quantity"], line["credits"]) for line in lines} == {
+        ("scans", "pages"): ("2.5", "1.25"),
+        ("prints", "pages"): ("4", "2"),
+        ("scans", None): (None, "1"),
     }
 
 

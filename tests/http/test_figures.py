@@ -82,6 +82,17 @@ async def test_days_left_follow_the_higher_rate_of_week_and_month(api: Api, cloc
     assert ("0", "95", 110 // 7, str(month)) == await both(api, wallet)
 
 
+async def test_a_monthly_budget_is_the_limit_of_the_month(api: Api) -> None:
+    """The lowest of the whole wallet; one of a service is not it."""
+    wallet = await api.wallet("100")
+    for budget in ({"limit": "80"}, {"limit": "40"}, {"limit": "1", "service": "gpu"}, {"limit": "2", "period": "day"}):
+        made = await api.post(f"/v1/wallets/{wallet}/budgets", {"period": "month", "hard": False} | budget)
+        assert made.status_code == 201, made.text
+    await use(api, wallet, "30")
+    balance = (await api.get(f"/v1/wallets/{wallet}/balance")).json()
+    assert balance["monthly_usage"] == {"current_month": "30", "limit": "40", "percentage_used": "75.00"}
+
+
 async def test_a_month_ends_in_the_wallets_time_zone(api: Api, clock: Clock) -> None:
     """What was used an hour before its month began is not in it, wherever UTC stands."""
     zone = ZoneInfo("Asia/Kolkata")

@@ -6,6 +6,7 @@ from dataclasses import fields
 
 import pytest
 
+from ledger.rates.numbers import parse_rate_nano
 from ledger.settings import (
     BOUNDS,
     Settings,
@@ -44,6 +45,7 @@ def test_everything_can_be_set() -> None:
         "LEDGER_TEST_CLOCK": "true",
         "LEDGER_ANCHOR_KEY": "/run/secrets/anchor.key",
         "LEDGER_ANCHOR_PUBLIC_KEYS": f"apk_{'0' * 64}, apk_{'1' * 64}",
+        "LEDGER_CREDITS_PER_UNIT": '{"USD": 12, "EUR": "11.5"}',
         "LEDGER_TASK_LIMIT_S": "60",
         "LEDGER_ENVIRONMENT": "test",
         "LEDGER_FAILPOINTS": "unit.before_commit:kill@3",
@@ -71,6 +73,14 @@ def test_everything_can_be_set() -> None:
         ("LEDGER_DATABASE_URL", "postgresql:///ledger", "like postgresql://"),
         ("LEDGER_REDIS_URL", "localhost:6379", "like redis://"),
         ("LEDGER_STRIPE_API_BASE", "api.stripe.com", "like https://"),
+        *(
+            ("LEDGER_CREDITS_PER_UNIT", rates, 'such as {"USD":"10","EUR":"11.5"}')
+            for rates in (
+                *("10", "USD=10", "[]", "[" * 5_000, '{"USD":"10"', '{"usd":"10"}', '{"CREDIT":"1"}', '{"USD":10.5}'),
+                *('{"USD":"0"}', '{"USD":0}', '{"USD":"0.0"}', '{"USD":"-1"}', '{"USD":true}', '{"USD":null}'),
+                *('{"USD":NaN}', '{"USD":"1e3"}', '{"USD":"1.0000000001"}', '{"USD":"10","USD":"11"}', '{"USD":["1"]}'),
+            )
+        ),
         ("LEDGER_ANCHOR_PUBLIC_KEYS", "apk_", "each apk_ and 64 hex digits"),
     ],
 )
@@ -82,6 +92,15 @@ def test_a_slip_names_the_variable_its_value_and_what_is_allowed(name: str, valu
     assert name in str(caught.value)
     assert value in str(caught.value)
     assert allowed in str(caught.value)
+
+
+@pytest.mark.parametrize("rate", ["10", "0.000000001", "999999999.999999999"])
+def test_a_rate_that_is_taken_is_one_for_the_card(rate: str) -> None:
+    """What settings let through, prices can be worked out with."""
+    settings = Settings.from_environ({"LEDGER_CREDITS_PER_UNIT": f'{{"USD": "{rate}", "EUR": 11}}'})
+    assert settings.rates == {"USD": rate, "EUR": 11}
+    assert all(parse_rate_nano(each) > 0 for each in settings.rates.values())
+    assert Settings().rates == {"USD": "10"}
 
 
 def test_a_lock_is_not_waited_for_longer_than_its_statement() -> None:

@@ -151,7 +151,7 @@ MUTANTS = (
     Mutant(
         "event-id-of-usage-dropped",
         "the fact that names a job never reaches the book",
-        "ledger/usage/shapes.py",
+        "ledger/usage/events.py",
         "event_id=event.event_id,",
         "event_id=None,",
         (f"{USAGE}test_an_event_is_charged_once_for_ever",),

@@ -6,6 +6,8 @@ PRICES = "tests/rates/test_properties.py::"
 PAGES = "tests/rates/test_rules.py::"
 CARDS = "tests/rates/test_card.py::"
 FILES = "tests/rates/test_card_file.py::"
+CHANGES = "tests/rates/test_changes.py::"
+STORED = "tests/rates/test_store.py::"
 RULES = "ledger/rates/rules.py"
 CARD = "ledger/rates/card.py"
 CHECKS = "ledger/rates/checks.py"
@@ -125,5 +127,38 @@ MUTANTS = (
         "if name in members:",
         "if False:",
         (f"{FILES}test_a_bad_file_is_refused_and_says_where",),
+    ),
+    # Changes of the card
+    Mutant(
+        "card-not-locked",
+        "of two who change the card at once one does not see the other, and is lost or refused",
+        "ledger/rates/store.py",
+        ".with_for_update()",
+        "",
+        (f"{STORED}test_two_writers_at_once",),
+    ),
+    Mutant(
+        "price-changed-afterwards",
+        "a new version begins in the past, and what is late costs something else than what was in time",
+        "ledger/rates/changes.py",
+        "if price.valid_from < now and",
+        "if False and",
+        (f"{CHANGES}test_what_occurred_keeps_its_price", f"{STORED}test_a_new_price_leaves_what_occurred_before"),
+    ),
+    Mutant(
+        "old-card-kept",
+        "a process goes on with the card that it read first",
+        "ledger/rates/service.py",
+        "if found.version > self._current.version:",
+        "if self._current.version == 0:",
+        (f"{STORED}test_a_process_with_an_old_card_notices",),
+    ),
+    Mutant(
+        "joined-read-is-enough",
+        "a read that began before the newest version was there is taken for one that has it",
+        "ledger/rates/service.py",
+        "for _ in range(2):",
+        "for _ in range(1):",
+        (f"{STORED}test_a_read_that_began_before_is_not_enough",),
     ),
 )

@@ -106,7 +106,7 @@ MUTANTS = (
         "overdraft-without-a-limit",
         "a customer owes whatever it asks for",
         MOVES,
-        "    if command.amount > available:",
+        "    if amount > available:",
         "    if False:",
         (f"{RULES}test_overdraft_ends_at_its_limit",),
     ),

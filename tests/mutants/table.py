@@ -1,5 +1,13 @@
 """All mutants, from the rules outwards."""
 
-from tests.mutants import door, faces, rates, rules, schema, verify
+from tests.mutants import budgets, door, faces, rates, rules, schema, verify
 
-MUTANTS = (*rules.MUTANTS, *rates.MUTANTS, *door.MUTANTS, *schema.MUTANTS, *verify.MUTANTS, *faces.MUTANTS)
+MUTANTS = (
+    *rules.MUTANTS,
+    *rates.MUTANTS,
+    *budgets.MUTANTS,
+    *door.MUTANTS,
+    *schema.MUTANTS,
+    *verify.MUTANTS,
+    *faces.MUTANTS,
+)

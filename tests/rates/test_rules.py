@@ -302,7 +302,7 @@ def test_a_line_says_how_a_charge_was_worked_out() -> None:
             cost_credits="6.5321",
             carry_before="0.0000005",
             carry_after="0.0000005",
-            charged_micro=6_532_100,
+            charged="6.5321",
         )
         == line
     )

@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.alerts.participant import BalanceLevels
-from ledger.book.commands import Capture, Command, Inflow, PlaceHold, Posted, Reverse, Transfer, Use
+from ledger.book.commands import Capture, Command, Inflow, Measure, PlaceHold, Posted, Reverse, Transfer, Use
 from ledger.book.door import Door
 from ledger.errors import NotFound
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.http.fields import shown
+from ledger.rates.participant import Pricing
+from ledger.rates.service import Cards
 from ledger.rollups import roller
 from ledger.rollups.roller import rebuild, roll_moved, roll_up
 from tests.book.conftest import Clock
@@ -29,12 +31,14 @@ ZONES = ("UTC", "Asia/Kolkata", "America/New_York", "Pacific/Chatham")
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[tuple[Database, Door]]:
     database = Database(url, pool_size=6, role=SERVICE_ROLE)
-    door = Door(database, participants=[BalanceLevels()])
+    cards = Cards(database)
+    door = Door(database, participants=[BalanceLevels(), Pricing(cards)])
     await door.start()
     try:
         yield database, door
     finally:
         await door.stop()
+        await cards.close()
         await database.dispose()
 
 
@@ -45,50 +49,18 @@ async def post(door: Door, command: Command) -> int | None:
 
 
 def use(wallet: int, clock: Clock, amount: int = CREDIT, **given: Any) -> Use:
-    """``late`` minutes ago; the accounts may count it at another time than that at which it occurred."""
+    """``late`` minutes ago; the accounts may count it at another time than that at which it occurred. A priced one
+    counts so many tasks, of which a thousand a month are free."""
     at = clock.now() - timedelta(minutes=given.get("late", 0))
     facts = {"session": given["session"]} if given.get("session") else {}
     if given.get("occurred"):
         facts["occurred_at"] = shown(at - timedelta(days=3))
     metadata = {name: given[name] for name in ("user_id", "purpose") if given.get(name) is not None}
-    return Use(
-        wallet_id=wallet,
-        amount=amount,
-        service=given.get("service", "chat"),
-        effective_at=at if given.get("late") else None,
-        facts=facts,
-        metadata=metadata,
-    )
-
-
-def price(url: str, wallet: int, number: int, quantity: int) -> None:
-    """As if the use had been priced: its row of ``usage``."""
-    run_sql(
-        url,
-        """INSERT INTO usage (wallet_id, number, service, meter, dimensions, selector, version, asset, rate_nano,
-            occurred_at, month, quantity, micro, free, billed, covered, flats, cost, carry_before, carry_after, parts)
-        SELECT wallet_id, number, 'chat', 'tokens', '{}', '', 1, 'USD', 1, effective_at - interval '1 hour',
-            effective_at::date, %s, 0, 0, %s, 0, 0, 0, 0, 0, '' FROM transactions WHERE wallet_id = %s AND number = %s""",
-        quantity,
-        quantity,
-        wallet,
-        number,
-    )
-
-
-def void(url: str, wallet: int, number: int) -> None:
-    """As if a use that came to nothing had been taken back: a transaction without lines. (The chain is not kept.)"""
-    run_sql(
-        url,
-        """INSERT INTO transactions (wallet_id, number, kind, key_hash, fingerprint, actor, effective_at, recorded_at,
-            reverses, wallet_after, held_after, disputed_after, owed_after, limit_after, notes_digest, hash)
-        SELECT wallet_id, number + 1, 'void', gen_random_uuid(), gen_random_uuid(), actor, recorded_at, recorded_at,
-            %s, wallet_after, held_after, disputed_after, owed_after, limit_after, notes_digest, hash
-        FROM transactions WHERE wallet_id = %s ORDER BY number DESC LIMIT 1""",
-        number,
-        wallet,
-    )
-    run_sql(url, "UPDATE wallets SET number = number + 1 WHERE wallet_id = %s", wallet)
+    common = {"wallet_id": wallet, "effective_at": at if given.get("late") else None, "facts": facts}
+    if tasks := given.get("tasks"):
+        measure = Measure("tasks", tasks)
+        return Use(amount=0, service="workflow_processing", measure=measure, metadata=metadata, **common)
+    return Use(amount=amount, service=given.get("service", "chat"), metadata=metadata, **common)
 
 
 USES = st.fixed_dictionaries(
@@ -101,7 +73,7 @@ USES = st.fixed_dictionaries(
         "user_id": st.sampled_from([None, "ann", 7, True, "", "ü" * 300]),
         "purpose": st.sampled_from([None, "tests"]),
         "occurred": st.booleans(),
-        "priced": st.booleans(),
+        "tasks": st.sampled_from([None, None, 600, 7_000]),
     }
 )
 OTHERS = st.fixed_dictionaries(
@@ -127,13 +99,12 @@ async def play(url: str, steps: list[dict[str, Any]]) -> None:
             match step["do"]:
                 case "use":
                     number = await post(door, use(wallet, clock, **{k: v for k, v in step.items() if k != "do"}))
-                    if number is not None:
-                        uses.append(number)
-                        if step["priced"] and step["service"] == "chat":
-                            price(url, wallet, number, step["amount"])
+                    uses += [] if number is None else [number]
                 case "refund" | "reverse" if picked is not None:
                     refund = step["do"] == "refund"
                     await post(door, Reverse(wallet_id=wallet, number=picked, amount=step["amount"], refund=refund))
+                case "void" if picked is not None:
+                    await post(door, Reverse(wallet_id=wallet, number=picked, void=True))
                 case "capture":
                     hold = await post(door, PlaceHold(wallet_id=wallet, amount=CREDIT, service="gpu", expires_in_s=60))
                     if hold is not None:
@@ -166,21 +137,21 @@ def test_any_mix_of_postings_is_summed_as_a_recount_sums_it(database_url: str, s
 
 
 @pytest.mark.anyio
-async def test_a_void_takes_the_operation_and_its_quantity_back(database_url: str) -> None:
+@pytest.mark.parametrize(("tasks", "charged"), [(40, 0), (1_500, 5 * CREDIT)])
+async def test_a_void_takes_the_operation_and_its_quantity_back(database_url: str, tasks: int, charged: int) -> None:
     """Also of a use that was free, whose transactions have no lines: both stand where the use occurred."""
     wallet, clock = new_wallets(database_url)[0], Clock(database_url)
     async with opened(database_url) as (database, door):
         await post(door, Inflow(wallet_id=wallet, amount=30 * CREDIT, source="promotional"))
-        number = await post(door, use(wallet, clock, session="s"))
+        number = await post(door, use(wallet, clock, session="s", tasks=tasks, late=60))
         assert number is not None
-        price(database_url, wallet, number, 40)
         await roll_up(database, wallet)
         (before,) = rolled_up(database_url, wallet)["slots"]
-        void(database_url, wallet, number)
+        await post(door, Reverse(wallet_id=wallet, number=number, void=True))
         await roll_up(database, wallet)
         (after,) = found = rolled_up(database_url, wallet)["slots"]
-        assert recounted(database_url, wallet)["slots"] == found
-        assert (before[5:], after[5:]) == ((40, CREDIT, 0, 1, 1), (0, CREDIT, 0, 0, 1))
+    assert recounted(database_url, wallet)["slots"] == found
+    assert (before[5:], after[5:]) == ((tasks, charged, 0, 1, 1), (0, charged, charged, 0, 1))
 
 
 @pytest.mark.anyio

@@ -13,6 +13,7 @@ from ledger.book.commands import Attempt, Command, Outcome, Posted, Refused
 from ledger.book.door import Door
 from ledger.book.hashing import genesis
 from ledger.book.verify import Report, verify_now
+from ledger.budgets.verify import verify_budgets
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.ids import new_wallet_id
 
@@ -70,6 +71,7 @@ def code(outcome: Outcome) -> str:
 def check(url: str, wallet_ids: Sequence[int]) -> Report:
     """Verify these wallets, and fail with what is wrong."""
     report = verify_now(url, wallet_ids)
+    verify_budgets(url, report, wallet_ids)
     assert report.ok, "\n".join(str(fault) for fault in report.faults)
     assert report.checked["wallets"] == len(set(wallet_ids))
     return report

@@ -16,6 +16,8 @@ from ledger.book.hashing import notes_body, notes_digest, terms_body, transactio
 from ledger.book.rules import moves
 from ledger.book.rules.due import book_due, next_due
 from ledger.book.rules.lines import LINES_MAX, Draft, MoreLotsNeeded, too_many_lines
+from ledger.book.rules.move import Move
+from ledger.book.rules.part import Part
 from ledger.book.rules.reversal import Original, reverse
 from ledger.book.rules.state import Book, Hold, Lot
 from ledger.errors import (
@@ -77,15 +79,6 @@ class Deferred(NamedTuple):
     wallet_id: int
 
 
-class Move(msgspec.Struct, frozen=True):
-    """A written transaction with the balances before it: what participants decide by."""
-
-    transaction: c.Transaction
-    before: c.Balances
-    notes_body: str
-    """Its notes as they are stored."""
-
-
 Result = c.Posted | c.Changed | c.Refused | Replay | Deferred
 
 
@@ -106,6 +99,17 @@ class Unit:
         self.originals: dict[tuple[int, int], Original] = {}
         self.written: list[Move] = []
         self.refusals: dict[Key, StoredRefusal] = {}
+        self.parts: Sequence[Part] = ()
+        self.prices: Part | None = None
+        self.gates: Sequence[Part] = ()
+        self.counts: Sequence[Part] = ()
+
+    def take_part(self, parts: Sequence[Part]) -> None:
+        """Let concepts take part, in this order."""
+        self.parts = parts
+        self.prices = next((part for part in parts if part.prices), None)
+        self.gates = [part for part in parts if part.gates]
+        self.counts = [part for part in parts if part.counts]
 
     def seal(
         self,
@@ -296,15 +300,25 @@ def _decide(
     other: tuple[Book, Draft] | None = None
     match command:
         case c.Use():
-            draft = moves.use(book, command)
+            amount = command.amount
+            if command.measure is not None:
+                assert unit.prices is not None, "a measured use, and nobody who prices it"
+                amount = unit.prices.price(command, now)
+            for part in unit.gates:
+                part.allow(command, amount, at)
+            draft = moves.use(book, command.service, amount)
         case c.Inflow():
             draft, lot = moves.inflow(book, command, now, at)
             kind = command.of_kind
             if book.status == "closed":
                 book.status = "active"
         case c.PlaceHold():
+            for part in unit.gates:
+                part.allow(command, command.amount, at)
             draft, hold = moves.place_hold(book, command, now)
         case c.Capture():
+            for part in unit.gates:
+                part.allow(command, _captured(book, command), at)
             draft, hold = moves.capture(book, command)
         case c.Release():
             draft, hold = moves.release(book, command)
@@ -324,9 +338,10 @@ def _decide(
                 raise NotFound(f"there is no transaction {row_public('txn', command.wallet_id, command.number)}")
             amount, drafts = reverse(unit.books, command, original, now, at)
             original.reversed += amount
+            original.voided |= command.void
             draft = drafts[0][1]
             other = drafts[1] if len(drafts) > 1 else None
-            kind = "usage_refund" if command.refund else "reversal"
+            kind = "void" if command.void else "usage_refund" if command.refund else "reversal"
             reverses = command.number
         case _:
             raise AssertionError(f"no rule for {type(command).__name__}")
@@ -354,12 +369,22 @@ def _decide(
         placed=hold if isinstance(command, c.PlaceHold) else None,
     )
     leg = None if other is None else _seal_leg(unit, transaction, other, fingerprint, notes)
+    detail = None
+    for part in unit.counts:
+        detail = part.posted(transaction, command) or detail
     return c.Posted(
         transaction,
         payee=leg,
         lot=None if lot is None else lot.facts,
         hold=None if hold is None else hold.facts,
+        detail=detail,
     )
+
+
+def _captured(book: Book, command: c.Capture) -> int:
+    """What a capture takes: without an amount, all that is left of its hold."""
+    hold = book.holds.get(command.hold)
+    return command.amount or (0 if hold is None else hold.remaining)
 
 
 def _seal_leg(
@@ -448,7 +473,7 @@ def _effective(unit: Unit, command: c.Command, now: datetime) -> datetime:
         return now
     if at > now + CLOCK_SLACK:
         raise InvalidEffectiveAt(f"{at.isoformat()} lies in the future; it is now {now.isoformat()}")
-    if at < now - BACKDATE_MAX:
+    if at < now - BACKDATE_MAX and not (isinstance(command, c.Use) and command.backfill):
         raise InvalidEffectiveAt(f"{at.isoformat()} lies more than {BACKDATE_MAX.days} days back")
     if unit.open_from is not None and at < unit.open_from:
         if not isinstance(command, c.Use):
@@ -467,7 +492,8 @@ class _Saved(NamedTuple):
     events: dict[Key, int]
     refused: dict[Key, StoredRefusal]
     refusals: dict[Key, StoredRefusal]
-    reversed: dict[tuple[int, int], int]
+    reversed: dict[tuple[int, int], tuple[int, bool]]
+    counted: list[object]
 
 
 def _save(unit: Unit, attempts: Sequence[c.Attempt]) -> _Saved:
@@ -479,7 +505,8 @@ def _save(unit: Unit, attempts: Sequence[c.Attempt]) -> _Saved:
         dict(unit.events),
         dict(unit.refused),
         dict(unit.refusals),
-        {ref: original.reversed for ref, original in unit.originals.items()},
+        {ref: (original.reversed, original.voided) for ref, original in unit.originals.items()},
+        [part.save() for part in unit.counts],
     )
 
 
@@ -489,5 +516,8 @@ def _restore(unit: Unit, saved: _Saved) -> None:
     del unit.written[saved.written :]
     unit.known, unit.events = saved.known, saved.events
     unit.refused, unit.refusals = saved.refused, saved.refusals
-    for ref, amount in saved.reversed.items():
+    for ref, (amount, voided) in saved.reversed.items():
         unit.originals[ref].reversed = amount
+        unit.originals[ref].voided = voided
+    for part, counted in zip(unit.counts, saved.counted, strict=True):
+        part.restore(counted)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ledger.book.chart import DEFERRED_REVENUE, HELD, OWED, TRANSIT, WALLET
-from ledger.book.commands import Capture, Inflow, PlaceHold, Release, Transfer, Use, Withdraw
+from ledger.book.commands import Capture, Inflow, PlaceHold, Release, Transfer, Withdraw
 from ledger.book.rules.lines import LINES_MAX, Draft, check_lines, draw, too_many_lines
 from ledger.book.rules.state import Book, Hold, Lot
 from ledger.errors import (
@@ -50,15 +50,15 @@ def inflow(book: Book, command: Inflow, now: datetime, at: datetime) -> tuple[Dr
     return draft, lot
 
 
-def use(book: Book, command: Use) -> Draft:
+def use(book: Book, service: str, amount: int) -> Draft:
     """Lot by lot; what they do not cover is owed, within the overdraft limit."""
     available = book.available
-    if command.amount > available:
-        raise _insufficient(available, command.amount)
-    beyond = max(0, command.amount - book.wallet)
-    parts = _draw(book, command.amount - beyond, 1 if beyond else 0)
+    if amount > available:
+        raise _insufficient(available, amount)
+    beyond = max(0, amount - book.wallet)
+    parts = _draw(book, amount - beyond, 1 if beyond else 0)
     draft = Draft(book)
-    _spend(draft, parts, beyond, f"used:{command.service}")
+    _spend(draft, parts, beyond, f"used:{service}")
     return draft
 
 

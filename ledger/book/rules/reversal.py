@@ -21,11 +21,12 @@ from ledger.kit.money import CREDIT, format_amount
 
 class Original(msgspec.Struct):
     """A posted transaction and how much of it was reversed so far. ``other`` is its leg in the other
-    book (transfers)."""
+    book (transfers); ``voided``: whether it is a use that was taken back as such."""
 
     transaction: Transaction
     reversed: int
     other: Transaction | None = None
+    voided: bool = False
 
 
 Reversal = tuple[int, list[tuple[Book, Draft]]]
@@ -38,6 +39,7 @@ INSTEAD: Final = {
     "purchase": "refund the payment",
     "reversal": "post the original again",
     "usage_refund": "charge the usage again",
+    "void": "report the usage again",
 }
 """What to do about kinds that cannot be reversed."""
 
@@ -47,16 +49,21 @@ def reverse(books: dict[int, Book], command: Reverse, original: Original, now: d
     transaction = original.transaction
     book = books[command.wallet_id]
     rule = _rule_of(transaction)
-    if rule is None or (command.refund and transaction.kind not in ("usage", "capture")):
+    kinds = ("usage",) if command.void else ("usage", "capture") if command.refund else (transaction.kind,)
+    if rule is None or transaction.kind not in kinds:
+        undone = "voided" if command.void else "refunded as usage" if command.refund else "reversed"
         raise NotReversible(
-            f"a transaction of kind {transaction.kind} cannot be"
-            f" {'refunded as usage' if command.refund else 'reversed'}",
+            f"a transaction of kind {transaction.kind} cannot be {undone}",
             kind=transaction.kind,
             reason=INSTEAD.get(transaction.kind, "reverse it instead" if rule else "post a correction"),
         )
     account, write = rule
     lines = [line for line in transaction.postings if _touches(line, account)]
     left = sum(line.amount for line in lines) - original.reversed
+    if command.void:
+        if original.voided:
+            raise NotReversible("the usage was voided before", kind=transaction.kind, reason="report the usage again")
+        return left, write(books, book, original, left, now, at)
     amount = left if command.amount is None else command.amount
     if amount > left or left == 0:
         raise ReversalExceedsOriginal(

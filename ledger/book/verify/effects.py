@@ -80,6 +80,7 @@ SHAPES: dict[str, set[tuple[str, str]]] = {
     "transfer": _MOVE,
     "allocation": _MOVE,
     "usage_refund": _BACK,
+    "void": _BACK,
     "reversal": {*_BACK, *_MOVE, (WALLET, "issued"), ("withdrawn", WALLET)},
     "adjustment": {*_IN, (WALLET, "withdrawn")},
     "grant": _IN,
@@ -88,5 +89,8 @@ SHAPES: dict[str, set[tuple[str, str]]] = {
 }
 """Which pairs of accounts the credits of a transaction may join, by kind. Other kinds may join any."""
 
-FINAL_KINDS = frozenset({"hold", "release", "expiry", "reversal", "usage_refund"})
+EMPTY_KINDS = frozenset({"usage", "void"})
+"""Kinds that may have no postings: an event that was wholly free, and what takes one back."""
+
+FINAL_KINDS = frozenset({"hold", "release", "expiry", "reversal", "usage_refund", "void"})
 """Kinds that are never reversed."""

@@ -32,7 +32,7 @@ BODY_MAX: Final = 1024 * 1024
 
 KEY_MAX: Final = 255
 
-AMOUNTS: Final = frozenset(["amount", "credits", "overdraft_limit", "low_balance_warning", "critical_balance"])
+AMOUNTS: Final = frozenset(["amount", "credits", "limit", "overdraft_limit", "low_balance_warning", "critical_balance"])
 """Fields that are amounts, wherever they stand."""
 
 _JSON: Final = b"application/json"

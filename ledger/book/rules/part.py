@@ -1,0 +1,56 @@
+"""What a concept decides inside a unit of work, while the commands are taken in order: pure, on what was loaded.
+
+The fold asks the parts of a unit at fixed places and knows nothing else of them. A part keeps what it has counted so
+far in itself, so that the second command of a batch is decided by what the first one did.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from ledger.book.commands import Command, Transaction, Use
+from ledger.book.rules.move import Move
+from ledger.kit.wire import Statement
+
+
+class Event(NamedTuple):
+    """Something to tell: it becomes a row of the outbox with the wallet's next event number."""
+
+    wallet_id: int
+    type: str
+    data: Mapping[str, Any]
+    transaction: int
+    """The number of the transaction it belongs to."""
+
+
+class Part:
+    """Does nothing; a concept's part overrides what it takes part in, and says so by the three flags."""
+
+    prices = False
+    """Whether ``price`` is asked. At most one part of a unit does."""
+    gates = False
+    """Whether ``allow`` is asked."""
+    counts = False
+    """Whether ``posted`` is told, and what it counts is kept over an atomic group that is undone."""
+
+    def price(self, command: Use, now: datetime) -> int:
+        """Micro-credits that a measured use costs now; it counts once ``posted`` is told of it. Raises a refusal."""
+        raise NotImplementedError
+
+    def allow(self, command: Command, amount: int, at: datetime) -> None:
+        """Refuse a use, hold or capture of ``amount`` micro-credits that counts at ``at``, by raising."""
+
+    def posted(self, transaction: Transaction, command: Command) -> Any:
+        """The command was booked by this transaction. What is given back goes to its caller, as ``Posted.detail``."""
+        return None
+
+    def save(self) -> Any:
+        """What is counted so far, for ``restore``; it must not change with what is counted later."""
+        return None
+
+    def restore(self, saved: Any) -> None:
+        """Forget what was counted since ``saved``."""
+
+    def finish(self, moves: Sequence[Move]) -> tuple[list[Event], list[Statement]]:
+        """The events to tell and the rows to write, after all that the unit wrote."""
+        return [], []

@@ -1,0 +1,19 @@
+"""A quote: what would come of an event now."""
+
+from msgspec import convert
+
+from ledger.book.commands import Outcome, Posted, Refused
+from ledger.kit.http.problems import Problem, problem
+from ledger.rates.participant import Counted
+from ledger.transactions.shapes import balance_after
+from ledger.usage.shapes import Quote, charge
+
+
+def quoted(outcome: Outcome) -> Quote:
+    """The answer to a quote. A refusal of the charge is part of it; what is wrong with the event was raised before."""
+    if isinstance(outcome, Refused):
+        told = convert(problem(outcome.error), Problem)
+        return Quote(would_post=False, charge=None, balance=None, problem=told)
+    assert isinstance(outcome, Posted)
+    line = outcome.detail.line if isinstance(outcome.detail, Counted) else None
+    return Quote(would_post=True, charge=charge(outcome, line), balance=balance_after(outcome), problem=None)

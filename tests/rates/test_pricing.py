@@ -1,0 +1,208 @@
+"""Prices decide inside the posting: free tiers, tiers and carries hold whatever is reported at the same time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+
+import pytest
+from ledger.rates.service import Cards, import_card
+
+from ledger.alerts.participant import BalanceLevels
+from ledger.book import commands as c
+from ledger.book.door import Door
+from ledger.kit.db import SERVICE_ROLE, Database
+from ledger.rates.participant import Counted, Pricing
+from ledger.rates.prices import Graduated, Meter, PerUnit, Price, Tier
+from tests.support.book import CREDIT, attempt, check, codes, new_wallets, session
+
+pytestmark = pytest.mark.anyio
+
+BEGAN = datetime(2020, 1, 1, tzinfo=UTC)
+PICO = 10**12
+
+METERS = [
+    Meter(service="tokens", meter="thousand", decimals=3),
+    Meter(service="sandbox", meter="minutes", unit="minute", decimals=2, free_monthly=100_00),
+    Meter(service="third", meter="calls"),
+]
+PRICES = [
+    # 1 credit for each of the first ten thousand, half of it beyond.
+    Price(
+        service="tokens",
+        meter="thousand",
+        version=1,
+        valid_from=BEGAN,
+        asset="CREDIT",
+        model=Graduated((Tier(10_000, PICO), Tier(None, PICO // 2))),
+    ),
+    Price(service="sandbox", meter="minutes", version=1, valid_from=BEGAN, model=PerUnit(PICO // 100)),
+    # A third of a micro-credit, nearly: what is left over is carried.
+    Price(service="third", meter="calls", version=1, valid_from=BEGAN, asset="CREDIT", model=PerUnit(333_333)),
+]
+
+
+@pytest.fixture
+async def cards(database_url: str) -> AsyncIterator[Cards]:
+    database = Database(database_url, pool_size=3, role=SERVICE_ROLE)
+    found = Cards(database)
+    edition, _ = await found.latest()
+    meters = [m for m in METERS if (m.service, m.meter) not in edition.card.meters]
+    if meters:
+        async with database.transaction() as connection:
+            wanted = [*edition.card.meters.values(), *METERS], [*edition.card.prices, *PRICES]
+            await import_card(connection, *wanted, rates=found.rates, actor="test")
+    yield found
+    await found.close()
+    await database.dispose()
+
+
+@pytest.fixture
+async def door(database_url: str, cards: Cards) -> AsyncIterator[Door]:
+    database = Database(database_url, pool_size=5, role=SERVICE_ROLE)
+    found = Door(database, participants=[BalanceLevels(), Pricing(cards)])
+    await found.start()
+    yield found
+    await found.stop()
+    await database.dispose()
+
+
+def use(wallet_id: int, service: str, meter: str, quantity: int, **more: object) -> c.Use:
+    return c.Use(wallet_id=wallet_id, amount=0, service=service, measure=c.Measure(meter, quantity), **more)  # type: ignore[arg-type]
+
+
+async def funded(door: Door, url: str, credits: int) -> int:
+    [wallet_id] = new_wallets(url)
+    await door.submit([attempt(c.Inflow(wallet_id=wallet_id, amount=credits * CREDIT, source="promotional"))])
+    return wallet_id
+
+
+def charged(outcomes: list[c.Outcome]) -> int:
+    """What was charged in all, in micro-credits, as postings and details both say."""
+    posted = [outcome for outcome in outcomes if isinstance(outcome, c.Posted)]
+    told = sum(outcome.detail.micro for outcome in posted)
+    assert told == sum(p.amount for outcome in posted for p in outcome.transaction.postings)
+    return told
+
+
+async def test_a_hundred_racers_share_one_free_tier(door: Door, database_url: str) -> None:
+    """A free tier of 100 minutes is used once, whoever comes first."""
+    wallet_id = await funded(door, database_url, 1_000)
+    uses = [door.submit([attempt(use(wallet_id, "sandbox", "minutes", 3_50))]) for _ in range(100)]
+    outcomes = [outcome for each in await asyncio.gather(*uses) for outcome in each]
+    # 350 minutes, 250 of them billed at 0.01 USD, which is 0.1 credits.
+    assert 25 * CREDIT == charged(outcomes)
+    assert {0} < {len(o.transaction.postings) for o in outcomes if isinstance(o, c.Posted)}
+    check(database_url, [wallet_id])
+
+
+async def test_graduated_tiers_are_the_months_whatever_the_batch(door: Door, database_url: str) -> None:
+    """Two batches and singles between them add up to one walk through the tiers."""
+    wallet_id = await funded(door, database_url, 100)
+    batch = [attempt(use(wallet_id, "tokens", "thousand", 1_500)) for _ in range(4)]
+    outcomes = await door.submit(batch)
+    outcomes += await door.submit([attempt(use(wallet_id, "tokens", "thousand", 3_000))])
+    outcomes += await door.submit([attempt(use(wallet_id, "tokens", "thousand", 3_000))])
+    # Twelve in all: ten at 1 credit, two at a half.
+    assert 11 * CREDIT == charged(outcomes)
+
+
+async def test_fractions_of_the_smallest_unit_are_carried(door: Door, database_url: str) -> None:
+    """A thousand charges of a third of a micro-credit are 333 micro-credits, not none and not a thousand."""
+    wallet_id = await funded(door, database_url, 1)
+    outcomes = []
+    for _ in range(4):
+        outcomes += await door.submit([attempt(use(wallet_id, "third", "calls", 1)) for _ in range(250)])
+    assert int(1000 * Fraction(333_333, 10**6)) == charged(outcomes)
+    check(database_url, [wallet_id])
+
+
+async def test_what_cannot_be_paid_counts_nothing(door: Door, database_url: str) -> None:
+    """A refused event leaves free tier and tiers as they were, alone and in an atomic batch."""
+    wallet_id = await funded(door, database_url, 1)
+    assert ["INSUFFICIENT_CREDITS"] == codes(await door.submit([attempt(use(wallet_id, "sandbox", "minutes", 200_00))]))
+    fits, too_much = use(wallet_id, "sandbox", "minutes", 100_00), use(wallet_id, "sandbox", "minutes", 50_00)
+    group = [attempt(fits), attempt(too_much)]
+    assert ["BATCH_REFUSED", "INSUFFICIENT_CREDITS"] == codes(await door.submit(group, atomic=True))
+    assert 0 == charged(await door.submit([attempt(fits)]))
+    assert CREDIT == charged(await door.submit([attempt(use(wallet_id, "sandbox", "minutes", 10_00))]))
+
+
+async def test_a_void_gives_credits_and_counters_back(door: Door, database_url: str) -> None:
+    """The free minutes of a voided event are free again; a second void is refused."""
+    wallet_id = await funded(door, database_url, 10)
+    [first] = await door.submit([attempt(use(wallet_id, "sandbox", "minutes", 120_00))])
+    assert isinstance(first, c.Posted) and 2 * CREDIT == first.detail.micro
+    void = c.Reverse(wallet_id=wallet_id, number=first.transaction.number, void=True, description="not ours")
+    [voided] = await door.submit([attempt(void)])
+    assert isinstance(voided, c.Posted) and ("void", 10 * CREDIT) == (
+        voided.transaction.kind,
+        voided.transaction.after.balance,
+    )
+    assert ["NOT_REVERSIBLE"] == codes(await door.submit([attempt(void)]))
+    assert 0 == charged(await door.submit([attempt(use(wallet_id, "sandbox", "minutes", 100_00))]))
+    with session(database_url) as connection:
+        rows = connection.execute("SELECT number, voided_by FROM usage WHERE wallet_id = %s ORDER BY 1", [wallet_id])
+        assert [(2, 3), (4, None)] == rows.fetchall()
+    check(database_url, [wallet_id])
+
+
+async def test_an_event_that_is_free_can_be_voided(door: Door, database_url: str) -> None:
+    """No credits come back, but the free quantity does."""
+    wallet_id = await funded(door, database_url, 1)
+    [free] = await door.submit([attempt(use(wallet_id, "sandbox", "minutes", 100_00))])
+    assert isinstance(free, c.Posted) and () == free.transaction.postings
+    void = c.Reverse(wallet_id=wallet_id, number=free.transaction.number, void=True)
+    assert ["posted"] == codes(await door.submit([attempt(void)]))
+    assert ["NOT_REVERSIBLE"] == codes(await door.submit([attempt(void)]))
+    assert 0 == charged(await door.submit([attempt(use(wallet_id, "sandbox", "minutes", 100_00))]))
+    check(database_url, [wallet_id])
+
+
+async def test_late_usage_has_the_free_tier_of_its_own_month(door: Door, database_url: str) -> None:
+    """What occurred last month uses last month's minutes, and none of this month's."""
+    wallet_id = await funded(door, database_url, 100)
+    now = datetime.now(UTC)
+    last_month = now.replace(day=1) - timedelta(days=1)
+    late = use(wallet_id, "sandbox", "minutes", 100_00, effective_at=last_month)
+    today = use(wallet_id, "sandbox", "minutes", 100_00)
+    assert 0 == charged(await door.submit([attempt(today), attempt(late)]))
+    assert CREDIT == charged(await door.submit([attempt(use(wallet_id, "sandbox", "minutes", 10_00))]))
+
+
+async def test_a_key_and_an_event_id_charge_and_count_once(door: Door, database_url: str) -> None:
+    """A replay changes no counter; an event under another key neither."""
+    wallet_id = await funded(door, database_url, 100)
+    event = use(wallet_id, "tokens", "thousand", 1_000, event_id="job-1")
+    once = attempt(event)
+    assert ["posted", "ALREADY_POSTED"] == codes(await door.submit([once, attempt(event)]))
+    assert ["replayed"] == codes(await door.submit([once]))
+    with session(database_url) as connection:
+        rows = connection.execute("SELECT billed FROM meter_counters WHERE wallet_id = %s", [wallet_id])
+        assert [(1_000,)] == rows.fetchall()
+
+
+async def test_a_process_with_an_old_card_prices_by_the_new_one(door: Door, database_url: str, cards: Cards) -> None:
+    """The number of the card is read under the lock; a unit that was decided by an older one is run again."""
+    wallet_id = await funded(door, database_url, 100)
+    assert CREDIT == charged(await door.submit([attempt(use(wallet_id, "tokens", "thousand", 1_000))]))
+    with session(database_url) as connection:
+        connection.execute("UPDATE rate_card SET version = version + 1")
+    before = cards.current.version
+    assert CREDIT == charged(await door.submit([attempt(use(wallet_id, "tokens", "thousand", 1_000))]))
+    assert before + 1 == cards.current.version
+
+
+async def test_a_quote_is_what_the_charge_then_is(door: Door, database_url: str) -> None:
+    """A quote posts nothing and counts nothing, however often it is asked for."""
+    wallet_id = await funded(door, database_url, 100)
+    asked = attempt(use(wallet_id, "sandbox", "minutes", 150_00))
+    quotes = [await door.quote(asked) for _ in range(3)]
+    [posted] = await door.submit([asked])
+    assert isinstance(posted, c.Posted) and isinstance(posted.detail, Counted)
+    for quote in quotes:
+        assert isinstance(quote, c.Posted) and posted.detail.line == quote.detail.line
+        assert posted.transaction.postings == quote.transaction.postings
+    poor = await funded(door, database_url, 1)
+    refused = await door.quote(attempt(use(poor, "sandbox", "minutes", 150_00)))
+    assert "INSUFFICIENT_CREDITS" == codes([refused])[0]
