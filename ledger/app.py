@@ -18,6 +18,7 @@ from ledger.kit.http.problems import refuse
 from ledger.kit.http.strict import BODY_MAX
 from ledger.parts import make_database, make_door
 from ledger.rates.service import Cards
+from ledger.rollups.figures import FiguresBeside
 from ledger.settings import Settings, load
 from ledger.wallets.directory import Directory
 
@@ -51,7 +52,8 @@ def _services(settings: Settings) -> Services:
     database = make_database(settings, "credit-ledger api")
     cards = Cards(database, settings.rates)
     door = make_door(database, settings, cards)
-    return Services(database, door, Reader(database), Directory(database), Access(database), cards)
+    reader = Reader(database, FiguresBeside())
+    return Services(database, door, reader, Directory(database), Access(database), cards)
 
 
 @asynccontextmanager

@@ -46,7 +46,8 @@
     │   ├── FreeTierWithoutUnit     FREE_TIER_WITHOUT_UNIT
     │   ├── InvalidPrice            INVALID_PRICE
     │   ├── PriceOverlap            PRICE_OVERLAP
-    │   └── AmbiguousPrice          AMBIGUOUS_PRICE
+    │   ├── AmbiguousPrice          AMBIGUOUS_PRICE
+    │   └── AnalyticsTooLarge       ANALYTICS_TOO_LARGE
     ├── RateLimited 429             RATE_LIMITED
     ├── InternalError 500           INTERNAL_ERROR
     └── Unavailable 503         try again later
@@ -391,6 +392,14 @@ class AmbiguousPrice(Unprocessable):
 
     code = "AMBIGUOUS_PRICE"
     title = "Two prices would apply to one event"
+    remembered = False
+
+
+class AnalyticsTooLarge(Unprocessable):
+    """More parts or transactions than a breakdown may have: ``details.breakdown_by``, ``details.limit``."""
+
+    code = "ANALYTICS_TOO_LARGE"
+    title = "The breakdown is too large"
     remembered = False
 
 

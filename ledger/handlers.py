@@ -4,10 +4,12 @@ from typing import Final
 
 from litestar.handlers import HTTPRouteHandler
 
+import ledger.analytics.api
 import ledger.budgets.api
 import ledger.credits.api
 import ledger.docs.api
 import ledger.finance.api
+import ledger.forecast.api
 import ledger.health.api
 import ledger.holds.api
 import ledger.rates.api
@@ -23,6 +25,8 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.transactions.api.HANDLERS,
     *ledger.credits.api.HANDLERS,
     *ledger.usage.api.HANDLERS,
+    *ledger.analytics.api.HANDLERS,
+    *ledger.forecast.api.HANDLERS,
     *ledger.holds.api.HANDLERS,
     *ledger.transfers.api.HANDLERS,
     *ledger.budgets.api.HANDLERS,

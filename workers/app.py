@@ -61,7 +61,14 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=True,
     enable_utc=True,
     timezone="UTC",
-    imports=("workers.outbox", "workers.book", "workers.anchor", "workers.budgets"),
+    imports=(
+        "workers.outbox",
+        "workers.book",
+        "workers.anchor",
+        "workers.budgets",
+        "workers.rollups",
+        "workers.forecast",
+    ),
 )
 
 

@@ -11,6 +11,8 @@ from workers.app import app
 
 RELAY_S = 1.0
 DUE_S = 5.0
+ROLL_S = 10.0
+FORECAST_S = 5.0
 
 app.conf.beat_schedule = {
     "relay the outbox": {
@@ -20,6 +22,18 @@ app.conf.beat_schedule = {
     "book what is due": {
         "task": "book.due",
         "schedule": DUE_S,
+    },
+    "roll up what moved": {
+        "task": "rollups.roll",
+        "schedule": ROLL_S,
+    },
+    "make forecasts that are due": {
+        "task": "forecast.make",
+        "schedule": FORECAST_S,
+    },
+    "find wallets to forecast": {
+        "task": "forecast.find",
+        "schedule": crontab(hour="0", minute="40"),
     },
     "forget old refusals": {
         "task": "book.forget_refusals",

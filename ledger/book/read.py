@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book import commands as c
+from ledger.book.beside import Beside
 from ledger.book.load import (
     DUE_LOTS,
     HOLDS,
@@ -48,7 +49,7 @@ _WALLETS: Final = LOCK.replace(" FOR NO KEY UPDATE", "").replace("sealed_number"
 
 _BALANCES: Final = f"""
 SELECT w.wallet_id, w.wallet, w.held, w.disputed, w.owed, w.overdraft_limit, w.number, w.due_at, w.status,
-    s.warning_at, ledger_now(), g.lots, g.seen
+    s.warning_at, ledger_now(), g.lots, g.seen{{columns}}
 FROM wallets w JOIN wallet_settings s USING (wallet_id) CROSS JOIN LATERAL (
     SELECT coalesce(sum(n), 0) AS seen, coalesce(jsonb_agg(
         jsonb_build_array(source, free::text, expires_at) ORDER BY first), '[]')::text AS lots
@@ -59,12 +60,12 @@ FROM wallets w JOIN wallet_settings s USING (wallet_id) CROSS JOIN LATERAL (
             FROM lots l WHERE l.wallet_id = w.wallet_id AND open
             ORDER BY priority, expires_at, paid, lot LIMIT {LOTS_SHOWN}
         ) AS first_lots GROUP BY source, expires_at
-    ) AS groups) AS g
+    ) AS groups) AS g {{beside}}
 WHERE w.wallet_id = ANY(%(wallets)s::bigint[])"""
 
 # The last transaction at or before an instant: recorded_at never runs backwards in a book, so the number is
 # found by halving, with one look-up by key a step.
-_NUMBER_AT: Final = """
+NUMBER_AT: Final = """
 WITH RECURSIVE halving(low, high) AS (
     SELECT 0::bigint, number FROM wallets WHERE wallet_id = %(wallet)s
     UNION ALL
@@ -121,10 +122,12 @@ _decode_lots = msgspec.json.Decoder(list[tuple[str, str, str | None]]).decode
 
 
 class Reader:
-    """Reads of the book. Every method raises NotFound for what is not there."""
+    """Reads of the book. Every method raises NotFound for what is not there. ``beside``: what balances come with."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, beside: Beside[Any] | None = None) -> None:
         self._database = database
+        self._beside = beside
+        self._sql = _balances_with(beside)
         self._balances = SharedRead(self._load_balances)
 
     async def balance(self, wallet_id: int) -> BalanceView:
@@ -135,9 +138,9 @@ class Reader:
         return view
 
     async def _load_balances(self, wallet_ids: Sequence[int]) -> dict[int, BalanceView]:
-        [reply] = await self._database.reads.ask([Statement(_BALANCES, {"wallets": numbers(wallet_ids)})])
+        [reply] = await self._database.reads.ask([Statement(self._sql, {"wallets": numbers(wallet_ids)})])
         rows = reply.rows()
-        views = {row[0]: _balance_of(row) for row in rows}
+        views = {row[0]: _balance_of(row, self._beside) for row in rows}
         for row in rows:
             if row[7] is not None and row[7] <= row[10]:
                 views[row[0]] = await self._balance_with_due(views[row[0]])
@@ -176,7 +179,7 @@ class Reader:
         """
         async with self._database.engine.connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ")
-            rows = await _rows(connection, _NUMBER_AT, {"wallet": wallet_id, "at": at})
+            rows = await _rows(connection, NUMBER_AT, {"wallet": wallet_id, "at": at})
             if not rows:
                 raise _no_wallet(wallet_id)
             number = rows[0][0]
@@ -304,15 +307,22 @@ class Reader:
         return [found[wallet_id] for wallet_id in wallet_ids if wallet_id in found]
 
 
-def _balance_of(row: Row) -> BalanceView:
-    wallet_id, wallet, held, disputed, owed, limit, number, _, status, warning_at, at, lots, seen = row
+def _balances_with(beside: Beside[Any] | None) -> str:
+    if beside is None:
+        return _BALANCES.format(columns="", beside="")
+    return _BALANCES.format(columns=f", {beside.columns}", beside=beside.joins)
+
+
+def _balance_of(row: Row, beside: Beside[Any] | None) -> BalanceView:
+    wallet_id, wallet, held, disputed, owed, limit, number, _, status, warning_at, at, lots, seen, *more = row
     groups = [
         LotGroup(source, int(free), None if expiry is None else datetime.fromisoformat(expiry))
         for source, free, expiry in _decode_lots(lots)
         if int(free)
     ]
     balances = c.Balances(wallet, held, disputed, owed, limit)
-    return BalanceView(wallet_id, status, number, at, balances, warning_at, groups, seen >= LOTS_SHOWN)
+    found = None if beside is None else beside.found(number, at, more)
+    return BalanceView(wallet_id, status, number, at, balances, warning_at, groups, seen >= LOTS_SHOWN, found)
 
 
 def _wallet_of(row: Row) -> WalletView:

@@ -1,6 +1,7 @@
 """What reads give: records for faces, in smallest units and aware times."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -33,7 +34,8 @@ class LotGroup(msgspec.Struct, frozen=True):
 
 class BalanceView(msgspec.Struct, frozen=True):
     """The balance now. ``lots`` are the free credits in burn-down order, of the first hundred lots;
-    ``more_lots`` says that there are others."""
+    ``more_lots`` says that there are others. ``beside``: what the reader was told to read with it (``book.beside``),
+    of the book at ``number``."""
 
     wallet_id: int
     status: str
@@ -43,6 +45,7 @@ class BalanceView(msgspec.Struct, frozen=True):
     warning_at: int
     lots: list[LotGroup]
     more_lots: bool
+    beside: Any = None
 
 
 class LotView(msgspec.Struct, frozen=True):

@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "balance": "ledger.cli.wallet:balance",
     "history": "ledger.cli.wallet:history",
     "anchor": "ledger.cli.anchor:anchor",
+    "rollups": "ledger.cli.rollups:rollups",
     "verify": "ledger.cli.verify:verify_command",
     "import-usage": "ledger.cli.import_usage:import_usage",
     "backup": "ledger.cli.backup:backup",

@@ -105,7 +105,7 @@ def _with_wallet(url: str | None, wallet: str, work: Callable[[Database, int], A
     async def run() -> T:
         database = Database(database_url(url), pool_size=1, application_name="credit-ledger cli")
         try:
-            return await work(database, await _resolve(database, wallet))
+            return await work(database, await resolve(database, wallet))
         finally:
             await database.dispose()
 
@@ -115,7 +115,8 @@ def _with_wallet(url: str | None, wallet: str, work: Callable[[Database, int], A
         raise click.ClickException(error.detail) from error
 
 
-async def _resolve(database: Database, wallet: str) -> int:
+async def resolve(database: Database, wallet: str) -> int:
+    """The wallet of ``wal_…`` or ``user:<owner>``. Raises NotFound or ClickException."""
     if not wallet.startswith("user:"):
         return parse_wallet(wallet)
     async with database.engine.connect() as connection:

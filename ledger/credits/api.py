@@ -24,6 +24,7 @@ from ledger.kit.http.answers import Answer, answer, created
 from ledger.kit.http.fields import TimeQuery, in_utc, queried_instant, shown
 from ledger.kit.http.paging import Cursor, Limit, Page, number_of, page
 from ledger.kit.money import parse_amount
+from ledger.rollups.roller import caught_up
 from ledger.transactions.shapes import location
 
 KIND_OF = {"promotional": "grant", "earned": "earn", "adjustment": "adjustment", "allowance": "allowance"}
@@ -81,7 +82,11 @@ async def get_balance(
     found = await request.services.directory.find(wallet_id)
     at = queried_instant(as_of, "as_of")
     if at is None:
-        return answer(balance(await request.services.reader.balance(found)))
+        view = await request.services.reader.balance(found)
+        if view.beside.behind:
+            await caught_up(request.services.database, found)
+            view = await request.services.reader.balance(found)
+        return answer(balance(view))
     then = await request.services.reader.balance_as_of(found, at, basis)
     return answer(past_balance(found, then, basis, shown(at)))
 

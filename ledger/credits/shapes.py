@@ -5,11 +5,14 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from ledger.analytics.rules import percent_of
 from ledger.book.commands import Balances, LotFacts, Posted
 from ledger.book.view import BalanceView, LotGroup, LotView
+from ledger.forecast.rules import runway_days
 from ledger.kit.http.fields import Amount, Decimal, Instant, Metadata, Reason, Time, shown, shown_or_none
 from ledger.kit.ids import row_public, wallet_public
 from ledger.kit.money import format_amount
+from ledger.rollups.figures import Figures
 from ledger.transactions.shapes import BalanceAfter, TransactionShape, balance_after, transaction
 
 Source = Literal["promotional", "earned", "adjustment", "allowance"]
@@ -82,9 +85,24 @@ class LotSum(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: Time | None
 
 
+class MonthlyUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """What was used in this month of the wallet's time zone, less what came back. ``limit``: the lowest monthly budget
+    of the whole wallet; null without one."""
+
+    current_month: Decimal
+    limit: Decimal | None
+    percentage_used: Decimal | None
+
+
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
     """The balance now. ``available`` is what can be used, overdraft included; ``lots`` stand in the order in
-    which they burn."""
+    which they burn. ``low_balance_warning`` is the level below which ``balance.low`` is told.
+
+    ``earned_total`` is what came in as earned, ``spent_total`` what was used, less what came back. Both and the month
+    are complete up to the transaction ``totals_number``: that is ``number``, except while a long history is counted.
+    ``estimated_remaining_days``: how long ``available`` lasts at the higher rate of the last 7 and 28 days; null where
+    nothing was used.
+    """
 
     wallet_id: str
     status: str
@@ -97,6 +115,11 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     overdraft_limit: Decimal
     low_balance_warning: Decimal
+    monthly_usage: MonthlyUsage
+    estimated_remaining_days: int | None
+    earned_total: Decimal
+    spent_total: Decimal
+    totals_number: int
     lots: list[LotSum]
     more_lots: bool
     message: str
@@ -149,6 +172,7 @@ def lot(view: LotView) -> Lot:
 
 def balance(view: BalanceView) -> Balance:
     b = view.balances
+    figures: Figures = view.beside
     return Balance(
         wallet_id=wallet_public(view.wallet_id),
         status=view.status,
@@ -161,6 +185,11 @@ def balance(view: BalanceView) -> Balance:
         currency="credits",
         overdraft_limit=format_amount(b.limit),
         low_balance_warning=format_amount(view.warning_at),
+        monthly_usage=_month(figures),
+        estimated_remaining_days=runway_days(b.available, figures.recent),
+        earned_total=format_amount(figures.earned_micro),
+        spent_total=format_amount(figures.spent_micro),
+        totals_number=figures.counted,
         lots=[_sum(group) for group in view.lots],
         more_lots=view.more_lots,
         message=_message(b, view.status),
@@ -181,6 +210,15 @@ def past_balance(wallet_id: int, b: Balances, basis: Basis, as_of: str) -> PastB
         overdraft_limit=format_amount(b.limit),
         basis=basis,
         as_of=as_of,
+    )
+
+
+def _month(figures: Figures) -> MonthlyUsage:
+    used, limit = figures.month_micro, figures.month_limit_micro
+    return MonthlyUsage(
+        current_month=format_amount(used),
+        limit=None if limit is None else format_amount(limit),
+        percentage_used=None if limit is None else str(percent_of(used, limit)),
     )
 
 

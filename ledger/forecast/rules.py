@@ -67,13 +67,11 @@ def forecast(
         raise ValueError("usage must have consecutive days")
     if not 50 <= confidence_percent <= 99:
         raise ValueError(f"confidence_percent must be from 50 to 99, not {confidence_percent}")
+    if (missing := too_short(usage)) is not None:
+        return missing
     history, known = _history(usage)
-    idle = len(usage) >= IDLE_DAYS and not any(history[-IDLE_DAYS:])
-    if known < HISTORY_MIN and not idle:
-        ready_on = usage[-1].day + timedelta(1 + HISTORY_MIN - known) if any(history) else None
-        return Insufficient(known, HISTORY_MIN, ready_on)
     start = usage[-1].day + timedelta(1)
-    if idle:
+    if _is_idle(usage, history):
         return _told(start, IDLE, [0.0] * AHEAD, None, history, known, available_micro, confidence_percent)
     tried, naive = trial_of(model, history), trial_of(SEASONAL_NAIVE, history)
     chosen = tried if tried.missed < naive.missed else naive
@@ -85,6 +83,24 @@ def forecast(
     return _told(start, chosen, curve, back_test, history, known, available_micro, confidence_percent)
 
 
+def too_short(usage: Sequence[Used]) -> Insufficient | None:
+    """What is said instead of a forecast where the history is too short for one; it needs no model."""
+    history, known = _history(usage)
+    if known >= HISTORY_MIN or _is_idle(usage, history):
+        return None
+    ready_on = usage[-1].day + timedelta(1 + HISTORY_MIN - known) if any(history) else None
+    return Insufficient(known, HISTORY_MIN, ready_on)
+
+
+def runs_out(forecast: Forecast, available_micro: int, today: date) -> tuple[date | None, date | None, date | None]:
+    """``runs_out_on``, ``_earliest`` and ``_latest`` of a forecast, for what is available on another day or after a
+    purchase: what ``today`` begins with."""
+    days = [day for day in forecast.days if day.day >= today]
+    drift = (forecast.high_micro - forecast.expected_micro) / AHEAD
+    expected, low, high = _totals([day.expected_micro for day in days], drift)
+    return tuple(_runs_out(today, totals, available_micro) for totals in (expected, high, low))  # type: ignore[return-value]
+
+
 def estimated_remaining_days(available_micro: int, recent: Sequence[int]) -> int | None:
     """How many days the credits last at the recent rate, rounded down; None where nothing was used.
 
@@ -92,13 +108,13 @@ def estimated_remaining_days(available_micro: int, recent: Sequence[int]) -> int
     higher one of the mean of the last 7 days and that of the last 28, so that neither a busy week nor a quiet one
     hides how soon they can run out. A wallet that is younger is measured by the days it has.
     """
-    found = []
-    for window in RECENT_DAYS:
-        days = recent[-window:]
-        used = sum(max(micro, 0) for micro in days)
-        if used:
-            found.append(max(available_micro, 0) * len(days) // used)
-    return min(found, default=None)
+    windows = [recent[-window:] for window in RECENT_DAYS]
+    return runway_days(available_micro, [(len(days), sum(max(micro, 0) for micro in days)) for days in windows])
+
+
+def runway_days(available_micro: int, windows: Sequence[tuple[int, int]]) -> int | None:
+    """The same from sums: each window is so many days and what they used in all."""
+    return min((max(available_micro, 0) * days // used for days, used in windows if used > 0), default=None)
 
 
 def weekday_factors(start: date, history: Sequence[float]) -> list[int]:
@@ -138,9 +154,7 @@ def _told(
         for place, value in enumerate(curve)
     )
     drift = _drift(chosen.misses, 1 - tail)
-    expected = list(accumulate(day.expected_micro for day in days))
-    low = [max(floor(total - drift * (place + 1)), 0) for place, total in enumerate(expected)]
-    high = [ceil(total + drift * (place + 1)) for place, total in enumerate(expected)]
+    expected, low, high = _totals([day.expected_micro for day in days], drift)
     return Forecast(
         days=days,
         expected_micro=expected[-1],
@@ -156,6 +170,18 @@ def _told(
         history_days=known,
         back_test=back_test,
     )
+
+
+def _is_idle(usage: Sequence[Used], history: Sequence[float]) -> bool:
+    return len(usage) >= IDLE_DAYS and not any(history[-IDLE_DAYS:])
+
+
+def _totals(days: Sequence[int], drift: float) -> tuple[list[int], list[int], list[int]]:
+    """What is used up to the end of each day: expected, and the bounds of that."""
+    expected = list(accumulate(days))
+    low = [max(floor(total - drift * (place + 1)), 0) for place, total in enumerate(expected)]
+    high = [ceil(total + drift * (place + 1)) for place, total in enumerate(expected)]
+    return expected, low, high
 
 
 def _drift(misses: Sequence[Sequence[float]], share: float) -> float:

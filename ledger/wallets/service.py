@@ -127,7 +127,8 @@ async def _exists(connection: AsyncConnection, owner_id: str, purpose: str | Non
 
 @cache
 def _time_zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    """(``localtime`` is whatever a machine is set to: no zone, and none that the database knows.)"""
+    return frozenset(available_timezones() - {"localtime"})
 
 
 def _check_time_zone(name: str) -> None:

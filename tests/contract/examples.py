@@ -10,9 +10,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ledger.book.read import Reader
+from ledger.forecast.model import HOLT_WINTERS
+from ledger.forecast.service import make_due
+from ledger.kit.db import Database
+from ledger.rollups.figures import FiguresBeside
 from tests.support.api import Api, make_key, running
 
 FILE = Path(__file__).parents[2] / "ledger" / "docs" / "examples.json"
@@ -25,11 +31,13 @@ class Recorder:
         self.api = api
         self.examples: dict[str, dict[str, Any]] = {}
 
-    async def __call__(self, operation: str, method: str, path: str, body: Any = None) -> Any:
+    async def __call__(self, operation: str, method: str, path: str, body: Any = None, *, keep: bool = True) -> Any:
         given = {} if body is None else {"json": body}
-        key = {"Idempotency-Key": f"example-{operation}"}
+        key = {"Idempotency-Key": f"example-{operation}" if keep else f"{path}-{operation}"}
         answer = await self.api.send(method, path, headers=key, **given)
         assert answer.status_code < 300, (operation, answer.text)
+        if not keep:
+            return answer.json()
         example = {"response": answer.json()}
         self.examples[operation] = example if body is None else {"request": body} | example
         return answer.json()
@@ -81,6 +89,9 @@ async def record(call: Recorder) -> None:
     correction = {"amount": "1", "direction": "debit", "reason": "Given twice"}
     await call("adjust_credits", "POST", f"{wallet}/adjustments", correction)
     await call("get_balance", "GET", f"{wallet}/balance")
+    await call("get_stats", "GET", f"{wallet}/stats")
+    await call("get_analytics", "GET", f"{wallet}/usage/analytics?timeframe=7d&breakdown_by=user,metadata:campaign")
+    await _forecast(call)
     await call("list_lots", "GET", f"{wallet}/lots")
     await call("freeze_wallet", "POST", f"{wallet}/freeze")
     await call("unfreeze_wallet", "POST", f"{wallet}/unfreeze")
@@ -108,6 +119,29 @@ async def _holds(call: Recorder, wallet: str) -> None:
     await call("get_hold", "GET", hold)
     await call("list_holds", "GET", f"{wallet}/holds?state=open")
     await call("release_hold", "POST", f"{hold}/release")
+
+
+async def _forecast(call: Recorder) -> None:
+    """Of a wallet with five weeks of use, made as a worker makes it."""
+    given = {"amount": "1500", "source": "promotional", "reason": "Trial"}
+    await call("give_credits", "POST", "/v1/wallets/user:user-45/credits", given, keep=False)
+    now = datetime.now(UTC)
+    items = [
+        {
+            "user_id": "user-45",
+            "key": f"day-{ago}",
+            "service": "code_completion",
+            "credits": str(10 + ago % 3 if (now - timedelta(days=ago)).weekday() < 5 else 2),
+            "occurred_at": (now - timedelta(days=ago)).isoformat(),
+        }
+        for ago in range(34, 0, -1)
+    ]
+    await call("charge_batch", "POST", "/v1/usage/batch", {"items": items}, keep=False)
+    await call("get_forecast", "GET", "/v1/wallets/user:user-45/forecast")
+    database = Database(call.api.database_url)
+    await make_due(database, Reader(database, FiguresBeside()), lambda: HOLT_WINTERS, more=lambda: True)
+    await database.dispose()
+    await call("get_forecast", "GET", "/v1/wallets/user:user-45/forecast")
 
 
 async def _budgets(call: Recorder, wallet: str) -> None:

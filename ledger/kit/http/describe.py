@@ -127,6 +127,8 @@ def _responses(
             "content": {handler.opt.get("media", "application/json"): media},
         }
     }
+    if handler.opt.get("accepted"):
+        responses["202"] = responses[str(handler.status_code)] | {"description": "Begun: ask again."}
     problem = {"application/problem+json": {"schema": schema_of[Problem]}}
     for status in _problems_of(handler):
         responses[str(status)] = {"description": PROBLEMS[status], "headers": _REQUEST_ID, "content": problem}

@@ -1,0 +1,134 @@
+"""What the balance shows of the rollups: totals, the month, the last weeks.
+
+It comes with the statement of the balance (``book.beside``): the row of the wallet's mark, and what is not rolled up
+yet, TAIL_MAX transactions at most. So the figures are complete up to the number of the balance, and a read costs the
+same however long the history is. Where more than that waits, or the wallet has another time zone than its days, the
+figures are ``behind``: roll the wallet up, and read again.
+
+Of the tail no notes are read, which would cost more than all the rest: until it is rolled up, some seconds later, a use
+that occurred in a closed month counts on the day on which the accounts count it.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, tzinfo
+from functools import cache
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from ledger.rollups.tables import EPOCH
+
+TAIL_MAX: Final = 50
+"""Transactions of a wallet that a read adds by itself."""
+
+WEEK_DAYS: Final = 7
+WEEKS_DAYS: Final = 28
+
+_COLUMNS: Final = """m.number, m.zone, s.time_zone, m.first_day, m.earned_micro, m.charged_micro - m.refunded_micro,
+    m.recent, b.earned, b.used, l.month_limit"""
+
+_JOINS: Final = f"""
+LEFT JOIN rollup_marks m ON m.wallet_id = w.wallet_id
+CROSS JOIN LATERAL (
+    SELECT sum(CASE 'issued:earned' WHEN p.debit THEN p.amount WHEN p.credit THEN -p.amount END) AS earned,
+        json_agg(json_build_array(extract(epoch FROM coalesce(o.effective_at, t.effective_at))::bigint,
+            CASE WHEN starts_with(p.credit, 'used:') THEN p.amount ELSE -p.amount END))
+            FILTER (WHERE starts_with(p.credit, 'used:') OR starts_with(p.debit, 'used:'))::text AS used
+    FROM postings p
+    JOIN transactions t ON t.wallet_id = p.wallet_id AND t.number = p.number
+    LEFT JOIN transactions o ON o.wallet_id = t.wallet_id AND o.number = t.reverses
+    WHERE p.wallet_id = w.wallet_id AND p.number > coalesce(m.number, 0)
+        AND p.number <= coalesce(m.number, 0) + {TAIL_MAX} AND w.number > coalesce(m.number, 0)
+        AND p.asset = 'CREDIT' AND (starts_with(p.credit, 'used:') OR starts_with(p.debit, 'used:')
+            OR 'issued:earned' IN (p.debit, p.credit))) AS b
+CROSS JOIN LATERAL (
+    SELECT min(limit_micro) AS month_limit FROM budgets
+    WHERE wallet_id = w.wallet_id AND scope = 'wallet' AND period = 'month') AS l"""
+
+_decode_recent = msgspec.json.Decoder(list[tuple[int, int]]).decode
+_decode_used = msgspec.json.Decoder(list[tuple[int, int]]).decode
+
+
+class Figures(NamedTuple):
+    """Sums in micro-credits, net of what came back; days are those of the wallet's time zone.
+
+    ``month_micro``: this month's so far, ``week_micro`` and ``weeks_micro`` those of the last 7 and 28 days before
+    today. ``known_days``: how many days there were between the first use and today; None where nothing was used.
+    ``month_limit_micro``: the lowest monthly budget of the whole wallet; None without one.
+    ``counted``: up to which number of the book; ``behind``: whether that is not all, or not by today's time zone.
+    """
+
+    counted: int
+    behind: bool
+    known_days: int | None
+    earned_micro: int
+    spent_micro: int
+    month_micro: int
+    week_micro: int
+    weeks_micro: int
+    today_micro: int
+    month_limit_micro: int | None
+
+    @property
+    def recent(self) -> list[tuple[int, int]]:
+        """(days, what they used in all): the windows that a daily rate is taken from; on the first day, today."""
+        known = self.known_days
+        if known is None:
+            return []
+        if self.weeks_micro <= 0:
+            return [(1, self.today_micro)]
+        return [(min(known, WEEK_DAYS), self.week_micro), (min(known, WEEKS_DAYS), self.weeks_micro)]
+
+
+class FiguresBeside:
+    """What the balance is read with."""
+
+    columns = _COLUMNS
+    joins = _JOINS
+
+    def found(self, number: int, at: datetime, columns: Sequence[Any]) -> Figures:
+        marked, zone, time_zone, first, earned, spent, recent, tail_earned, tail_used, limit = columns
+        counted = min(number, (marked or 0) + TAIL_MAX)
+        local = _zone(time_zone)
+        today = at.astimezone(local).date()
+        days = [] if recent is None else _decode_recent(recent)
+        spent = int(spent or 0)
+        if tail_used is not None:
+            for epoch_s, micro in _decode_used(tail_used):
+                day = datetime.fromtimestamp(epoch_s, local).date()
+                days.append(((day - EPOCH).days, micro))
+                spent += micro
+                if first is None or day < first:
+                    first = day
+        return Figures(
+            counted,
+            counted < number or (zone is not None and zone != time_zone),
+            None if first is None else (today - first).days,
+            int(earned or 0) + int(tail_earned or 0),
+            spent,
+            *_windows(days, today),
+            limit,
+        )
+
+
+def _windows(days: Sequence[tuple[int, int]], today: date) -> tuple[int, int, int, int]:
+    """What was used in the month, the last week, the last weeks and today."""
+    now = (today - EPOCH).days
+    month = week = weeks = of_today = 0
+    for day, micro in days:
+        ago = now - day
+        if ago < today.day:
+            month += micro
+        if ago <= 0:
+            of_today += micro
+        elif ago <= WEEKS_DAYS:
+            weeks += micro
+            if ago <= WEEK_DAYS:
+                week += micro
+    return month, week, weeks, of_today
+
+
+@cache
+def _zone(name: str) -> tzinfo:
+    return ZoneInfo(name)
