@@ -10,6 +10,7 @@ from ledger.book.upkeep import book_due, forget_refusals
 from ledger.book.verify import verify
 from ledger.budgets.verify import verify_budgets
 from ledger.kit import failpoints, idempotency
+from ledger.rates.verify import verify_usage
 from workers.app import config, process, task
 
 VERIFY_LIMIT_S = 20 * 3600
@@ -43,6 +44,7 @@ async def verify_all() -> bool:
     """Recompute every book; a fault is an error in the log."""
     report = await verify(config.database, trusted=trusted_keys(config))
     await asyncio.to_thread(verify_budgets, config.database, report)
+    await asyncio.to_thread(verify_usage, config.database, report)
     if report.ok:
         log.info("verify.ok", **report.checked)
     else:

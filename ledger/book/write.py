@@ -5,11 +5,11 @@ there are a few dozen variants, each prepared once per connection. Every part co
 the statement, and with it the unit, where the counts are not what was meant to be written.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec.structs import astuple
@@ -18,7 +18,7 @@ from ledger.book.participants import Event
 from ledger.book.rules.fold import StoredRefusal, Unit
 from ledger.book.rules.move import Move
 from ledger.book.rules.state import Book, Hold, Lot
-from ledger.kit.arrays import binaries, flags, numbers, texts, times, uuids, words
+from ledger.kit.arrays import binaries, columns, flags, numbers, texts, times, uuids, words
 from ledger.kit.ids import row_public, wallet_public
 from ledger.kit.wire import Statement
 
@@ -181,11 +181,11 @@ def writing(
     if holds:
         add("h", _holds(holds), len(holds))
         slices = [(w, hold.hold, lot, hold.slices[lot]) for w, hold in holds for lot in sorted(hold.touched)]
-        add("s", _columns(slices, s_wallet=numbers, s_hold=numbers, s_lot=numbers, s_pinned=numbers), len(slices))
+        add("s", columns(slices, s_wallet=numbers, s_hold=numbers, s_lot=numbers, s_pinned=numbers), len(slices))
     if unit.refusals:
         add("r", _refusals(unit.refusals), len(unit.refusals))
     if outbox:
-        add("o", _columns(outbox, o_wallet=numbers, o_event=numbers, o_type=words, o_payload=texts), len(outbox))
+        add("o", columns(outbox, o_wallet=numbers, o_event=numbers, o_type=words, o_payload=texts), len(outbox))
     return parts.statements(unit.now)
 
 
@@ -194,12 +194,6 @@ def _statement(parts: str) -> str:
     body = ", ".join(f"{part} AS ({PARTS[part]})" for part in parts)
     counts = ", ".join(f"(SELECT count(*) FROM {part})" for part in parts)
     return f"WITH {body} SELECT ledger_check_rows(ARRAY[{counts}], %(rows)s::bigint[])"
-
-
-def _columns(rows: Iterable[Sequence[Any]], **makers: Any) -> dict[str, str]:
-    """Rows turned into one array per column: ``makers`` name the columns, in the order of the row."""
-    columns = zip(*rows, strict=True)
-    return {name: make(column) for (name, make), column in zip(makers.items(), columns, strict=True)}
 
 
 def _journal(moves: Sequence[Move], parts: _Parts) -> None:
@@ -240,7 +234,7 @@ def _journal(moves: Sequence[Move], parts: _Parts) -> None:
             "t_reverses": numbers(reverses),
             "t_link_wallet": numbers(link_wallets),
             "t_link_number": numbers(link_numbers),
-            **_columns(map(astuple, after), **_AFTER),
+            **columns(map(astuple, after), **_AFTER),
             "t_terms": texts(terms),
             "t_digest": binaries(digests),
             "t_hash": binaries(hashes),
@@ -250,7 +244,7 @@ def _journal(moves: Sequence[Move], parts: _Parts) -> None:
     parts.add("n", {"n_salt": binaries(salts), "n_body": texts([move.notes_body for move in moves])}, len(written))
     lines = [(t.wallet_id, t.number, *astuple(p)) for t in written for p in t.postings]
     if lines:
-        parts.add("p", _columns(lines, **_LINES), len(lines))
+        parts.add("p", columns(lines, **_LINES), len(lines))
 
 
 _AFTER: Final = {
@@ -295,7 +289,7 @@ _of_book: Final = attrgetter(
 def _wallets(books: list[Book], numbers_before: Mapping[int, int]) -> dict[str, str]:
     return {
         "w_before": numbers([numbers_before[book.wallet_id] for book in books]),
-        **_columns(
+        **columns(
             map(_of_book, books),
             w_id=numbers,
             w_wallet=numbers,
@@ -316,7 +310,7 @@ def _wallets(books: list[Book], numbers_before: Mapping[int, int]) -> dict[str, 
 
 def _lots(lots: list[tuple[int, Lot]]) -> dict[str, str]:
     rows = [(w, lot.lot, lot.amount, lot.remaining, lot.pinned) for w, lot in lots]
-    return _columns(rows, l_wallet=numbers, l_lot=numbers, l_amount=numbers, l_remaining=numbers, l_pinned=numbers)
+    return columns(rows, l_wallet=numbers, l_lot=numbers, l_amount=numbers, l_remaining=numbers, l_pinned=numbers)
 
 
 def _new_lots(lots: list[tuple[int, Lot]]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from ledger.cli import where
 from ledger.cli.where import database_option
 from ledger.errors import NotFound
 from ledger.kit.ids import parse_wallet
+from ledger.rates.verify import verify_usage
 
 
 @click.command("verify")
@@ -69,6 +70,7 @@ def verify_command(
         copies=_read(copies),
     )
     verify_budgets(url, report, wallet_ids or None)
+    verify_usage(url, report, wallet_ids or None)
     click.echo(report.to_json() if as_json else _text(report))
     missing = len(set(wallet_ids)) - report.checked["wallets"]
     if wallet_ids and missing:

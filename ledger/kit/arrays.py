@@ -4,8 +4,9 @@ A list as one text parameter has the same type whatever is in it, so that a stat
 making the text is several times cheaper than having the driver look at every element.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 
 def numbers(values: Iterable[int | None]) -> str:
@@ -77,3 +78,9 @@ def times(values: Iterable[datetime | None]) -> str:
             shown = f'"{value.isoformat()}"'
         parts.append(shown)
     return "{" + ",".join(parts) + "}"
+
+
+def columns(rows: Iterable[Sequence[Any]], **makers: Any) -> dict[str, str]:
+    """Rows turned into one array per column. ``makers`` (the functions above) name the columns, in the order of the row."""
+    turned = zip(*rows, strict=True)
+    return {name: make(column) for (name, make), column in zip(makers.items(), turned, strict=True)}

@@ -15,7 +15,7 @@ import msgspec
 from ledger.book import commands as c
 from ledger.book.participants import Event, Outdated, Part, Statement
 from ledger.book.rules.move import Move
-from ledger.kit.arrays import numbers, texts, times, words
+from ledger.kit.arrays import columns, numbers, texts, times, words
 from ledger.kit.wire import Row
 from ledger.rates.card import Card
 from ledger.rates.line import explain
@@ -251,7 +251,7 @@ class _Priced(Part):
             statements.append(Statement(INSERT, _usage(self._counted)))
         counters = _counters(self._tallies, self._stored)
         if counters:
-            statements.append(Statement(COUNT, _columns(counters, _COUNTER_COLUMNS)))
+            statements.append(Statement(COUNT, columns(counters, **_COUNTER_COLUMNS)))
         if self._voided:
             wallets, voided, by = zip(*self._voided, strict=True)
             params = {"wallets": numbers(wallets), "numbers": numbers(voided), "by": numbers(by)}
@@ -298,13 +298,7 @@ _COUNTER_COLUMNS: Final = {
 
 
 def _usage(counted: Sequence[Counted]) -> dict[str, str]:
-    return _columns([msgspec.structs.astuple(each) for each in counted], _USAGE_COLUMNS)
-
-
-def _columns(rows: Sequence[Sequence[Any]], makers: Mapping[str, Any]) -> dict[str, str]:
-    """Rows turned into one array a column."""
-    columns = zip(*rows, strict=True)
-    return {name: make(column) for (name, make), column in zip(makers.items(), columns, strict=True)}
+    return columns([msgspec.structs.astuple(each) for each in counted], **_USAGE_COLUMNS)
 
 
 def _counters(tallies: Mapping[int, Tally], stored: Set[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -6,14 +6,16 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
 import pytest
-from ledger.rates.service import Cards, import_card
 
 from ledger.alerts.participant import BalanceLevels
 from ledger.book import commands as c
 from ledger.book.door import Door
+from ledger.book.verify import verify_now
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.rates.participant import Counted, Pricing
 from ledger.rates.prices import Graduated, Meter, PerUnit, Price, Tier
+from ledger.rates.service import Cards, import_card
+from ledger.rates.verify import verify_usage
 from tests.support.book import CREDIT, attempt, check, codes, new_wallets, session
 
 pytestmark = pytest.mark.anyio
@@ -206,3 +208,27 @@ async def test_a_quote_is_what_the_charge_then_is(door: Door, database_url: str)
     poor = await funded(door, database_url, 1)
     refused = await door.quote(attempt(use(poor, "sandbox", "minutes", 150_00)))
     assert "INSUFFICIENT_CREDITS" == codes([refused])[0]
+
+
+TAMPERINGS = {
+    "a charge": "UPDATE usage SET micro = micro + 1 WHERE wallet_id = %s",
+    "a line": """UPDATE usage SET line = replace(line, '"charged":"2"', '"charged":"3"') WHERE wallet_id = %s""",
+    "a void": "UPDATE usage SET voided_by = number + 1 WHERE wallet_id = %s",
+    "what was billed": "UPDATE meter_counters SET billed = billed + 1 WHERE wallet_id = %s AND selector <> ''",
+    "what was free": "UPDATE meter_counters SET free = free - 1 WHERE wallet_id = %s AND free > 0",
+    "the carry": "INSERT INTO meter_counters (wallet_id, service, meter, month, selector, carry)"
+    " VALUES (%s, 'sandbox', 'minutes', '0001-01-01', '', 5)",
+}
+
+
+@pytest.mark.parametrize("statement", TAMPERINGS.values(), ids=TAMPERINGS.keys())
+async def test_verify_finds_what_was_changed(door: Door, database_url: str, statement: str) -> None:
+    """Each column that a price rests on is recounted."""
+    wallet_id = await funded(door, database_url, 10)
+    await door.submit([attempt(use(wallet_id, "sandbox", "minutes", 120_00))])
+    check(database_url, [wallet_id])
+    with session(database_url) as connection:
+        connection.execute(statement, [wallet_id])
+    report = verify_now(database_url, [wallet_id])
+    verify_usage(database_url, report, [wallet_id])
+    assert {"usage"} == {fault.kind for fault in report.faults}

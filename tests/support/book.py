@@ -16,6 +16,7 @@ from ledger.book.verify import Report, verify_now
 from ledger.budgets.verify import verify_budgets
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.ids import new_wallet_id
+from ledger.rates.verify import verify_usage
 
 CREDIT = 1_000_000
 """One credit."""
@@ -72,6 +73,7 @@ def check(url: str, wallet_ids: Sequence[int]) -> Report:
     """Verify these wallets, and fail with what is wrong."""
     report = verify_now(url, wallet_ids)
     verify_budgets(url, report, wallet_ids)
+    verify_usage(url, report, wallet_ids)
     assert report.ok, "\n".join(str(fault) for fault in report.faults)
     assert report.checked["wallets"] == len(set(wallet_ids))
     return report
