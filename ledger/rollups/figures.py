@@ -11,7 +11,8 @@ that occurred in a closed month counts on the day on which the accounts count it
 
 from collections.abc import Sequence
 from datetime import date, datetime, tzinfo
-from functools import cache
+from functools import cache, lru_cache
+from operator import add
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -46,8 +47,7 @@ CROSS JOIN LATERAL (
     SELECT min(limit_micro) AS month_limit FROM budgets
     WHERE wallet_id = w.wallet_id AND scope = 'wallet' AND period = 'month') AS l"""
 
-_decode_recent = msgspec.json.Decoder(list[tuple[int, int]]).decode
-_decode_used = msgspec.json.Decoder(list[tuple[int, int]]).decode
+_decode = msgspec.json.Decoder(list[tuple[int, int]]).decode
 
 
 class Figures(NamedTuple):
@@ -92,28 +92,41 @@ class FiguresBeside:
         counted = min(number, (marked or 0) + TAIL_MAX)
         local = _zone(time_zone)
         today = at.astimezone(local).date()
-        days = [] if recent is None else _decode_recent(recent)
+        windows = _windows(recent or "[]", today)
         spent = int(spent or 0)
         if tail_used is not None:
-            for epoch_s, micro in _decode_used(tail_used):
-                day = datetime.fromtimestamp(epoch_s, local).date()
-                days.append(((day - EPOCH).days, micro))
-                spent += micro
-                if first is None or day < first:
-                    first = day
+            used = [(datetime.fromtimestamp(at_s, local).date(), micro) for at_s, micro in _decode(tail_used)]
+            days = [((day - EPOCH).days, micro) for day, micro in used]
+            windows = tuple(map(add, windows, _sums(days, today)))
+            spent += sum(micro for _, micro in days)
+            oldest = min(day for day, _ in used)
+            first = oldest if first is None else min(first, oldest)
+        month, week, weeks, of_today = windows
         return Figures(
-            counted,
-            counted < number or (zone is not None and zone != time_zone),
-            None if first is None else (today - first).days,
-            int(earned or 0) + int(tail_earned or 0),
-            spent,
-            *_windows(days, today),
-            limit,
+            counted=counted,
+            behind=counted < number or (zone is not None and zone != time_zone),
+            known_days=None if first is None else (today - first).days,
+            earned_micro=int(earned or 0) + int(tail_earned or 0),
+            spent_micro=spent,
+            month_micro=month,
+            week_micro=week,
+            weeks_micro=weeks,
+            today_micro=of_today,
+            month_limit_micro=limit,
         )
 
 
-def _windows(days: Sequence[tuple[int, int]], today: date) -> tuple[int, int, int, int]:
-    """What was used in the month, the last week, the last weeks and today."""
+Windows = tuple[int, ...]
+"""What was used in the month, in the last week, in the last weeks, and today."""
+
+
+@lru_cache(maxsize=10_000)
+def _windows(recent: str, today: date) -> Windows:
+    """Of a mark's days: a wallet is read again and again before it is rolled up again."""
+    return _sums(_decode(recent), today)
+
+
+def _sums(days: Sequence[tuple[int, int]], today: date) -> Windows:
     now = (today - EPOCH).days
     month = week = weeks = of_today = 0
     for day, micro in days:
