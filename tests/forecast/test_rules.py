@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ledger.forecast.backtest import SEASONAL_NAIVE, Method, curve_of
 from ledger.forecast.records import Forecast, Insufficient
-from ledger.forecast.rules import forecast
+from ledger.forecast.rules import forecast, runs_out, too_short
 from ledger.kit.money import MICRO
 from tests.forecast.series import START, WEEK, credits_of, usage_of
 
@@ -194,6 +194,35 @@ def test_a_forecast_is_ready_on_the_day_it_said() -> None:
 
     assert isinstance(forecast(usage_of([0] * 9 + [5] * (days - 10)), 0, AVERAGE), Insufficient)
     assert isinstance(forecast(usage_of([0] * 9 + [5] * (days - 9)), 0, AVERAGE), Forecast)
+
+
+@given(st.lists(st.integers(0, 5 * MICRO), max_size=60))
+def test_whether_a_history_is_too_short_needs_no_model(micros: list[int]) -> None:
+    """What is said at once is what a worker would find."""
+    found = forecast(usage_of(micros), 0, AVERAGE)
+
+    assert too_short(usage_of(micros)) == (found if isinstance(found, Insufficient) else None)
+
+
+@given(st.lists(st.integers(1, 5 * MICRO), min_size=28, max_size=60), st.integers(0, 300 * MICRO))
+def test_the_end_of_the_credits_can_be_told_anew(micros: list[int], available: int) -> None:
+    """After a purchase, without making the forecast again; a rounding may move a bound by a micro-credit."""
+    old, new = made(micros), made(micros, available)
+    day = old.days[0].day
+
+    expected = (new.runs_out_on, new.runs_out_earliest, new.runs_out_latest)
+    found = runs_out(old, available, day)
+    assert expected[0] == found[0]
+    assert expected in {runs_out(old, available + more, day) for more in range(-31, 32)}
+
+
+def test_days_that_are_over_are_left_out() -> None:
+    """Ten a day and 45 left on the third day: they last until the seventh."""
+    old = made([10 * MICRO] * 35)
+    third = old.days[2].day
+
+    assert (old.days[6].day,) * 3 == runs_out(old, 45 * MICRO, third)
+    assert (None,) * 3 == runs_out(old, MICRO, old.days[-1].day + timedelta(1))
 
 
 def test_days_that_are_missing_are_refused() -> None:
