@@ -81,6 +81,6 @@ def times(values: Iterable[datetime | None]) -> str:
 
 
 def columns(rows: Iterable[Sequence[Any]], **makers: Any) -> dict[str, str]:
-    """Rows turned into one array per column. ``makers`` (the functions above) name the columns, in the order of the row."""
+    """Rows turned into one array per column. ``makers`` (as above) name the columns in the order of the row."""
     turned = zip(*rows, strict=True)
     return {name: make(column) for (name, make), column in zip(makers.items(), turned, strict=True)}

@@ -30,17 +30,16 @@ CARD: Final = "SELECT version FROM rate_card"
 _C: Final = """c.wallet_id, c.service, c.meter, c.month, c.selector, c.carry, c.free, c.billed, c.covered, c.flats"""
 
 COUNTERS: Final = f"""
-SELECT {_C} FROM (SELECT DISTINCT * FROM unnest(%(wallets)s::bigint[], %(services)s::text[], %(meters)s::text[],
-    %(months)s::date[]) AS e(wallet_id, service, meter, month)) AS e
-CROSS JOIN LATERAL (SELECT * FROM meter_counters m WHERE m.wallet_id = e.wallet_id AND m.service = e.service
-    AND m.meter = e.meter AND m.month = ANY(ARRAY['0001-01-01', coalesce(e.month, date_trunc('month', n.now)::date),
-        coalesce(e.month, date_trunc('month', n.now - interval '1 hour')::date)])) AS c"""
+WITH n AS MATERIALIZED (SELECT ledger_now() AT TIME ZONE 'UTC' AS now),
+e AS MATERIALIZED (
+    SELECT DISTINCT wallet_id, service, meter, coalesce(month, date_trunc('month', n.now)::date) AS month,
+        coalesce(month, date_trunc('month', n.now - interval '1 hour')::date) AS before
+    FROM n, unnest(%(wallets)s::bigint[], %(services)s::text[], %(meters)s::text[], %(months)s::date[])
+        AS e(wallet_id, service, meter, month))
+SELECT DISTINCT {_C} FROM e JOIN meter_counters c ON c.wallet_id = e.wallet_id AND c.service = e.service
+    AND c.meter = e.meter AND c.month = ANY(ARRAY['0001-01-01', e.month, e.before])"""
 """Of events without a time of their own: this month's, and within an hour of its beginning the last one's as well,
 since the clock of the unit was read a moment earlier."""
-
-COUNTERS_NOW: Final = COUNTERS.replace(
-    "CROSS JOIN LATERAL", "CROSS JOIN (SELECT ledger_now() AT TIME ZONE 'UTC' AS now) AS n\nCROSS JOIN LATERAL"
-)
 
 EVENTS: Final = """
 SELECT u.wallet_id, u.number, u.service, u.meter, u.month, u.selector, u.micro, u.free, u.billed, u.covered, u.flats
@@ -132,7 +131,7 @@ class Pricing:
         statements = [
             Statement(CARD, {}),
             Statement(
-                COUNTERS_NOW,
+                COUNTERS,
                 {
                     "wallets": numbers(wallets),
                     "services": words(services),
