@@ -16,10 +16,10 @@ ARGS ?=
 GROWTH ?= 20000000
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down test test-faults torture mutants check format journal bench bench-growth lock migrate clean
+.PHONY: help install up down test test-faults torture mutants check format journal bench bench-growth bench-analytics lock migrate clean
 
 help: ## show this
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## the environment in .venv
 
@@ -73,6 +73,9 @@ bench: install ## measure the claims on speed, into .credit-ledger/bench.json
 
 bench-growth: install ## posts on full books beside posts on empty ones; GROWTH=1000000 for a trial
 	@$(BIN)/python -m tests.bench.growth --postings $(GROWTH) $(ARGS)
+
+bench-analytics: install ## analytics of a wallet with a million events beside the plain query
+	@$(BIN)/python -m tests.bench.analytics $(ARGS)
 
 migrate: install ## bring the database in LEDGER_DATABASE_URL to the newest schema
 	@$(BIN)/credit-ledger migrate $(ARGS)

@@ -115,8 +115,8 @@ MUTANTS = (
         "late-posting-trigger-dropped",
         "a line is added to a transaction of last year",
         SQL,
-        "WHERE t.xid IS DISTINCT FROM pg_current_xact_id()",
-        "WHERE t.xid IS NULL",
+        "OR t.xid IS DISTINCT FROM pg_current_xact_id()",
+        "OR t.xid IS NULL",
         (f"{RAW}TestPostings::test_cannot_be_added_to_an_old_transaction",),
     ),
     Mutant(
