@@ -113,9 +113,15 @@ class Wire:
 
         Where the connection is lost before the server said what failed, the driver's OperationalError.
         """
-        self._queue(statements)
-        self._server.pipeline_sync()
-        results = await self._results()
+        try:
+            self._queue(statements)
+            self._server.pipeline_sync()
+            results = await self._results()
+        except BaseException:
+            # At once: libpq closes the socket of a connection that is lost, also while sending, and its number is soon
+            # that of another one, whose watch would end with ours.
+            self._unwatch()
+            raise
         coming, self._coming = self._coming, []
         self._server.exit_pipeline_mode()
         self.in_step = True
@@ -128,8 +134,12 @@ class Wire:
 
     def send(self, statements: Sequence[Statement]) -> None:
         """Send these ahead: the server works on them meanwhile, and the next exchange gives their replies first."""
-        self._queue(statements)
-        self._server.flush()
+        try:
+            self._queue(statements)
+            self._server.flush()
+        except BaseException:
+            self._unwatch()
+            raise
 
     def _queue(self, statements: Sequence[Statement]) -> None:
         self.in_step = False
@@ -170,7 +180,6 @@ class Wire:
                 await self._wait()
                 server.consume_input()
         except psycopg.OperationalError:
-            self._unwatch()
             for result in results:
                 if result.status == pq.ExecStatus.FATAL_ERROR:
                     raise psycopg.errors.error_from_result(result) from None

@@ -1,5 +1,6 @@
 """Exchanges over one connection: what fails says so, what is prepared stays so, and a lost server is noticed."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import psycopg
@@ -91,3 +92,27 @@ async def test_a_read_is_asked_once_more_where_its_connection_was_lost_meanwhile
     assert [(42, "a", None)] == again.rows()
     with pytest.raises(psycopg.errors.DivisionByZero):
         await lane.ask([BAD])
+
+
+async def test_a_lost_connection_lets_go_of_its_socket_before_another_has_its_number(
+    database: Database, database_url: str
+) -> None:
+    """libpq closes the socket of a lost connection by itself. Whoever gets its number next is watched by nobody else,
+    so that closing the lost one late leaves the other one awake."""
+    for statements in ([ONE], [ONE] * 300):
+        lost = Wire(await database.connect())
+        [pid] = (await lost.exchange([Statement("SELECT pg_backend_pid()", {})]))[0].rows()[0]
+        number = lost.connection.pgconn.socket
+        with session(database_url) as other:
+            other.execute("SELECT pg_terminate_backend(%s)", [pid])
+        with pytest.raises(psycopg.OperationalError):
+            for _ in range(3):
+                await lost.exchange(statements)
+        heir = Wire(await database.connect())
+        assert number == heir.connection.pgconn.socket, "the number was not taken again: the test shows nothing"
+        async with asyncio.timeout(5):
+            await heir.exchange([ONE])
+            await lost.close()
+            [reply] = await heir.exchange([Statement("SELECT pg_sleep(0.05)", {})])
+            assert 1 == len(reply.rows())
+            await heir.close()
