@@ -83,7 +83,8 @@ async def get_balance(
     at = queried_instant(as_of, "as_of")
     if at is None:
         view = await request.services.reader.balance(found)
-        if view.beside.behind:
+        if view.beside.behind and view.beside.counted == view.number:
+            # Only its days are those of another time zone. What is merely not rolled up yet is not waited for.
             await caught_up(request.services.database, found)
             view = await request.services.reader.balance(found)
         return answer(balance(view))
