@@ -17,11 +17,11 @@ from ledger.book.beside import Beside
 from ledger.book.load import (
     DUE_LOTS,
     HOLDS,
-    LOCK,
     MORE_LOTS,
     POSTINGS,
     REVERSED,
     TRANSACTIONS,
+    WALLETS,
     add_holds,
     add_lots,
     book_of,
@@ -45,7 +45,7 @@ Row = tuple[Any, ...]
 LOTS_SHOWN: Final = 100
 """Lots that a balance looks at for its groups."""
 
-_WALLETS: Final = LOCK.replace(" FOR NO KEY UPDATE", "").replace("sealed_number", "sealed_number, ledger_now()")
+_WALLETS: Final = WALLETS.replace("sealed_number", "sealed_number, ledger_now()")
 
 _BALANCES: Final = f"""
 SELECT w.wallet_id, w.wallet, w.held, w.disputed, w.owed, w.overdraft_limit, w.number, w.due_at, w.status,

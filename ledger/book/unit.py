@@ -143,6 +143,11 @@ async def run_unit(
     return UnitRun(done, skipped)
 
 
+def _wallet_ids(requests: Sequence[Request]) -> frozenset[int]:
+    """The wallets of all of them."""
+    return frozenset().union(*[request.wallet_ids for request in requests])
+
+
 def _attempts(requests: Sequence[Request]) -> list[c.Attempt]:
     """The open attempts, in order."""
     return [request.attempts[place] for request in requests for place in request.open]
@@ -173,7 +178,7 @@ async def _look(
     wire: Wire, requests: Sequence[Request], participants: Sequence[Participant], entropy: bytes, how: Beginning
 ) -> Unit:
     """Begin, lock, and read; every participant that has something to do begins its part."""
-    wallet_ids = list(frozenset().union(*[request.wallet_ids for request in requests]))
+    wallet_ids = list(_wallet_ids(requests))
     attempts = _attempts(requests)
     pipe = Pipe(wire)
     queue_reads(pipe, wallet_ids, attempts)
@@ -198,7 +203,7 @@ def _keep(kept: list[Row], _: Unit, rows: list[Row]) -> None:
 
 async def _decide(wire: Wire, unit: Unit, requests: Sequence[Request]) -> tuple[list[_Given], list[Statement]]:
     """What comes of the requests, and the statements that write it."""
-    for wallet_id in unit.books.keys() - frozenset().union(*[request.wallet_ids for request in requests]):
+    for wallet_id in unit.books.keys() - _wallet_ids(requests):
         del unit.books[wallet_id]  # locked for a request that is skipped for another wallet
     if not unit.books:
         return (await _fold_all(wire, unit, requests))[0], []
@@ -252,7 +257,7 @@ _THERE = "SELECT wallet_id FROM wallets WHERE wallet_id = ANY(%(wallets)s::bigin
 
 async def _skipped(wire: Wire, unit: Unit, requests: Sequence[Request]) -> list[Request]:
     """Requests with a wallet that somebody else has locked; a wallet that is not there is not waited for."""
-    missing = frozenset().union(*[request.wallet_ids for request in requests]) - unit.books.keys()
+    missing = _wallet_ids(requests) - unit.books.keys()
     if not missing:
         return []
     (there,) = await wire.exchange([Statement(_THERE, {"wallets": numbers(missing)})])

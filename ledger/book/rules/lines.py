@@ -91,7 +91,7 @@ class Draft:
             assert amount > 0
             book.wallet -= amount
             lot.remaining -= amount
-            assert 0 <= lot.pinned <= lot.remaining
+            assert 0 <= lot.pinned <= lot.remaining <= lot.amount
             lot.changed = True
             self._line(WALLET, credit, CREDIT, amount, lot.lot, lot.remaining, None)
 
