@@ -73,8 +73,6 @@ UPDATE usage SET voided_by = v.voided_by
 FROM unnest(%(wallets)s::bigint[], %(numbers)s::bigint[], %(by)s::bigint[]) AS v(wallet_id, number, voided_by)
 WHERE usage.wallet_id = v.wallet_id AND usage.number = v.number"""
 
-_line = msgspec.json.Encoder().encode
-
 
 class Counted(msgspec.Struct, frozen=True):
     """A priced event: a row of ``usage``, by its columns."""
@@ -223,7 +221,7 @@ class _Priced(Part):
             charge.billed,
             charge.covered,
             charge.flats,
-            _line(explain(charge)).decode(),
+            explain(charge),
             measure.amends,
         )
         self._counted.append(counted)
