@@ -71,7 +71,8 @@ def explain(charge: Charge) -> str:
         f'"tiers":[{tiers}],{asset}"cost":"{format_decimal(charge.cost, AMOUNT_DECIMALS + decimals)}",{per_unit}'
         f'"cost_credits":"{format_decimal(charge.cost * terms.factor, CARRY_DECIMALS)}",'
         f'"carry_before":"{format_decimal(charge.before.carry, CARRY_DECIMALS)}",'
-        f'"carry_after":"{format_decimal(charge.after.carry, CARRY_DECIMALS)}","charged":"{format_amount(charge.micro)}"}}'
+        f'"carry_after":"{format_decimal(charge.after.carry, CARRY_DECIMALS)}",'
+        f'"charged":"{format_amount(charge.micro)}"}}'
     )
 
 
