@@ -18,46 +18,94 @@ from ledger.book.participants import Event
 from ledger.book.rules.fold import StoredRefusal, Unit
 from ledger.book.rules.move import Move
 from ledger.book.rules.state import Book, Hold, Lot
-from ledger.kit.arrays import binaries, columns, flags, numbers, texts, times, uuids, words
+from ledger.kit.arrays import binaries, columns, each, flags, numbers, texts, times, uuids, words
 from ledger.kit.ids import row_public, wallet_public
 from ledger.kit.wire import Statement
 
-TRANSACTIONS: Final = """
+TRANSACTIONS: Final = (
+    """
 INSERT INTO transactions (wallet_id, number, kind, key_hash, fingerprint, event_hash, actor, effective_at,
     recorded_at, reverses, link_wallet_id, link_number, wallet_after, held_after, disputed_after, owed_after,
     limit_after, terms, notes_digest, hash)
-SELECT * FROM unnest(%(t_wallet)s::bigint[], %(t_number)s::bigint[], %(t_kind)s::text[], %(t_key)s::uuid[],
-    %(t_fingerprint)s::uuid[], %(t_event)s::uuid[], %(t_actor)s::text[], %(t_effective)s::timestamptz[],
-    %(t_recorded)s::timestamptz[], %(t_reverses)s::bigint[], %(t_link_wallet)s::bigint[],
-    %(t_link_number)s::bigint[], %(t_after_wallet)s::bigint[], %(t_after_held)s::bigint[],
-    %(t_after_disputed)s::bigint[], %(t_after_owed)s::bigint[], %(t_after_limit)s::bigint[],
-    %(t_terms)s::text[], %(t_digest)s::bytea[], %(t_hash)s::bytea[])
-RETURNING 1"""
+"""
+    + each(
+        t_wallet="bigint",
+        t_number="bigint",
+        t_kind="text",
+        t_key="uuid",
+        t_fingerprint="uuid",
+        t_event="uuid",
+        t_actor="text",
+        t_effective="timestamptz",
+        t_recorded="timestamptz",
+        t_reverses="bigint",
+        t_link_wallet="bigint",
+        t_link_number="bigint",
+        t_after_wallet="bigint",
+        t_after_held="bigint",
+        t_after_disputed="bigint",
+        t_after_owed="bigint",
+        t_after_limit="bigint",
+        t_terms="text",
+        t_digest="bytea",
+        t_hash="bytea",
+    )
+    + " RETURNING 1"
+)
 
-NOTES: Final = """
-INSERT INTO notes (wallet_id, number, salt, body)
-SELECT * FROM unnest(%(t_wallet)s::bigint[], %(t_number)s::bigint[], %(n_salt)s::bytea[], %(n_body)s::text[])
-RETURNING 1"""
+NOTES: Final = (
+    "INSERT INTO notes (wallet_id, number, salt, body) "
+    + each(
+        t_wallet="bigint",
+        t_number="bigint",
+        n_salt="bytea",
+        n_body="text",
+    )
+    + " RETURNING 1"
+)
 
-POSTINGS: Final = """
-INSERT INTO postings (wallet_id, number, line, debit, credit, asset, amount, lot, lot_after, hold, balance_after)
-SELECT * FROM unnest(%(p_wallet)s::bigint[], %(p_number)s::bigint[], %(p_line)s::smallint[],
-    %(p_debit)s::text[], %(p_credit)s::text[], %(p_asset)s::text[], %(p_amount)s::bigint[],
-    %(p_lot)s::bigint[], %(p_lot_after)s::bigint[], %(p_hold)s::bigint[], %(p_balance)s::bigint[])
-RETURNING 1"""
+POSTINGS: Final = (
+    "INSERT INTO postings (wallet_id, number, line, debit, credit, asset, amount, lot, lot_after, hold, balance_after) "
+    + each(
+        p_wallet="bigint",
+        p_number="bigint",
+        p_line="smallint",
+        p_debit="text",
+        p_credit="text",
+        p_asset="text",
+        p_amount="bigint",
+        p_lot="bigint",
+        p_lot_after="bigint",
+        p_hold="bigint",
+        p_balance="bigint",
+    )
+    + " RETURNING 1"
+)
 
-WALLETS: Final = """
-UPDATE wallets SET wallet = u.wallet, held = u.held, disputed = u.disputed, owed = u.owed,
-    overdraft_limit = u.overdraft_limit, number = u.number, event_number = u.event_number,
-    last_lot = u.last_lot, last_at = u.last_at, due_at = u.due_at, status = u.status, head_hash = u.head_hash
-FROM unnest(%(w_id)s::bigint[], %(w_before)s::bigint[], %(w_wallet)s::bigint[], %(w_held)s::bigint[],
-    %(w_disputed)s::bigint[], %(w_owed)s::bigint[], %(w_limit)s::bigint[], %(w_number)s::bigint[],
-    %(w_event)s::bigint[], %(w_lot)s::bigint[], %(w_last)s::timestamptz[], %(w_due)s::timestamptz[],
-    %(w_status)s::text[], %(w_head)s::bytea[])
-    AS u(wallet_id, before, wallet, held, disputed, owed, overdraft_limit, number, event_number, last_lot,
-         last_at, due_at, status, head_hash)
-WHERE wallets.wallet_id = u.wallet_id AND wallets.number = u.before
-RETURNING 1"""
+WALLETS: Final = (
+    """
+UPDATE wallets SET wallet = w_wallet, held = w_held, disputed = w_disputed, owed = w_owed, overdraft_limit = w_limit,
+    number = w_number, event_number = w_event, last_lot = w_lot, last_at = w_last, due_at = w_due, status = w_status,
+    head_hash = w_head
+FROM ("""
+    + each(
+        w_id="bigint",
+        w_before="bigint",
+        w_wallet="bigint",
+        w_held="bigint",
+        w_disputed="bigint",
+        w_owed="bigint",
+        w_limit="bigint",
+        w_number="bigint",
+        w_event="bigint",
+        w_lot="bigint",
+        w_last="timestamptz",
+        w_due="timestamptz",
+        w_status="text",
+        w_head="bytea",
+    )
+    + ") AS u WHERE wallets.wallet_id = w_id AND wallets.number = w_before RETURNING 1"
+)
 
 UNSEALED: Final = """
 INSERT INTO unsealed (wallet_id, since)
@@ -65,50 +113,102 @@ SELECT wallet_id, %(now)s::timestamptz FROM unnest(%(u_wallet)s::bigint[]) AS u(
 ON CONFLICT (wallet_id) DO UPDATE SET since = unsealed.since
 RETURNING 1"""
 
-LOTS: Final = """
-UPDATE lots SET amount = u.amount, remaining = u.remaining, pinned = u.pinned, open = u.remaining > 0
-FROM unnest(%(l_wallet)s::bigint[], %(l_lot)s::bigint[], %(l_amount)s::bigint[], %(l_remaining)s::bigint[],
-    %(l_pinned)s::bigint[]) AS u(wallet_id, lot, amount, remaining, pinned)
-WHERE lots.wallet_id = u.wallet_id AND lots.lot = u.lot
-RETURNING 1"""
+LOTS: Final = (
+    """
+UPDATE lots SET amount = l_amount, remaining = l_remaining, pinned = l_pinned, open = l_remaining > 0
+FROM ("""
+    + each(
+        l_wallet="bigint",
+        l_lot="bigint",
+        l_amount="bigint",
+        l_remaining="bigint",
+        l_pinned="bigint",
+    )
+    + ") AS u WHERE lots.wallet_id = l_wallet AND lots.lot = l_lot RETURNING 1"
+)
 
-NEW_LOTS: Final = """
+NEW_LOTS: Final = (
+    """
 INSERT INTO lots (wallet_id, lot, source, amount, remaining, pinned, open, paid, priority, effective_at,
     expires_at, cost, currency)
-SELECT * FROM unnest(%(m_wallet)s::bigint[], %(m_lot)s::bigint[], %(m_source)s::text[], %(m_amount)s::bigint[],
-    %(m_remaining)s::bigint[], %(m_pinned)s::bigint[], %(m_open)s::boolean[], %(m_paid)s::boolean[],
-    %(m_priority)s::int[], %(m_effective)s::timestamptz[], %(m_expires)s::timestamptz[], %(m_cost)s::bigint[],
-    %(m_currency)s::text[])
-RETURNING 1"""
+"""
+    + each(
+        m_wallet="bigint",
+        m_lot="bigint",
+        m_source="text",
+        m_amount="bigint",
+        m_remaining="bigint",
+        m_pinned="bigint",
+        m_open="boolean",
+        m_paid="boolean",
+        m_priority="int",
+        m_effective="timestamptz",
+        m_expires="timestamptz",
+        m_cost="bigint",
+        m_currency="text",
+    )
+    + " RETURNING 1"
+)
 
-HOLDS: Final = """
-INSERT INTO holds (wallet_id, hold, amount, captured, released, state, service, placed_at, expires_at)
-SELECT * FROM unnest(%(h_wallet)s::bigint[], %(h_hold)s::bigint[], %(h_amount)s::bigint[],
-    %(h_captured)s::bigint[], %(h_released)s::bigint[], %(h_state)s::text[], %(h_service)s::text[],
-    %(h_placed)s::timestamptz[], %(h_expires)s::timestamptz[])
+HOLDS: Final = (
+    "INSERT INTO holds (wallet_id, hold, amount, captured, released, state, service, placed_at, expires_at) "
+    + each(
+        h_wallet="bigint",
+        h_hold="bigint",
+        h_amount="bigint",
+        h_captured="bigint",
+        h_released="bigint",
+        h_state="text",
+        h_service="text",
+        h_placed="timestamptz",
+        h_expires="timestamptz",
+    )
+    + """
 ON CONFLICT (wallet_id, hold) DO UPDATE
     SET captured = excluded.captured, released = excluded.released, state = excluded.state
 RETURNING 1"""
+)
 
-SLICES: Final = """
-INSERT INTO hold_slices (wallet_id, hold, lot, pinned)
-SELECT * FROM unnest(%(s_wallet)s::bigint[], %(s_hold)s::bigint[], %(s_lot)s::bigint[], %(s_pinned)s::bigint[])
+SLICES: Final = (
+    "INSERT INTO hold_slices (wallet_id, hold, lot, pinned) "
+    + each(
+        s_wallet="bigint",
+        s_hold="bigint",
+        s_lot="bigint",
+        s_pinned="bigint",
+    )
+    + """
 ON CONFLICT (wallet_id, hold, lot) DO UPDATE SET pinned = excluded.pinned
 RETURNING 1"""
+)
 
-REFUSALS: Final = """
-INSERT INTO refusals (wallet_id, key_hash, fingerprint, code, detail, facts, recorded_at)
-SELECT *, %(now)s::timestamptz FROM unnest(%(r_wallet)s::bigint[], %(r_key)s::uuid[],
-    %(r_fingerprint)s::uuid[], %(r_code)s::text[], %(r_detail)s::text[], %(r_facts)s::text[])
+REFUSALS: Final = (
+    "INSERT INTO refusals (wallet_id, key_hash, fingerprint, code, detail, facts, recorded_at) "
+    + each(
+        r_wallet="bigint",
+        r_key="uuid",
+        r_fingerprint="uuid",
+        r_code="text",
+        r_detail="text",
+        r_facts="text",
+    )
+    + """, %(now)s::timestamptz
 ON CONFLICT (wallet_id, key_hash) DO UPDATE SET fingerprint = excluded.fingerprint, code = excluded.code,
     detail = excluded.detail, facts = excluded.facts, recorded_at = excluded.recorded_at
 RETURNING 1"""
+)
 
-OUTBOX: Final = """
-INSERT INTO outbox (wallet_id, event, type, payload, recorded_at, due_at)
-SELECT *, %(now)s::timestamptz, %(now)s::timestamptz FROM unnest(%(o_wallet)s::bigint[], %(o_event)s::bigint[],
-    %(o_type)s::text[], %(o_payload)s::text[])
+OUTBOX: Final = (
+    "INSERT INTO outbox (wallet_id, event, type, payload, recorded_at, due_at) "
+    + each(
+        o_wallet="bigint",
+        o_event="bigint",
+        o_type="text",
+        o_payload="text",
+    )
+    + """, %(now)s::timestamptz, %(now)s::timestamptz
 RETURNING 1"""
+)
 
 PARTS: Final = {
     "t": TRANSACTIONS,

@@ -9,6 +9,16 @@ from datetime import datetime
 from typing import Any
 
 
+def each(**types: str) -> str:
+    """A SELECT of one row for each place of these parameters, which are arrays of these types; the columns have the
+    names of the parameters. Arrays of different lengths are filled up with NULL.
+
+    In the list of a SELECT they are gone through side by side; ``FROM unnest(a, b, …)`` writes each to a store of its
+    own before it reads the first row, which is a third of what a small INSERT costs.
+    """
+    return "SELECT " + ", ".join([f"unnest(%({name})s::{kind}[]) AS {name}" for name, kind in types.items()])
+
+
 def numbers(values: Iterable[int | None]) -> str:
     """For ``bigint[]``."""
     if type(values) is tuple and values:

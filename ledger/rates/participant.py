@@ -15,7 +15,7 @@ import msgspec
 from ledger.book import commands as c
 from ledger.book.participants import Event, Outdated, Part, Statement
 from ledger.book.rules.move import Move
-from ledger.kit.arrays import columns, numbers, texts, times, words
+from ledger.kit.arrays import columns, each, numbers, texts, times, words
 from ledger.kit.wire import Row
 from ledger.rates.card import Card
 from ledger.rates.line import explain
@@ -34,7 +34,7 @@ WITH n AS MATERIALIZED (SELECT ledger_now() AT TIME ZONE 'UTC' AS now),
 e AS MATERIALIZED (
     SELECT wallet_id, service, meter, coalesce(month, date_trunc('month', n.now)::date) AS month,
         coalesce(month, date_trunc('month', n.now - interval '1 hour')::date) AS before
-    FROM n, unnest(%(wallets)s::bigint[], %(services)s::text[], %(meters)s::text[], %(months)s::date[])
+    FROM n, ({each(wallets="bigint", services="text", meters="text", months="date")})
         AS e(wallet_id, service, meter, month))
 SELECT {_C} FROM e JOIN meter_counters c ON c.wallet_id = e.wallet_id AND c.service = e.service
     AND c.meter = e.meter AND c.month = ANY(ARRAY['0001-01-01', e.month, e.before])"""
@@ -55,18 +55,44 @@ JOIN meter_counters c ON c.wallet_id = u.wallet_id AND c.service = u.service AND
 INSERT: Final = """
 INSERT INTO usage (wallet_id, number, service, meter, dimensions, selector, version, occurred_at, month, quantity,
     micro, free, billed, covered, flats, line, amends)
-SELECT * FROM unnest(%(wallets)s::bigint[], %(numbers)s::bigint[], %(services)s::text[], %(meters)s::text[],
-    %(dimensions)s::text[], %(selectors)s::text[], %(versions)s::int[], %(occurred)s::timestamptz[],
-    %(months)s::date[], %(quantities)s::bigint[], %(micro)s::bigint[], %(free)s::bigint[], %(billed)s::bigint[],
-    %(covered)s::bigint[], %(flats)s::bigint[], %(lines)s::text[], %(amends)s::bigint[])"""
+""" + each(
+    wallets="bigint",
+    numbers="bigint",
+    services="text",
+    meters="text",
+    dimensions="text",
+    selectors="text",
+    versions="int",
+    occurred="timestamptz",
+    months="date",
+    quantities="bigint",
+    micro="bigint",
+    free="bigint",
+    billed="bigint",
+    covered="bigint",
+    flats="bigint",
+    lines="text",
+    amends="bigint",
+)
 
-COUNT: Final = """
-INSERT INTO meter_counters (wallet_id, service, meter, month, selector, carry, free, billed, covered, flats)
-SELECT * FROM unnest(%(wallets)s::bigint[], %(services)s::text[], %(meters)s::text[], %(months)s::date[],
-    %(selectors)s::text[], %(carries)s::numeric[], %(free)s::bigint[], %(billed)s::bigint[], %(covered)s::bigint[],
-    %(flats)s::bigint[])
+COUNT: Final = (
+    "INSERT INTO meter_counters (wallet_id, service, meter, month, selector, carry, free, billed, covered, flats) "
+    + each(
+        wallets="bigint",
+        services="text",
+        meters="text",
+        months="date",
+        selectors="text",
+        carries="numeric",
+        free="bigint",
+        billed="bigint",
+        covered="bigint",
+        flats="bigint",
+    )
+    + """
 ON CONFLICT (wallet_id, service, meter, month, selector) DO UPDATE SET carry = excluded.carry, free = excluded.free,
     billed = excluded.billed, covered = excluded.covered, flats = excluded.flats"""
+)
 
 VOID: Final = """
 UPDATE usage SET voided_by = v.voided_by

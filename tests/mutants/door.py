@@ -126,7 +126,7 @@ MUTANTS = (
         "written-ahead-forgotten",
         "the first transactions of a large unit are written a second time",
         UNIT,
-        "events, ahead=ahead)",
+        "events, ahead=decided.ahead)",
         "events, ahead=0)",
         (f"{DOOR}test_a_large_unit_that_is_written_ahead_is_whole_or_nothing",),
     ),
