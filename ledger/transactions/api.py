@@ -14,7 +14,9 @@ from ledger.kit.http.answers import Answer, answer, created
 from ledger.kit.http.fields import queried_day_or_instant
 from ledger.kit.http.paging import Cursor, Limit, Page, number_of, page
 from ledger.kit.money import parse_amount
+from ledger.transactions.reasons import Why, why
 from ledger.transactions.shapes import Refund, Reversal, TransactionShape, location, transaction
+from ledger.transactions.why import find_out
 
 WHOLE = Refund()
 """What a refund without a body is: all that is left."""
@@ -71,6 +73,14 @@ async def get_transaction(request: LedgerRequest, transaction_id: FromPath[str])
     return answer(transaction(found, await reader.reversed_amount(wallet_id, number)))
 
 
+@get("/v1/transactions/{transaction_id:str}/why", opt={"scope": "read"})
+async def explain_transaction(request: LedgerRequest, transaction_id: FromPath[str]) -> Answer[Why]:
+    """Why a balance is what it is after a transaction: who asked for it, how it was priced, which lots it moved, what
+    funded those (through up to ten transfers back), and what undid it."""
+    wallet_id, number = ids.parse_row("txn", transaction_id, "transaction")
+    return answer(why(await find_out(request.services, wallet_id, number)))
+
+
 @post("/v1/transactions/{transaction_id:str}/reverse", opt={"scope": "write", "key": "required"})
 async def reverse_transaction(
     request: LedgerRequest, transaction_id: FromPath[str], data: JSONBody[Reversal]
@@ -102,4 +112,4 @@ async def _reverse(
     return created(transaction(posted.transaction), location(posted.transaction), replayed=posted.replayed)
 
 
-HANDLERS = [list_transactions, get_transaction, reverse_transaction, refund_usage]
+HANDLERS = [list_transactions, get_transaction, explain_transaction, reverse_transaction, refund_usage]
