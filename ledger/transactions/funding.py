@@ -29,7 +29,8 @@ _IN_TERMS: Final = """t.terms IS NOT NULL AND EXISTS (
 _MADE: Final = f"""
 WITH RECURSIVE wanted AS (
     SELECT l.*, w.number FROM unnest(%(wallets)s::bigint[], %(lots)s::bigint[]) AS r(wallet_id, lot)
-    JOIN lots l USING (wallet_id, lot) JOIN wallets w USING (wallet_id)),
+    CROSS JOIN LATERAL (SELECT * FROM lots WHERE wallet_id = r.wallet_id AND lot = r.lot LIMIT 1) AS l
+    JOIN wallets w ON w.wallet_id = l.wallet_id),
 halving AS (
     SELECT wallet_id, lot, effective_at AS made_at, at_it, 0::bigint AS low, number AS high
     FROM wanted CROSS JOIN (VALUES (false), (true)) AS v(at_it)
