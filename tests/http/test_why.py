@@ -286,6 +286,17 @@ async def test_lots_that_were_dated_back_or_made_in_one_moment_are_told_apart(ap
     assert expected == funders(found)
 
 
+async def test_a_hundred_lots_are_shown(api: Api, app: EdgedLitestar) -> None:
+    """Of a use that took more, the answer says so; the balances are those of all."""
+    wallet = await api.wallet()
+    commands = [Inflow(wallet_id=parse_wallet(wallet), amount=CREDIT, source="earned", priority=n) for n in range(101)]
+    await app.state["services"].door.submit([attempt(command) for command in commands])
+    path = f"/v1/wallets/{wallet}/usage"
+    shown = [await why(api, await do(api, path, service="chat", credits=credits)) for credits in ("100.5", "0.5")]
+    assert [(100, True), (1, False)] == [(len(found["lots"]), found["more_lots"]) for found in shown]
+    assert ("101", "0.5") == tuple(shown[0][side]["balance"] for side in ("before", "after"))
+
+
 async def test_erased_notes_leave_what_the_book_knows(api: Api) -> None:
     """Free text can be erased; who, when, how much and out of what stays."""
     wallet = await api.wallet("10")
