@@ -122,9 +122,10 @@ async def run_unit(
                 unit = await _look(wire, requests, participants, entropy, WAITING if wait else FREE_ONES)
                 skipped = [] if wait else await _skipped(wire, unit, requests)
                 done = [r for r in requests if r not in skipped] if skipped else list(requests)
-                results, statements = await _decide(wire, unit, done)
-                riders = _riders(results)
+                decided = await _decide(wire, unit, done)
+                riders = _riders(decided.results)
                 await failpoints.reach("unit.before_write")
+                statements = _write(wire, unit, decided)
                 if riders:
                     await wire.exchange(statements)
                     await _ride(wire.lend(), riders)
@@ -138,7 +139,7 @@ async def run_unit(
                 raise CommitUnknown(str(error)) from error
             raise
     await failpoints.reach("unit.after_commit")
-    for request, places, given in results:
+    for request, places, given in decided.results:
         request.take(places, given)
     return UnitRun(done, skipped)
 
@@ -162,7 +163,7 @@ async def run_quote(
             async with asyncio.timeout(writer.patience_s):
                 wire = await writer.wire()
                 unit = await _look(wire, [request], participants, entropy, SNAPSHOT)
-                [(_, _, results)], _ = await _decide(wire, unit, [request])
+                [(_, _, results)] = (await _decide(wire, unit, [request])).results
                 await wire.exchange([ROLLBACK])
         except BaseException as error:
             await writer.abandon(error)
@@ -201,23 +202,39 @@ def _keep(kept: list[Row], _: Unit, rows: list[Row]) -> None:
     kept += rows
 
 
-async def _decide(wire: Wire, unit: Unit, requests: Sequence[Request]) -> tuple[list[_Given], list[Statement]]:
-    """What comes of the requests, and the statements that write it."""
+class _Decided(NamedTuple):
+    """What comes of the requests; the books' numbers before; how many transactions were sent ahead."""
+
+    results: list[_Given]
+    numbers_before: dict[int, int]
+    ahead: int
+
+
+async def _decide(wire: Wire, unit: Unit, requests: Sequence[Request]) -> _Decided:
     for wallet_id in unit.books.keys() - _wallet_ids(requests):
         del unit.books[wallet_id]  # locked for a request that is skipped for another wallet
-    if not unit.books:
-        return (await _fold_all(wire, unit, requests))[0], []
     numbers_before = {wallet_id: book.number for wallet_id, book in unit.books.items()}
-    await look_again(Pipe(wire), unit, _attempts(requests))
-    begin(unit)
+    if unit.books:
+        await look_again(Pipe(wire), unit, _attempts(requests))
+        begin(unit)
     results, ahead = await _fold_all(wire, unit, requests)
+    return _Decided(results, numbers_before, ahead)
+
+
+def _write(wire: Wire, unit: Unit, decided: _Decided) -> list[Statement]:
+    """The statement that writes what was decided. What the parts write is sent ahead of it: the server is at work
+    while it is put together."""
+    if not unit.books:
+        return []
     events: list[Event] = []
     statements: list[Statement] = []
     for part in unit.parts:
         told, written = part.finish(unit.written)
         events += told
         statements += written
-    return results, [*writing(unit, numbers_before, events, ahead=ahead), *statements]
+    if statements:
+        wire.send(statements)
+    return writing(unit, decided.numbers_before, events, ahead=decided.ahead)
 
 
 AHEAD: Final = 250

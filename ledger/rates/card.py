@@ -5,6 +5,7 @@ when it occurred, the most specific one whose selector matches its dimensions. T
 the card is made, so the lookup does not have to.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -64,19 +65,21 @@ its versions, the latest first."""
 class Card:
     """A rate card that was found to be right: see ``make_card``."""
 
-    __slots__ = ("_found", "meters", "prices")
+    __slots__ = ("_found", "_only", "meters", "prices")
 
     def __init__(self, meters: Mapping[Key, Meter], prices: Sequence[Price], found: Mapping[Key, Prices]) -> None:
         self.meters = meters
         self.prices = prices
         self._found = found
+        services = Counter(service for service, _ in meters)
+        self._only = {each.service: each for each in meters.values() if services[each.service] == 1}
 
     def meter(self, service: str, meter: str | None = None, dimensions: Mapping[str, str] | None = None) -> Meter:
         """The meter of an event, whose dimensions are checked; None is the only one that the service has.
 
         Raises UnknownMeter or UnknownDimension.
         """
-        found = self.meters.get((service, meter)) if meter is not None else self._only(service)
+        found = self.meters.get((service, meter)) if meter is not None else self._only.get(service)
         if found is None:
             raise _unknown(service, meter, [each.meter for each in self.meters.values() if each.service == service])
         if dimensions:
@@ -106,10 +109,6 @@ class Card:
             terms for _, by_values in self._found[meter.service, meter.meter] for terms in chain(*by_values.values())
         ]
         return sorted(found, key=lambda terms: (terms.selector, terms.price.version))
-
-    def _only(self, service: str) -> Meter | None:
-        found = [meter for meter in self.meters.values() if meter.service == service]
-        return found[0] if len(found) == 1 else None
 
 
 def make_card(

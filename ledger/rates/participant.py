@@ -32,11 +32,11 @@ _C: Final = """c.wallet_id, c.service, c.meter, c.month, c.selector, c.carry, c.
 COUNTERS: Final = f"""
 WITH n AS MATERIALIZED (SELECT ledger_now() AT TIME ZONE 'UTC' AS now),
 e AS MATERIALIZED (
-    SELECT DISTINCT wallet_id, service, meter, coalesce(month, date_trunc('month', n.now)::date) AS month,
+    SELECT wallet_id, service, meter, coalesce(month, date_trunc('month', n.now)::date) AS month,
         coalesce(month, date_trunc('month', n.now - interval '1 hour')::date) AS before
     FROM n, unnest(%(wallets)s::bigint[], %(services)s::text[], %(meters)s::text[], %(months)s::date[])
         AS e(wallet_id, service, meter, month))
-SELECT DISTINCT {_C} FROM e JOIN meter_counters c ON c.wallet_id = e.wallet_id AND c.service = e.service
+SELECT {_C} FROM e JOIN meter_counters c ON c.wallet_id = e.wallet_id AND c.service = e.service
     AND c.meter = e.meter AND c.month = ANY(ARRAY['0001-01-01', e.month, e.before])"""
 """Of events without a time of their own: this month's, and within an hour of its beginning the last one's as well,
 since the clock of the unit was read a moment earlier."""
@@ -72,8 +72,6 @@ VOID: Final = """
 UPDATE usage SET voided_by = v.voided_by
 FROM unnest(%(wallets)s::bigint[], %(numbers)s::bigint[], %(by)s::bigint[]) AS v(wallet_id, number, voided_by)
 WHERE usage.wallet_id = v.wallet_id AND usage.number = v.number"""
-
-_line = msgspec.json.Encoder().encode
 
 
 class Counted(msgspec.Struct, frozen=True):
@@ -114,7 +112,7 @@ class Pricing:
         self._cards = cards
 
     def load(self, wallet_ids: Sequence[int], attempts: Sequence[c.Attempt]) -> Sequence[Statement]:
-        measured: list[tuple[int, str, str, date | None]] = []
+        measured: dict[tuple[int, str, str, date | None], None] = {}
         voids: list[tuple[int, int]] = []
         for attempt in attempts:
             command = attempt.command
@@ -122,7 +120,7 @@ class Pricing:
                 if command.measure is not None:
                     at = command.effective_at
                     month = None if at is None else month_of(at)
-                    measured.append((command.wallet_id, command.service, command.measure.meter, month))
+                    measured[command.wallet_id, command.service, command.measure.meter, month] = None
             elif isinstance(command, c.Reverse) and command.void:
                 voids.append((command.wallet_id, command.number))
         if not measured and not voids:
@@ -151,7 +149,7 @@ class Pricing:
         if version != current.version:
             raise Outdated(partial(self._cards.fresh, version))
         counters, events = rows[1], rows[3] if len(rows) > 2 else []
-        return _Priced(current.card, [*counters, *rows[2]] if len(rows) > 2 else counters, events)
+        return _Priced(current.card, now, [*counters, *rows[2]] if len(rows) > 2 else counters, events)
 
 
 class _Priced(Part):
@@ -160,8 +158,9 @@ class _Priced(Part):
     prices = True
     counts = True
 
-    def __init__(self, card: Card, counters: Sequence[Row], events: Sequence[Row]) -> None:
+    def __init__(self, card: Card, now: datetime, counters: Sequence[Row], events: Sequence[Row]) -> None:
         self._card = card
+        self._month = month_of(now)
         self._tallies: dict[int, Tally] = {}
         self._events = {(row[0], row[1]): (Place(row[2], row[3], row[4], row[5]), Taken(*row[6:])) for row in events}
         self._pending: tuple[Place, Charge] | None = None
@@ -187,10 +186,13 @@ class _Priced(Part):
     def price(self, command: c.Use, now: datetime) -> int:
         measure = command.measure
         assert measure is not None
-        occurred_at = command.effective_at or now
+        occurred_at, month = now, self._month
+        if command.effective_at is not None:
+            occurred_at = command.effective_at
+            month = month_of(occurred_at)
         meter = self._card.meter(command.service, measure.meter, measure.dimensions)
         terms = self._card.terms(meter, measure.dimensions, occurred_at)
-        place = Place(meter.service, meter.meter, month_of(occurred_at), terms.selector)
+        place = Place(meter.service, meter.meter, month, terms.selector)
         charge = price(terms, measure.quantity, self._tally(command.wallet_id).counters(place))
         self._pending = place, charge
         return charge.micro
@@ -223,7 +225,7 @@ class _Priced(Part):
             charge.billed,
             charge.covered,
             charge.flats,
-            _line(explain(charge)).decode(),
+            explain(charge),
             measure.amends,
         )
         self._counted.append(counted)

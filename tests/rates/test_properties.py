@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ledger.kit.money import MICRO
 from ledger.rates.card import Terms, make_card
-from ledger.rates.line import explain
+from ledger.rates.line import explain, read
 from ledger.rates.numbers import FRACTION
 from ledger.rates.prices import Graduated, Meter, Model, Package, PerUnit, Price, Tier, Volume
 from ledger.rates.rules import Charge, Counters, amend, price, unprice
@@ -138,7 +138,7 @@ def test_an_event_costs_the_same_in_pieces(terms: list[Terms], pieces: list[int]
 def test_a_line_can_be_worked_out_again(terms: list[Terms], events: list[Event]) -> None:
     """Each number of it follows from those before, in fractions of what the strings say."""
     for charge in charge_all(terms, events, Tally()):
-        line = explain(charge)
+        line = read(explain(charge))
         parts = [Fraction(part.quantity) * Fraction(part.amount) + Fraction(part.flat or 0) for part in line.tiers]
         credits = Fraction(line.cost) * Fraction(line.credits_per_unit)
         assert Fraction(line.quantity) == Fraction(line.free) + Fraction(line.billable)

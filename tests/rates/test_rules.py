@@ -9,7 +9,7 @@ import pytest
 from ledger.errors import InvalidQuantity
 from ledger.kit.money import AMOUNT_MAX, MICRO, format_amount
 from ledger.rates.card import Terms, make_card
-from ledger.rates.line import ChargeLine, TierUsed, explain
+from ledger.rates.line import ChargeLine, TierUsed, explain, read
 from ledger.rates.numbers import FRACTION, QUANTITY_MAX, parse_quantity
 from ledger.rates.prices import Model, Price
 from ledger.rates.rules import Charge, Counters, amend, month_of, price, unprice
@@ -137,7 +137,7 @@ def test_counters_run_on_when_the_price_changes_within_a_month() -> None:
     ]:
         terms = card.terms(meter, {}, occurred_at)
         charge = tally.charge(terms, month_of(occurred_at), quantity)
-        charged.append((explain(charge).version, format_amount(charge.micro)))
+        charged.append((read(explain(charge)).version, format_amount(charge.micro)))
 
     assert [(1, "11"), (2, "2"), (1, "1"), (2, "2")] == charged
 
@@ -282,7 +282,7 @@ def test_a_line_says_how_a_charge_was_worked_out() -> None:
     terms = card.terms(card.meter("job"), {"size": "large"}, LATER)
     quantity = parse_quantity("8.501", 3)
 
-    line = explain(price(terms, quantity, Counters(carry=FRACTION // 2)))
+    line = read(explain(price(terms, quantity, Counters(carry=FRACTION // 2))))
 
     assert (
         ChargeLine(
@@ -314,11 +314,11 @@ def test_a_line_says_how_a_charge_was_worked_out() -> None:
 def test_a_line_counts_packages() -> None:
     """Which range of the month they cover, and how many there are; none where a paid one is enough."""
     terms, before = terms_with(package("3", 10)), Counters(billed=12, covered=20)
-    assert (TierUsed("20", "30", "1", "3", None),) == explain(price(terms, 15, before)).tiers
-    assert () == explain(price(terms, 8, before)).tiers
+    assert (TierUsed("20", "30", "1", "3", None),) == read(explain(price(terms, 15, before))).tiers
+    assert () == read(explain(price(terms, 8, before))).tiers
 
 
 def test_a_line_names_only_tiers_that_were_used() -> None:
     """The first one was full before."""
-    line = explain(price(terms_with(graduated(*STEPS)), 1, Counters(billed=10)))
+    line = read(explain(price(terms_with(graduated(*STEPS)), 1, Counters(billed=10))))
     assert (TierUsed("10", "30", "1", "0.5", "5"),) == line.tiers
