@@ -2,13 +2,11 @@
 
 from typing import Any, Final, cast
 
-import msgspec
-
 from ledger.book.commands import Transaction
 from ledger.context import Services
 from ledger.kit.db import Database
 from ledger.rates.counted import line_of
-from ledger.rates.line import ChargeLine
+from ledger.rates.line import read
 from ledger.transactions.funding import LOTS_MAX, trace
 from ledger.transactions.parts import parts_of
 from ledger.transactions.reasons import Known, Undone
@@ -29,8 +27,6 @@ SELECT number, kind, recorded_at, amount, sum(amount) OVER ()::bigint, count(*) 
 ORDER BY number LIMIT {REVERSALS_MAX}"""
 """Counted as the book counts what is left to reverse."""
 
-_line = msgspec.json.Decoder(ChargeLine)
-
 
 async def find_out(services: Services, wallet_id: int, number: int) -> Known:
     """All that is shown of a transaction. Raises NotFound."""
@@ -42,7 +38,7 @@ async def find_out(services: Services, wallet_id: int, number: int) -> Known:
     undone_by, undone, more = await _undone_by(database, t)
     return Known(
         posted,
-        None if line is None else _line.decode(line),
+        None if line is None else read(line),
         lots,
         await _undone(database, t),
         undone_by,
