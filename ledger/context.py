@@ -1,14 +1,16 @@
 """What a request can reach: the parts of the service, made once per process, and who is calling."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ledger.access.service import Access, Principal
 from ledger.book.commands import Attempt, Changed, Command, Outcome, Posted, Refused, Rider
 from ledger.book.door import Door
 from ledger.book.read import Reader
 from ledger.kit.db import Database
+from ledger.kit.http.answers import Answer, created_as
 from ledger.kit.http.problems import RefusedBefore
 from ledger.kit.http.strict import StrictRequest
+from ledger.kit.idempotency import Work, once
 from ledger.rates.service import Cards
 from ledger.wallets.directory import Directory
 
@@ -56,6 +58,18 @@ class LedgerRequest(StrictRequest):
         if isinstance(outcome, Posted):
             return outcome
         raise _refusal(outcome)
+
+    async def once(self, operation: str, data: Any, work: Work) -> Answer[Any]:
+        """Do ``work``, which posts nothing, at most once under the request's Idempotency-Key, if it has one."""
+        done = await once(
+            self.services.database,
+            namespace=self.principal.namespace,
+            operation=operation,
+            key=self.optional_key(),
+            request=data,
+            work=work,
+        )
+        return created_as(done.body, done.location or "", status=done.status, replayed=done.replayed)
 
     async def change(self, command: Command, riders: tuple[Rider, ...] = ()) -> Changed:
         """Carry out a command that writes no transaction, with ``riders``. Raises what it is refused with."""

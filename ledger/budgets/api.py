@@ -11,9 +11,9 @@ from ledger.budgets import service, store
 from ledger.budgets.shapes import Budget, BudgetChange, NewBudget, budget
 from ledger.context import LedgerRequest
 from ledger.errors import Unavailable
-from ledger.kit.http.answers import Answer, Header, answer, encode
+from ledger.kit.http.answers import Answer, answer, encode
 from ledger.kit.http.paging import Cursor, Limit, Page, page, place_of
-from ledger.kit.idempotency import Done, once
+from ledger.kit.idempotency import Done
 from ledger.wallets.service import get_wallet
 
 
@@ -35,18 +35,7 @@ async def make_budget(request: LedgerRequest, wallet_id: FromPath[str], data: JS
         shape = budget(made)
         return Done(201, encode(shape), f"/v1/wallets/{shape.wallet_id}/budgets/{shape.id}")
 
-    done = await once(
-        request.services.database,
-        namespace=request.principal.namespace,
-        operation=f"POST /v1/wallets/{found}/budgets",
-        key=key,
-        request=data,
-        work=work,
-    )
-    headers: list[Header] = [(b"location", (done.location or "").encode())]
-    if done.replayed:
-        headers.append((b"idempotency-replayed", b"true"))
-    return Answer(done.body, status=done.status, headers=headers)
+    return await request.once(f"POST /v1/wallets/{found}/budgets", data, work)
 
 
 @get("/v1/wallets/{wallet_id:str}/budgets", opt={"scope": "read"})

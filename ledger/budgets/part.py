@@ -8,12 +8,11 @@ nobody knows what will be captured of it; but a hold beyond what a hard budget h
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from ledger.book.commands import Capture, Command, Metadata, PlaceHold, Reverse, Transaction, Use
 from ledger.book.participants import Event, Part, Statement
 from ledger.book.rules.move import Move
-from ledger.budgets.periods import Period, Window, period_of
+from ledger.budgets.periods import Calendar, Period, Window, window_of
 from ledger.budgets.rules import Budget, check, crossings, refusal
 from ledger.kit.arrays import numbers, texts, times
 from ledger.kit.money import format_amount
@@ -35,7 +34,7 @@ class Kept(NamedTuple):
 
     number: int
     rule: Budget
-    zone: ZoneInfo
+    calendar: Calendar
     since: datetime
 
 
@@ -101,7 +100,7 @@ class Budgets(Part):
         self._spent = dict(found.spent)
         self._holds = dict(found.holds)
         self._events: list[Event] = []
-        self._windows: dict[tuple[Period, str], Window] = {}
+        self._windows: dict[tuple[Period, Calendar], Window] = {}
 
     def allow(self, command: Command, amount: int, at: datetime) -> None:
         """Raises CreditLimitExceeded."""
@@ -188,10 +187,10 @@ class Budgets(Part):
 
     def _window(self, kept: Kept, at: datetime) -> Window:
         """The period; what is posted together is mostly of the same one."""
-        kind = (kept.rule.period, kept.zone.key)
+        kind = (kept.rule.period, kept.calendar)
         window = self._windows.get(kind)
         if window is None or not window.start <= at < window.end:
-            window = self._windows[kind] = period_of(at, kept.rule.period, kept.zone)
+            window = self._windows[kind] = window_of(at, kept.rule.period, kept.calendar)
         return window
 
 

@@ -17,7 +17,9 @@ import msgspec
 from ledger.book.commands import Attempt, BookDue, Capture, Notes, Reverse
 from ledger.book.participants import Statement
 from ledger.budgets.part import Budgets, Counted, Found, Held, Kept, Place, Spent, Told, member_of
+from ledger.budgets.periods import Calendar, Turn
 from ledger.budgets.rules import Budget
+from ledger.budgets.tables import NO_TURNS
 from ledger.kit.arrays import numbers, texts, times
 from ledger.kit.ids import row_public
 from ledger.kit.wire import Row
@@ -29,11 +31,12 @@ locked may still be left alone with all of its request."""
 SPIKE: Final = "usage.spike"
 """The fact of a ``BookDue`` that has a spike to tell: the event's data as JSON."""
 
-# A period's row is found without the calendar: no day, week or month is longer, whatever the clock there does.
+# A period's row is found without the calendar: no day, week or month is longer, whatever the clock there does and
+# wherever the wallet moves.
 # (OFFSET 0 keeps the bound in the look-up; joined, it would filter all periods that the budget ever had.)
 BUDGETS: Final = """
-SELECT 'budget', b.wallet_id, b.budget, b.scope, b.of, b.period, b.limit_micro, b.hard, b.alerts, b.time_zone, b.since,
-    s.start, s.spent_micro, s.told, s.number
+SELECT 'budget', b.wallet_id, b.budget, b.scope, b.of, b.period, b.limit_micro, b.hard, b.alerts, b.time_zone, b.turns,
+    b.since, s.start, s.spent_micro, s.told, s.number
 FROM unnest(%(wallets)s::bigint[], %(earliest)s::timestamptz[]) AS w(wallet_id, earliest)
 JOIN budgets b USING (wallet_id)
 LEFT JOIN LATERAL (
@@ -75,6 +78,7 @@ FROM unnest(%(wallets)s::bigint[], %(spikes)s::text[]) AS u(wallet_id, spike) JO
 WHERE w.xmax = pg_current_xact_id()::xid"""
 
 _notes: Final = msgspec.json.Decoder(Notes).decode
+_turns: Final = msgspec.json.Decoder(list[tuple[datetime, str]]).decode
 
 
 class BudgetGuard:
@@ -118,7 +122,7 @@ class BudgetGuard:
         return Budgets(
             Found(
                 budgets=_budgets(found["budget"]),
-                spent=dict(chain(spent_of(found["budget"], 10), spent_of(found["past"], 2))),
+                spent=dict(chain(spent_of(found["budget"], 11), spent_of(found["past"], 2))),
                 holds={(row[0], row[1]): Held(row[2], _member(row[3])) for row in found["held"]},
                 undone={
                     (row[0], row[1]): Counted(row[2], _member(row[3]) or _member(row[4])) for row in found["undone"]
@@ -131,8 +135,8 @@ class BudgetGuard:
 
 
 def kept_of(row: Row) -> Kept:
-    """A budget from (wallet, budget, scope, of, period, limit, hard, alerts, zone, since, …)."""
-    wallet_id, number, scope, of, period, limit_micro, hard, alerts, zone, since = row[:10]
+    """A budget from (wallet, budget, scope, of, period, limit, hard, alerts, zone, turns, since, …)."""
+    wallet_id, number, scope, of, period, limit_micro, hard, alerts, zone, turns, since = row[:11]
     rule = Budget(
         id=row_public("bud", wallet_id, number),
         scope=scope,
@@ -142,7 +146,13 @@ def kept_of(row: Row) -> Kept:
         hard=hard,
         alerts=tuple(alerts),
     )
-    return Kept(number, rule, ZoneInfo(zone), since)
+    return Kept(number, rule, calendar_of(zone, turns), since)
+
+
+def calendar_of(zone: str, turns: str) -> Calendar:
+    """A calendar from its columns."""
+    moves = () if turns == NO_TURNS else tuple([Turn(at, ZoneInfo(there)) for at, there in _turns(turns)])
+    return Calendar(ZoneInfo(zone), moves)
 
 
 def _budgets(rows: Sequence[Row]) -> dict[int, list[Kept]]:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.book.commands import Rider
 from ledger.budgets import store
 from ledger.budgets.part import Kept
-from ledger.budgets.periods import period_of
+from ledger.budgets.periods import Calendar, period_of
 from ledger.budgets.rules import Budget, Scope
 from ledger.budgets.shapes import BudgetChange, NewBudget
 from ledger.budgets.store import BUDGETS_MAX, Seen
@@ -74,7 +74,7 @@ async def plan_new(
     at = ZoneInfo(zone)
     window = period_of(await store.now(connection), new.period, at)
     before = await store.count(connection, wallet_id, about.scope, about.of, window)
-    kept = Kept(number, rule, at, window.start)
+    kept = Kept(number, rule, Calendar(at), window.start)
     return store.make_riders(wallet_id, kept, window, period_of(window.end, new.period, at), before)
 
 
@@ -85,6 +85,11 @@ def plan_change(wallet_id: int, old: Kept, change: BudgetChange) -> tuple[Rider,
     hard = rule.hard if isinstance(change.hard, UnsetType) else change.hard
     alerts = rule.alerts if isinstance(change.alerts, UnsetType) else rising(change.alerts)
     return (store.change_rider(wallet_id, old, limit_micro, hard, alerts),)
+
+
+async def plan_move(connection: AsyncConnection, wallet_id: int, zone: str) -> Rider:
+    """What takes a wallet's budgets along when it moves to another time zone."""
+    return store.move_rider(wallet_id, await store.budgets_of(connection, wallet_id), ZoneInfo(zone))
 
 
 def about_of(new: NewBudget) -> About:

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from ledger.budgets.part import Spent
-from ledger.budgets.periods import Period, period_of
+from ledger.budgets.periods import Period, window_of
 from ledger.budgets.rules import ALERT_MAX, ALERTS, check
 from ledger.budgets.store import Seen
 from ledger.kit.http.fields import Amount, Decimal, OwnerId, Service, Time, shown
@@ -50,7 +50,8 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     limit: Decimal
     hard: bool
     alerts: list[int]
-    time_zone: Annotated[str, Meta(description="Where its periods begin: the wallet's when it was made.")]
+    time_zone: Annotated[str, Meta(description="Whose midnight the period that is running is of.")]
+    next_time_zone: Annotated[str | None, Meta(description="From the next period on, where the wallet has moved.")]
     spent: Decimal
     left: Decimal
     told: list[int]
@@ -61,7 +62,8 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
 
 def budget(seen: Seen) -> Budget:
     kept, rule = seen.kept, seen.kept.rule
-    window = period_of(seen.now, rule.period, kept.zone)
+    window = window_of(seen.now, rule.period, kept.calendar)
+    zone, later = kept.calendar.zone(seen.now), kept.calendar.zone(window.end)
     spent = seen.spent.get((seen.wallet_id, kept.number, window.start), Spent())
     return Budget(
         id=rule.id,
@@ -72,7 +74,8 @@ def budget(seen: Seen) -> Budget:
         limit=format_amount(rule.limit_micro),
         hard=rule.hard,
         alerts=list(rule.alerts),
-        time_zone=kept.zone.key,
+        time_zone=zone.key,
+        next_time_zone=None if later == zone else later.key,
         spent=format_amount(spent.micro),
         left=format_amount(check(rule, spent.micro, 0).left_micro),
         told=sorted(spent.told),

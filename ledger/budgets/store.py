@@ -8,19 +8,24 @@ piece by piece, and the rider counts, under the lock, only what came after.
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book.commands import Rider
 from ledger.budgets.part import Kept, Place, Spent
 from ledger.budgets.participant import BUDGETS, kept_of, spent_of
-from ledger.budgets.periods import Window
-from ledger.kit.arrays import numbers, times
+from ledger.budgets.periods import Turn, Window, moved
+from ledger.kit.arrays import numbers, texts, times
 
 Row = tuple[Any, ...]
 
 PIECE: Final = 50_000
 """Transactions that one statement counts."""
+
+TURNS_MAX: Final = 10
+"""Moves to another time zone that a budget remembers. What lies before them does not concern it any more."""
 
 BUDGETS_MAX: Final = 50
 """Budgets of a wallet: each of its uses asks all of them."""
@@ -64,6 +69,7 @@ INSERT INTO budgets (wallet_id, budget, scope, of, period, limit_micro, hard, al
 SELECT %(wallet)s, %(budget)s, %(scope)s, %(of)s, %(period)s, %(limit)s, %(hard)s, %(alerts)s::smallint[], %(zone)s,
     %(since)s
 WHERE (SELECT count(*) FROM budgets WHERE wallet_id = %(wallet)s) < {BUDGETS_MAX}
+    AND EXISTS (SELECT FROM wallet_settings WHERE wallet_id = %(wallet)s AND time_zone = %(zone)s)
 ON CONFLICT DO NOTHING"""
 
 _RECOUNT: Final = f"""
@@ -82,11 +88,23 @@ UPDATE budgets SET limit_micro = %(limit)s, hard = %(hard)s, alerts = %(alerts)s
 WHERE wallet_id = %(wallet)s AND budget = %(budget)s
     AND limit_micro = %(old_limit)s AND hard = %(old_hard)s AND alerts = %(old_alerts)s::smallint[]"""
 
+_MOVE: Final = """
+WITH m AS (SELECT * FROM unnest(%(budgets)s::bigint[], %(turns)s::text[], %(since)s::timestamptz[])
+    AS m(budget, turns, since)),
+gone AS (
+    DELETE FROM budget_spent s USING m WHERE s.wallet_id = %(wallet)s AND s.budget = m.budget AND s.start < m.since)
+UPDATE budgets b SET turns = m.turns, since = m.since FROM m WHERE b.wallet_id = %(wallet)s AND b.budget = m.budget
+    AND (SELECT count(*) FROM budgets WHERE wallet_id = %(wallet)s) = %(count)s"""
+
+_NONE: Final = "SELECT FROM budgets WHERE wallet_id = %(wallet)s"
+
 _END: Final = """
 WITH spent AS (DELETE FROM budget_spent WHERE wallet_id = %(wallet)s AND budget = %(budget)s)
 DELETE FROM budgets WHERE wallet_id = %(wallet)s AND budget = %(budget)s"""
 
 _LAST: Final = 2**63 - 1
+
+_turns: Final = msgspec.json.Encoder().encode
 
 
 class Seen(NamedTuple):
@@ -111,10 +129,10 @@ async def budgets_of(connection: AsyncConnection, wallet_id: int) -> list[Seen]:
     """A wallet's budgets, in no order."""
     rows = await _rows(connection, _READ, {"wallets": numbers([wallet_id]), "earliest": "{NULL}"})
     shown = [row[1:] for row in rows]
-    spent = dict(spent_of(shown, 12))
+    spent = dict(spent_of(shown, 13))
     seen: dict[int, Seen] = {}
     for row in shown:
-        seen.setdefault(row[1], Seen(kept_of(row), wallet_id, row[10], row[11], spent))
+        seen.setdefault(row[1], Seen(kept_of(row), wallet_id, row[11], row[12], spent))
     return list(seen.values())
 
 
@@ -152,7 +170,7 @@ def make_riders(wallet_id: int, kept: Kept, window: Window, next_window: Window,
         "limit": rule.limit_micro,
         "hard": rule.hard,
         "alerts": list(rule.alerts),
-        "zone": kept.zone.key,
+        "zone": kept.calendar.first.key,
         "since": kept.since,
     }
     recount = {
@@ -179,6 +197,27 @@ def change_rider(wallet_id: int, old: Kept, limit_micro: int, hard: bool, alerts
         "old_alerts": list(old.rule.alerts),
     }
     return Rider(sql=_CHANGE, params=params)
+
+
+def move_rider(wallet_id: int, seen: Sequence[Seen], zone: ZoneInfo) -> Rider:
+    """Take the wallet's budgets (all that it has) along to another zone."""
+    if not seen:
+        return Rider(sql=_NONE, params={"wallet": wallet_id}, expect=0)
+    turns: list[list[Turn]] = []
+    since: list[datetime] = []
+    for each in seen:
+        kept = each.kept
+        moves = moved(kept.calendar, each.now, kept.rule.period, zone).turns[-TURNS_MAX:]
+        turns.append(list(moves))
+        since.append(max(kept.since, moves[0].at) if len(moves) == TURNS_MAX else kept.since)
+    params = {
+        "wallet": wallet_id,
+        "budgets": numbers([each.kept.number for each in seen]),
+        "turns": texts([_turns([(turn.at, turn.zone.key) for turn in moves]).decode() for moves in turns]),
+        "since": times(since),
+        "count": len(seen),
+    }
+    return Rider(sql=_MOVE, params=params, expect=len(seen))
 
 
 def end_rider(wallet_id: int, number: int) -> Rider:

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import psycopg
 
 from ledger.book.verify.report import Report
-from ledger.budgets.periods import period_of
+from ledger.budgets.participant import calendar_of
+from ledger.budgets.periods import window_of
 from ledger.budgets.store import USED
 from ledger.kit.ids import row_public
 
@@ -23,7 +23,7 @@ _WALLETS: Final = """
 SELECT DISTINCT wallet_id FROM budgets WHERE %(all)s OR wallet_id = ANY(%(ids)s::bigint[]) ORDER BY wallet_id"""
 
 _BUDGETS: Final = """
-SELECT budget, scope, of, period, time_zone, since, number FROM budgets JOIN wallets USING (wallet_id)
+SELECT budget, scope, of, period, time_zone, turns, since, number FROM budgets JOIN wallets USING (wallet_id)
 WHERE wallet_id = %(wallet)s AND (
     scope <> 'member' OR number = (SELECT count(*) FROM notes n WHERE n.wallet_id = budgets.wallet_id))"""
 
@@ -52,15 +52,16 @@ def _check(connection: Connection, report: Report, wallet_id: int) -> None:
     if not budgets:
         return
     report.checked["budgets"] += len(budgets)
+    calendars = {number: calendar_of(zone, turns) for number, _, _, _, zone, turns, *_ in budgets}
     expected: Counter[Place] = Counter()
     with connection.cursor(name="verify_budgets") as cursor:
         for _, at, amount, service, member in cursor.execute(
-            USED, {"wallet": wallet_id, "after": 0, "upto": budgets[0][6]}
+            USED, {"wallet": wallet_id, "after": 0, "upto": budgets[0][7]}
         ):
-            for number, scope, of, period, zone, since, _ in budgets:
+            for number, scope, of, period, _, _, since, _ in budgets:
                 named = {"wallet": None, "service": service, "member": member}[scope]
                 if at >= since and of == named:
-                    expected[number, period_of(at, period, ZoneInfo(zone)).start] += amount
+                    expected[number, window_of(at, period, calendars[number]).start] += amount
     numbers = [budget[0] for budget in budgets]
     kept = connection.execute(_SPENT, {"wallet": wallet_id, "budgets": numbers}).fetchall()
     found: Counter[Place] = Counter({(number, start): micro for number, start, micro in kept})

@@ -1,7 +1,6 @@
 """The rate card: /v1/meters, /v1/prices, /v1/rate-card."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.context import LedgerRequest
 from ledger.errors import InvalidCursor
-from ledger.kit.http.answers import Answer, Header, answer, encode
+from ledger.kit.http.answers import Answer, answer, encode
 from ledger.kit.http.fields import TimeQuery, queried_instant
 from ledger.kit.http.paging import Cursor, Limit, Page, page, place_of
-from ledger.kit.idempotency import Done, once
+from ledger.kit.idempotency import Done
 from ledger.rates import service
 from ledger.rates.answers import (
     NewMeter,
@@ -68,7 +67,7 @@ async def add_meter(request: LedgerRequest, data: JSONBody[NewMeter]) -> Answer[
         (meter,) = changed.difference.new_meters
         return Done(201, encode(priced_meter(meter, ())), _location("meters", meter))
 
-    return await _once(request, "POST /v1/meters", data, work)
+    return await request.once("POST /v1/meters", data, work)
 
 
 @get("/v1/prices", opt={"scope": "read"})
@@ -106,28 +105,11 @@ async def add_price(request: LedgerRequest, data: JSONBody[NewPrice]) -> Answer[
         (terms,) = [terms for terms in card.versions(meter) if terms.price == price]
         return Done(201, encode(price_version(terms)), _location("prices", meter))
 
-    return await _once(request, "POST /v1/prices", data, work)
+    return await request.once("POST /v1/prices", data, work)
 
 
 def _by(request: LedgerRequest) -> dict[str, Any]:
     return {"rates": request.services.cards.rates, "actor": request.principal.key_id}
-
-
-async def _once(
-    request: LedgerRequest, operation: str, data: Any, work: Callable[[AsyncConnection], Awaitable[Done]]
-) -> Answer[Any]:
-    done = await once(
-        request.services.database,
-        namespace=request.principal.namespace,
-        operation=operation,
-        key=request.optional_key(),
-        request=data,
-        work=work,
-    )
-    headers: list[Header] = [(b"location", (done.location or "").encode())]
-    if done.replayed:
-        headers.append((b"idempotency-replayed", b"true"))
-    return Answer(done.body, status=done.status, headers=headers)
 
 
 def _meters(card: Card, of_service: str | None, of_meter: str | None) -> list[Meter]:

@@ -1,20 +1,22 @@
 """/v1/transactions, and the list of a wallet's."""
 
-from functools import partial
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from litestar import get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from ledger.book.commands import Reverse, Transaction
+from ledger.book.commands import Reverse
 from ledger.context import LedgerRequest
 from ledger.kit import ids
 from ledger.kit.http.answers import Answer, answer, created
 from ledger.kit.http.fields import queried_day_or_instant
-from ledger.kit.http.paging import Cursor, Limit, Page, number_of, page
+from ledger.kit.http.paging import Cursor, Limit, Page
 from ledger.kit.money import parse_amount
+from ledger.transactions.lists import listed
+from ledger.transactions.reasons import Why, why
 from ledger.transactions.shapes import Refund, Reversal, TransactionShape, location, transaction
+from ledger.transactions.why import find_out
 
 WHOLE = Refund()
 """What a refund without a body is: all that is left."""
@@ -44,22 +46,17 @@ async def list_transactions(
     """A wallet's transactions, the newest first."""
     found = await request.services.directory.find(wallet_id)
     zone = ZoneInfo((await request.services.reader.wallet(found)).time_zone)
-    name = f"transactions of {found}"
-    rows = await request.services.reader.transactions(
+    return await listed(
+        request,
+        f"transactions of {found}",
         found,
-        before=number_of(name, cursor),
-        limit=limit + 1,
+        limit,
+        cursor,
+        transaction,
         kind=kind,
         from_=queried_day_or_instant(from_, "from", zone),
         to=queried_day_or_instant(to, "to", zone),
     )
-    undone = await request.services.reader.reversed_amounts(found, [row.number for row in rows])
-    shown = partial(_with_status, undone)
-    return answer(page(name, rows, limit, shown, lambda row: row.number))
-
-
-def _with_status(undone: dict[int, int], row: Transaction) -> TransactionShape:
-    return transaction(row, undone.get(row.number, 0))
 
 
 @get("/v1/transactions/{transaction_id:str}", opt={"scope": "read"})
@@ -69,6 +66,14 @@ async def get_transaction(request: LedgerRequest, transaction_id: FromPath[str])
     reader = request.services.reader
     found = await reader.transaction(wallet_id, number)
     return answer(transaction(found, await reader.reversed_amount(wallet_id, number)))
+
+
+@get("/v1/transactions/{transaction_id:str}/why", opt={"scope": "read"})
+async def explain_transaction(request: LedgerRequest, transaction_id: FromPath[str]) -> Answer[Why]:
+    """Why a balance is what it is after a transaction: who asked for it, how it was priced, which lots it moved, what
+    funded those (through up to ten transfers back), and what undid it."""
+    wallet_id, number = ids.parse_row("txn", transaction_id, "transaction")
+    return answer(why(await find_out(request.services, wallet_id, number)))
 
 
 @post("/v1/transactions/{transaction_id:str}/reverse", opt={"scope": "write", "key": "required"})
@@ -102,4 +107,4 @@ async def _reverse(
     return created(transaction(posted.transaction), location(posted.transaction), replayed=posted.replayed)
 
 
-HANDLERS = [list_transactions, get_transaction, reverse_transaction, refund_usage]
+HANDLERS = [list_transactions, get_transaction, explain_transaction, reverse_transaction, refund_usage]

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from ledger.book.chart import OWED, OWN, WALLET
-from ledger.book.commands import Metadata, Notes, Posted, Transaction
+from ledger.book.commands import Balances, Metadata, Notes, Posted, Transaction
 from ledger.book.commands import Posting as BookPosting
 from ledger.kit.http.fields import Amount, Decimal, Reason, Time, shown
 from ledger.kit.ids import row_public, wallet_public
@@ -71,7 +71,7 @@ class TransactionShape(msgspec.Struct, frozen=True):
 
 
 class BalanceAfter(msgspec.Struct, frozen=True):
-    """The balance right after a transaction."""
+    """The balance right after a transaction (or right before it)."""
 
     balance: Decimal
     held: Decimal
@@ -91,7 +91,7 @@ def transaction(t: Transaction, reversed_amount: int = 0) -> TransactionShape:
         wallet_public(wallet_id),
         t.number,
         t.kind,
-        _status(amount, reversed_amount),
+        status_of(amount, reversed_amount),
         format_amount(amount),
         service_of(t),
         [_posting(wallet_id, posting) for posting in t.postings],
@@ -101,7 +101,7 @@ def transaction(t: Transaction, reversed_amount: int = 0) -> TransactionShape:
         t.actor,
         notes.key,
         None if t.reverses is None else row_public("txn", wallet_id, t.reverses),
-        None if t.link_number is None else _linked(t),
+        None if t.link_number is None else linked(t),
         notes.description,
         notes.event_id,
         _sorted(notes.metadata),
@@ -112,12 +112,12 @@ def transaction(t: Transaction, reversed_amount: int = 0) -> TransactionShape:
 
 def balance_after(posted: Posted) -> BalanceAfter:
     """The balance right after it: the same in every replay."""
-    after = posted.transaction.after
+    return balances(posted.transaction.after)
+
+
+def balances(b: Balances) -> BalanceAfter:
     return BalanceAfter(
-        format_amount(after.balance),
-        format_amount(after.held),
-        format_amount(after.owed),
-        format_amount(after.available),
+        format_amount(b.balance), format_amount(b.held), format_amount(b.owed), format_amount(b.available)
     )
 
 
@@ -162,13 +162,14 @@ def _posting(wallet_id: int, p: BookPosting) -> PostingShape:
     )
 
 
-def _status(amount: int, reversed_amount: int) -> Status:
+def status_of(amount: int, reversed_amount: int) -> Status:
     if reversed_amount == 0:
         return "posted"
     return "reversed" if reversed_amount >= amount else "partially_reversed"
 
 
-def _linked(t: Transaction) -> str:
+def linked(t: Transaction) -> str:
+    """Its leg in the other book."""
     assert t.link_wallet_id is not None and t.link_number is not None
     return row_public("txn", t.link_wallet_id, t.link_number)
 

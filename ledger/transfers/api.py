@@ -1,20 +1,19 @@
 """/v1/transfers."""
 
-from functools import partial
 from typing import Annotated
 
 from litestar import get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from ledger.book.commands import Transaction
 from ledger.book.commands import Transfer as TransferCommand
 from ledger.context import LedgerRequest
 from ledger.errors import InvalidRequest, NotFound
 from ledger.kit import ids
 from ledger.kit.http.answers import Answer, answer, created
-from ledger.kit.http.paging import Cursor, Limit, Page, number_of, page
+from ledger.kit.http.paging import Cursor, Limit, Page
 from ledger.kit.http.strict import invalid
 from ledger.kit.money import parse_amount
+from ledger.transactions.lists import listed
 from ledger.transfers.shapes import NewTransfer, Transfer, is_paying, transfer
 from ledger.wallets.directory import USER
 
@@ -49,17 +48,7 @@ async def list_transfers(
     """Transfers out of and into a wallet, the newest first."""
     found = await request.services.directory.find(wallet_id)
     await request.services.reader.wallet(found)
-    name = f"transfers of {found}"
-    rows = await request.services.reader.transactions(
-        found, before=number_of(name, cursor), limit=limit + 1, kind="transfer"
-    )
-    undone = await request.services.reader.reversed_amounts(found, [row.number for row in rows])
-    shown = partial(_with_status, undone)
-    return answer(page(name, rows, limit, shown, lambda row: row.number))
-
-
-def _with_status(undone: dict[int, int], row: Transaction) -> Transfer:
-    return transfer(row, undone.get(row.number, 0))
+    return await listed(request, f"transfers of {found}", found, limit, cursor, transfer, kind="transfer")
 
 
 @get("/v1/transfers/{transfer_id:str}", opt={"scope": "read"})

@@ -9,6 +9,7 @@ from ledger.context import LedgerRequest
 from ledger.kit import ids
 from ledger.kit.http.answers import Answer, answer, created
 from ledger.kit.http.strict import decode
+from ledger.rates.counted import line_of
 from ledger.transactions.shapes import TransactionShape, balance_after, location, transaction
 from ledger.usage import corrections
 from ledger.usage.batch import charge_all
@@ -27,7 +28,6 @@ from ledger.usage.shapes import (
     charge,
     charged,
 )
-from ledger.usage.store import line_of
 
 BATCH_BODY_MAX = 4 * 1024 * 1024
 

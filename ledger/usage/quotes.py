@@ -3,6 +3,7 @@
 from msgspec import convert
 
 from ledger.book.commands import Outcome, Posted, Refused
+from ledger.errors import NotFound
 from ledger.kit.http.problems import Problem, problem
 from ledger.rates.participant import Counted
 from ledger.transactions.shapes import balance_after
@@ -10,8 +11,11 @@ from ledger.usage.shapes import Quote, charge
 
 
 def quoted(outcome: Outcome) -> Quote:
-    """The answer to a quote. A refusal of the charge is part of it; what is wrong with the event was raised before."""
+    """The answer to a quote. A refusal of the charge is part of it; what is wrong with the event was raised before.
+    Raises NotFound where there is no such wallet."""
     if isinstance(outcome, Refused):
+        if isinstance(outcome.error, NotFound):
+            raise outcome.error
         told = convert(problem(outcome.error), Problem)
         return Quote(would_post=False, charge=None, balance=None, problem=told)
     assert isinstance(outcome, Posted)

@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book.commands import SetStatus
 from ledger.context import LedgerRequest
-from ledger.kit.http.answers import Answer, Header, answer, encode
+from ledger.kit.http.answers import Answer, answer, encode
 from ledger.kit.http.paging import Cursor, Limit, Page, number_of, page
-from ledger.kit.idempotency import Done, once
+from ledger.kit.idempotency import Done
 from ledger.wallets import service
 from ledger.wallets.directory import checked_owner
 from ledger.wallets.shapes import NewWallet, Wallet, WalletChange, wallet
@@ -26,18 +26,7 @@ async def open_wallet(request: LedgerRequest, data: JSONBody[NewWallet]) -> Answ
         shape = wallet(await service.open_wallet(connection, data))
         return Done(201, encode(shape), f"/v1/wallets/{shape.id}")
 
-    done = await once(
-        request.services.database,
-        namespace=request.principal.namespace,
-        operation="POST /v1/wallets",
-        key=request.optional_key(),
-        request=data,
-        work=work,
-    )
-    headers: list[Header] = [(b"location", (done.location or "").encode())]
-    if done.replayed:
-        headers.append((b"idempotency-replayed", b"true"))
-    return Answer(done.body, status=done.status, headers=headers)
+    return await request.once("POST /v1/wallets", data, work)
 
 
 @get("/v1/wallets", opt={"scope": "read"})

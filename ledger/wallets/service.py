@@ -10,6 +10,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book.commands import BookDue, Command, Rider, SetOverdraft
+from ledger.budgets.service import plan_move
 from ledger.errors import NotFound, WalletExists
 from ledger.kit import ids
 from ledger.kit.db import Database
@@ -74,6 +75,9 @@ async def plan_change(database: Database, wallet_id: int, change: WalletChange) 
     if changes.get("critical_at", row.critical_at) > changes.get("warning_at", row.warning_at):
         raise invalid("critical_balance", "must not be above low_balance_warning")
     riders = [store.change_rider(row, changes)] if changes else []
+    if changes.get("time_zone", row.time_zone) != row.time_zone:
+        async with database.transaction() as connection:
+            riders.append(await plan_move(connection, wallet_id, changes["time_zone"]))
     if changes.get("purpose", row.purpose) != row.purpose:
         await _check_purpose(database, row, changes["purpose"])
         riders += store.rename_riders(row, changes["purpose"])

@@ -9,6 +9,8 @@ from ledger.book.door import Door
 from ledger.budgets import service
 from ledger.budgets.shapes import Budget, BudgetChange, NewBudget, budget
 from ledger.kit.db import Database
+from ledger.wallets.service import plan_change as plan_wallet
+from ledger.wallets.shapes import WalletChange
 from tests.support.book import CREDIT, attempt, new_wallets, session
 
 
@@ -30,6 +32,8 @@ class Scene:
 
     async def make(self, wallet_id: int, zone: str = "UTC", **fields: Any) -> int:
         """A budget, a month's of 100 credits unless ``fields`` say otherwise; its number."""
+        with session(self.url) as connection:
+            connection.execute("UPDATE wallet_settings SET time_zone = %s WHERE wallet_id = %s", [zone, wallet_id])
         number = service.number_of("", None)
         new = NewBudget(**{"period": "month", "limit": 100} | fields)
         async with self.database.transaction() as connection:
@@ -45,6 +49,11 @@ class Scene:
         riders = service.plan_change(wallet_id, seen.kept, BudgetChange(**fields))
         for attempted in (attempt(BookDue(wallet_id=wallet_id), riders=riders), attempt(BookDue(wallet_id=wallet_id))):
             await self.door.submit([attempted])
+
+    async def move(self, wallet_id: int, zone: str) -> None:
+        """The wallet's time zone is another from now on."""
+        plan = await plan_wallet(self.database, wallet_id, WalletChange(time_zone=zone))
+        await self.door.submit([attempt(plan.command, riders=plan.riders)])
 
     async def show(self, wallet_id: int, number: int) -> Budget:
         async with self.database.transaction() as connection:

@@ -76,6 +76,7 @@ async def record(call: Recorder) -> None:
     await call(
         "void_usage", "POST", f"/v1/usage/{amended['transaction']['id']}/void", {"reason": "The job was a test of ours"}
     )
+    await call("explain_transaction", "GET", f"/v1/transactions/{priced}/why")
     await call("refund_usage", "POST", f"{transaction}/refund", {"amount": "1", "reason": "The job failed"})
     await call("reverse_transaction", "POST", f"{transaction}/reverse", {"reason": "Charged to the wrong wallet"})
     await call("get_transaction", "GET", transaction)

@@ -47,6 +47,25 @@ async def test_a_budget_shows_what_is_spent_and_left(api: Api) -> None:
     assert [(50, "60.5", "month")] == await told(api, wallet)
 
 
+async def test_a_wallet_that_moves_takes_its_budgets_along(api: Api) -> None:
+    """From the next period on, those that it has; one that is made afterwards begins there."""
+    wallet = await api.wallet("1000", time_zone="Asia/Tokyo")
+    path = f"/v1/wallets/{wallet}"
+    made = await make(api, wallet)
+    await use(api, wallet, "60")
+    assert 200 == (await api.send("PATCH", path, json={"time_zone": "America/New_York"})).status_code
+    later = await make(api, wallet, period="day")
+    shown = (await api.get(f"{path}/budgets/{made['id']}")).json()
+    kept = {name: made[name] for name in ("time_zone", "period_start", "period_end")}
+    assert {**kept, "next_time_zone": "America/New_York", "spent": "60", "told": [50]} == {
+        name: shown[name] for name in (*kept, "next_time_zone", "spent", "told")
+    }
+    assert ("America/New_York", None) == (later["time_zone"], later["next_time_zone"])
+    back = await api.send("PATCH", path, json={"time_zone": "Asia/Tokyo"})
+    assert (200, "Asia/Tokyo") == (back.status_code, back.json()["time_zone"])
+    assert None is (await api.get(f"{path}/budgets/{made['id']}")).json()["next_time_zone"]
+
+
 async def test_what_was_spent_before_counts_and_is_told_at_once(api: Api) -> None:
     """Uses, captures and what came back of them; by service and by member."""
     wallet = await api.wallet("1000")

@@ -57,7 +57,12 @@ def answer(value: T, *, status: int = 200, headers: Headers = ()) -> Answer[T]:
 
 def created(value: T, location: str, *, replayed: bool = False) -> Answer[T]:
     """201 with ``Location``; ``replayed`` marks an answer that was given before."""
+    return created_as(encode(value), location, replayed=replayed)
+
+
+def created_as(body: bytes, location: str, *, status: int = 201, replayed: bool = False) -> Answer[Any]:
+    """The same of a body that is ready: as it was given the first time."""
     headers: list[Header] = [(b"location", location.encode())]
     if replayed:
         headers.append((b"idempotency-replayed", b"true"))
-    return Answer(encode(value), status=201, headers=headers)
+    return Answer(body, status=status, headers=headers)
