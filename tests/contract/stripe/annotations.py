@@ -71,6 +71,9 @@ class Reader:
             branches = [branch for branch in branches if branch != PLAIN["str"]]
         elif PLAIN["str"] in branches:
             return branches
+        if PLAIN["None"] in branches:
+            literals.append(None)
+            branches = [branch for branch in branches if branch != PLAIN["None"]]
         return [{"enum": list(dict.fromkeys(literals))}, *branches]
 
     def _parts(self, annotation: ast.expr) -> Iterator[ast.expr]:
@@ -120,5 +123,10 @@ class Reader:
         inside = Reader(Scope(read(kind.module), kind), self.refer, member)
         fields = {name: inside.schema(annotation) for name, annotation, _ in kind.fields()}
         fields["object"] = {"enum": [kind.constant("OBJECT_NAME")]}
-        needed = [name for name, schema in fields.items() if PLAIN["None"] not in schema.get("anyOf", ())]
+        needed = [name for name, schema in fields.items() if not nullable(schema)]
         return {"type": "object", "properties": fields, "required": needed, "additionalProperties": False}
+
+
+def nullable(schema: Schema) -> bool:
+    """Whether null is a value of it. What never is null is never absent."""
+    return schema == {} or None in schema.get("enum", ()) or PLAIN["None"] in schema.get("anyOf", ())

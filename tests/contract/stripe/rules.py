@@ -61,6 +61,26 @@ _LENGTHS = (
     r"^\s*Maximum ([\d,]+) characters",
 )
 
+_VALUES = re.compile(
+    r"(?:[Oo]ne of(?: the following)?:?|[Cc]an be(?: one of)?|[Pp]ossible values(?: of)? are:?|either|status of the payout:)"
+    r"\s+((?:`[a-z_0-9]+`(?:,? (?:or|and) |, )?){2,})"
+)
+
+
+def closed(schema: dict[str, Any], description: str) -> dict[str, Any]:
+    """The schema of a text, with the values that its description counts: *either `available` or `pending`*.
+
+    Older fields are annotated as plain text, and among them are the states of refunds, payouts and balances.
+    """
+    said = _VALUES.search(" ".join(description.split()))
+    values = re.findall(r"`(\w+)`", said[1]) if said else []
+    match schema:
+        case {"type": "string"} if values:
+            return {"enum": values}
+        case {"anyOf": [{"type": "string"}, {"type": "null"}]} if values and "expandable" not in schema:
+            return {"enum": [*values, None]}
+    return schema
+
 
 def refined(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
     """The schema of a field of this name, with what else is known of it."""

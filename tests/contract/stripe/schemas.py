@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from tests.contract.stripe import rules
-from tests.contract.stripe.annotations import PLAIN, Reader, Schema
+from tests.contract.stripe.annotations import Reader, Schema, nullable
 from tests.contract.stripe.sources import Class, NotUnderstood, Scope, read, resource
 
 PREFIX = "#/$defs/"
@@ -39,9 +39,11 @@ def lookup(reference: str) -> Schema:
 def fields(kind: Class) -> Schema:
     """What an object of the API is: its fields and no others, those present that are never null."""
     reader = Reader(Scope(read(kind.module), kind), refer)
-    known = {name: rules.refined(name, reader.schema(annotation), "") for name, annotation, _ in kind.fields()}
+    known = {
+        name: rules.closed(rules.refined(name, reader.schema(hint), said), said) for name, hint, said in kind.fields()
+    }
     deleted = known.pop("deleted", None)
-    live = _object(known, [name for name, schema in known.items() if not _nullable(schema)])
+    live = _object(known, [name for name, schema in known.items() if not nullable(schema)])
     if kind.key == "stripe._error_object:ErrorObject":
         return rules.error(live)
     if deleted is None:
@@ -100,10 +102,6 @@ def _may_be_left_out(annotation: ast.expr) -> bool:
         case ast.Subscript(value=ast.Name(id="NotRequired")):
             return True
     return False
-
-
-def _nullable(schema: Schema) -> bool:
-    return PLAIN["None"] in schema.get("anyOf", ()) or schema == {}
 
 
 def _references(schema: Any) -> list[str]:

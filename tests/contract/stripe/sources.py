@@ -116,7 +116,7 @@ def _objects() -> dict[str, tuple[str, str]]:
     for statement in ast.parse((ROOT / "_object_classes.py").read_text(encoding="utf-8")).body:
         match statement:
             case ast.AnnAssign(target=ast.Name(id="OBJECT_CLASSES"), value=ast.expr() as value):
-                return ast.literal_eval(value)
+                return dict(ast.literal_eval(value))
     raise NotUnderstood("stripe._object_classes has no table OBJECT_CLASSES")
 
 

@@ -87,9 +87,7 @@ def judged(exchange: Exchange) -> Verdict:
     else:
         wrong = [*problems(asked, operation.request), *_unexpandable(asked, operation)]
     answered = _failure(exchange) if exchange.status >= 400 else _success(exchange, operation, asked)
-    return Verdict(
-        exchange, tuple([*wrong, *_headers_sent(exchange)]), tuple([*answered, *_headers_received(exchange)])
-    )
+    return Verdict(exchange, (*wrong, *_headers_sent(exchange)), (*answered, *_headers_received(exchange)))
 
 
 def _success(exchange: Exchange, operation: Operation, asked: dict[str, Any]) -> Iterator[Problem]:
@@ -102,10 +100,11 @@ def _success(exchange: Exchange, operation: Operation, asked: dict[str, Any]) ->
         return
     expand = asked.get("expand", [])
     yield from problems(answer, operation.response, expand=expand if isinstance(expand, list) else ())
-    if operation.template.startswith("/v1/events"):
-        many = answer.get("data") if answer.get("object") == "list" else [answer]
-        for at, event in enumerate(many if isinstance(many, list) else ()):
-            yield from (each.under(f"data.{at}" if many is not answer else "") for each in events.judged(event))
+    if operation.template == "/v1/events/{id}":
+        yield from events.judged(answer)
+    elif operation.template == "/v1/events" and isinstance(answer, dict) and isinstance(answer.get("data"), list):
+        for at, event in enumerate(answer["data"]):
+            yield from (each.under(f"data.{at}") for each in events.judged(event))
 
 
 def _failure(exchange: Exchange) -> Iterator[Problem]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-
 from itertools import groupby
 from typing import Any
 
@@ -45,7 +44,7 @@ def problems(
     request's ``expand`` does: an object elsewhere is wrong, and so is an id there. ``("*",)`` allows both everywhere.
     """
     wanted = {".".join(path.split(".")[:end]) for path in expand for end in range(1, path.count(".") + 2)}
-    found = []
+    found, strangers = set(), set()
     for error in _Judge(refer(schema) if isinstance(schema, Class) else schema).iter_errors(value):
         for leaf in _leaves(error):
             if partial and leaf.validator == "required":
@@ -54,8 +53,13 @@ def problems(
                 "*" in wanted or (_as_expanded(leaf) in wanted) == isinstance(leaf.instance, dict)
             ):
                 continue
-            found += _said(leaf)
-    return sorted(set(found), key=str)
+            if leaf.validator == "enum" and leaf.absolute_path and leaf.absolute_path[-1] == "object":
+                strangers.add(_path(leaf).removesuffix("object"))
+            found |= set(_said(leaf))
+    # Of what is another object altogether, no more is said than that.
+    return sorted(
+        (each for each in found if each.path.endswith("object") or not each.path.startswith(tuple(strangers))), key=str
+    )
 
 
 def _reference(judge: Any, reference: str, value: Any, schema: Schema) -> Iterator[ValidationError]:
@@ -100,7 +104,7 @@ def _is_another_kind(error: ValidationError) -> bool:
 
 
 def _said(error: ValidationError) -> Iterator[Problem]:
-    path = ".".join(str(part) for part in error.absolute_path)
+    path = _path(error)
     match error.validator:
         case "additionalProperties":
             for name in sorted(set(error.instance) - set(error.schema["properties"])):
@@ -120,6 +124,10 @@ def _said(error: ValidationError) -> Iterator[Problem]:
             yield Problem(path, f"has {len(error.instance)} characters, of at most {error.validator_value}")
         case _:
             yield Problem(path, error.message if len(error.message) < 300 else f"{error.message[:300]}…")
+
+
+def _path(error: ValidationError) -> str:
+    return ".".join(str(part) for part in error.absolute_path)
 
 
 def _kinds(branches: list[Schema]) -> Iterator[str]:
