@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ledger.alerts.rules import event_of, level_of
 from ledger.book.commands import Attempt
-from ledger.book.participants import Event, Part, Statement
+from ledger.book.participants import Event, Part, Rows, Statement
 from ledger.book.rules.move import Move
 from ledger.kit.arrays import numbers, texts, times
 from ledger.kit.money import format_amount
@@ -41,7 +41,7 @@ class _Levels(Part):
     def __init__(self, rows: Sequence[Row]) -> None:
         self._known = {row[0]: row[1:] for row in rows}
 
-    def finish(self, moves: Sequence[Move]) -> tuple[list[Event], list[Statement]]:
+    def finish(self, moves: Sequence[Move]) -> tuple[list[Event], Rows | None]:
         known = self._known
         levels: dict[int, str | None] = {wallet_id: row[2] for wallet_id, row in known.items()}
         changed: dict[int, tuple[str, datetime]] = {}
@@ -69,8 +69,8 @@ class _Levels(Part):
                 }
                 events.append(Event(wallet_id, told, data, transaction.number))
         if not changed:
-            return events, []
-        write = Statement(
+            return events, None
+        rows = Statement(
             _WRITE,
             {
                 "wallets": numbers(list(changed)),
@@ -78,7 +78,7 @@ class _Levels(Part):
                 "since": times([since for _, since in changed.values()]),
             },
         )
-        return events, [write]
+        return events, lambda: [rows]
 
 
 def _threshold(level: str, warning_at: int, critical_at: int) -> int:

@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Protocol
 
 from ledger.book.commands import Attempt
-from ledger.book.rules.part import Event, Part
+from ledger.book.rules.part import Event, Part, Rows
 from ledger.kit.wire import Row, Statement
 
-__all__ = ["Event", "Outdated", "Part", "Participant", "Statement"]
+__all__ = ["Event", "Outdated", "Part", "Participant", "Rows", "Statement"]
 
 
 class Participant(Protocol):

@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 
 from ledger.book import commands as c
 from ledger.book.load import FREE_ONES, SNAPSHOT, WAITING, Beginning, Pipe, look_again, queue_reads
-from ledger.book.participants import Event, Participant
+from ledger.book.participants import Event, Participant, Rows
 from ledger.book.rules.fold import Deferred, Replay, Result, Unit, begin, fails, fold
 from ledger.book.write import writing, writing_ahead
 from ledger.book.writer import ROLLBACK, Writer
@@ -221,20 +221,23 @@ async def _decide(wire: Wire, unit: Unit, requests: Sequence[Request]) -> _Decid
     return _Decided(results, numbers_before, ahead)
 
 
-def _write(wire: Wire, unit: Unit, decided: _Decided) -> list[Statement]:
-    """The statement that writes what was decided. What the parts write is sent ahead of it: the server is at work
-    while it is put together."""
+def _write(wire: Wire, unit: Unit, decided: _Decided) -> Sequence[Statement]:
+    """What is left to write. Where parts have rows of their own, the journal is sent ahead of them: the server is at
+    work on it while they are put together."""
     if not unit.books:
         return []
     events: list[Event] = []
-    statements: list[Statement] = []
+    rows: list[Rows] = []
     for part in unit.parts:
-        told, written = part.finish(unit.written)
+        told, its_rows = part.finish(unit.written)
         events += told
-        statements += written
-    if statements:
-        wire.send(statements)
-    return writing(unit, decided.numbers_before, events, ahead=decided.ahead)
+        if its_rows is not None:
+            rows.append(its_rows)
+    journal = writing(unit, decided.numbers_before, events, ahead=decided.ahead)
+    if not rows:
+        return journal
+    wire.send(journal)
+    return [statement for its_rows in rows for statement in its_rows()]
 
 
 AHEAD: Final = 250

@@ -7,26 +7,28 @@ nobody knows what will be captured of it; but a hold beyond what a hard budget h
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from ledger.book.commands import Capture, Command, Metadata, PlaceHold, Reverse, Transaction, Use
-from ledger.book.participants import Event, Part, Statement
+from ledger.book.participants import Event, Part, Rows, Statement
 from ledger.book.rules.move import Move
 from ledger.budgets.periods import Calendar, Period, Window, window_of
 from ledger.budgets.rules import Budget, check, crossings, refusal
-from ledger.kit.arrays import numbers, texts, times
+from ledger.kit.arrays import each, numbers, texts, times
 from ledger.kit.money import format_amount
 
 MEMBER: Final = "user_id"
 """The metadata key of a use, or of the hold that is captured, that names the member who used."""
 
-WRITE: Final = """
-INSERT INTO budget_spent (wallet_id, budget, start, spent_micro, told, number)
-SELECT wallet_id, budget, start, spent_micro, told::smallint[], number
-FROM unnest(%(wallets)s::bigint[], %(budgets)s::bigint[], %(starts)s::timestamptz[], %(spent)s::bigint[],
-    %(told)s::text[], %(numbers)s::bigint[]) AS u(wallet_id, budget, start, spent_micro, told, number)
+WRITE: Final = (
+    "INSERT INTO budget_spent (wallet_id, budget, start, spent_micro, told, number) "
+    "SELECT wallets, budgets, starts, spent, told::smallint[], numbers FROM ("
+    + each(wallets="bigint", budgets="bigint", starts="timestamptz", spent="bigint", told="text", numbers="bigint")
+    + """) AS u
 ON CONFLICT (wallet_id, budget, start)
     DO UPDATE SET spent_micro = excluded.spent_micro, told = excluded.told, number = excluded.number"""
+)
 
 
 class Kept(NamedTuple):
@@ -144,7 +146,7 @@ class Budgets(Part):
         self._spent = dict(saved[0])
         del self._events[saved[1] :]
 
-    def finish(self, moves: Sequence[Move]) -> tuple[list[Event], list[Statement]]:
+    def finish(self, moves: Sequence[Move]) -> tuple[list[Event], Rows | None]:
         """What was passed before a budget was made or changed is told here."""
         for wallet_id in {move.transaction.wallet_id for move in moves} | self._found.settling:
             for kept in self._found.budgets.get(wallet_id, ()):
@@ -154,7 +156,7 @@ class Budgets(Part):
                     self._tell(place, kept, window, 0, self._spent[place])
         events = [*self._events, *(Event(s.wallet_id, "usage.spike", s.data, s.number) for s in self._found.spikes)]
         changed = {place: spent for place, spent in self._spent.items() if spent != self._found.spent.get(place)}
-        return events, [_writing(changed)] if changed else []
+        return events, partial(_rows, changed) if changed else None
 
     def _who(self, command: Command) -> tuple[str, str | None]:
         """The service and the member of what is to be used."""
@@ -229,8 +231,8 @@ def _data(rule: Budget, window: Window, level: int, spent_micro: int) -> dict[st
     }
 
 
-def _writing(changed: Mapping[Place, Spent]) -> Statement:
-    return Statement(
+def _rows(changed: Mapping[Place, Spent]) -> list[Statement]:
+    write = Statement(
         WRITE,
         {
             "wallets": numbers([wallet_id for wallet_id, _, _ in changed]),
@@ -241,3 +243,4 @@ def _writing(changed: Mapping[Place, Spent]) -> Statement:
             "numbers": numbers([spent.number for spent in changed.values()]),
         },
     )
+    return [write]

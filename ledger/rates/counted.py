@@ -1,12 +1,39 @@
 """Priced events as they are stored."""
 
 from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Final
+
+import msgspec
 
 from ledger.book.commands import Posted
 from ledger.kit.arrays import numbers
 from ledger.kit.db import Database
-from ledger.rates.participant import Counted
+from ledger.rates.part import Priced
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """A priced event: a row of ``usage``, by its columns."""
+
+    wallet_id: int
+    number: int
+    service: str
+    meter: str
+    dimensions: str
+    selector: str
+    version: int
+    occurred_at: datetime
+    month: date
+    quantity: int
+    micro: int
+    free: int
+    billed: int
+    covered: int
+    flats: int
+    line: str
+    """The ``ChargeLine``, as JSON."""
+    amends: int | None
+
 
 _COLUMNS: Final = ", ".join(f"u.{name}" for name in Counted.__struct_fields__)
 _COUNTED: Final = f"""
@@ -24,7 +51,7 @@ async def load_counted(database: Database, refs: Sequence[tuple[int, int]]) -> d
 
 async def line_of(database: Database, posted: Posted) -> str | None:
     """How a posted event was priced: as it was just now, or, for a replay, as it is stored. None where it was not."""
-    if isinstance(posted.detail, Counted):
+    if isinstance(posted.detail, Priced):
         return posted.detail.line
     ref = (posted.transaction.wallet_id, posted.transaction.number)
     counted = (await load_counted(database, [ref])).get(ref)

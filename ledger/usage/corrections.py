@@ -9,9 +9,8 @@ from ledger.kit import ids
 from ledger.kit.http.problems import RefusedBefore
 from ledger.kit.http.strict import invalid
 from ledger.kit.money import parse_amount
-from ledger.rates.counted import load_counted
+from ledger.rates.counted import Counted, load_counted
 from ledger.rates.numbers import format_decimal, parse_quantity
-from ledger.rates.participant import Counted
 from ledger.transactions.shapes import service_of
 from ledger.usage.shapes import Amendment
 

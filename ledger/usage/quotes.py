@@ -5,7 +5,7 @@ from msgspec import convert
 from ledger.book.commands import Outcome, Posted, Refused
 from ledger.errors import NotFound
 from ledger.kit.http.problems import Problem, problem
-from ledger.rates.participant import Counted
+from ledger.rates.part import Priced
 from ledger.transactions.shapes import balance_after
 from ledger.usage.shapes import Quote, charge
 
@@ -19,5 +19,5 @@ def quoted(outcome: Outcome) -> Quote:
         told = convert(problem(outcome.error), Problem)
         return Quote(would_post=False, charge=None, balance=None, problem=told)
     assert isinstance(outcome, Posted)
-    line = outcome.detail.line if isinstance(outcome.detail, Counted) else None
+    line = outcome.detail.line if isinstance(outcome.detail, Priced) else None
     return Quote(would_post=True, charge=charge(outcome, line), balance=balance_after(outcome), problem=None)

@@ -12,7 +12,8 @@ from ledger.book import commands as c
 from ledger.book.door import Door
 from ledger.book.verify import verify_now
 from ledger.kit.db import SERVICE_ROLE, Database
-from ledger.rates.participant import Counted, Pricing
+from ledger.rates.part import Priced
+from ledger.rates.participant import Pricing
 from ledger.rates.prices import Graduated, Meter, PerUnit, Price, Tier
 from ledger.rates.service import Cards, import_card
 from ledger.rates.verify import verify_usage
@@ -82,7 +83,7 @@ async def funded(door: Door, url: str, credits: int) -> int:
 def charged(outcomes: list[c.Outcome]) -> int:
     """What was charged in all, in micro-credits, as postings and details both say."""
     posted = [outcome for outcome in outcomes if isinstance(outcome, c.Posted)]
-    told = sum(outcome.detail.micro for outcome in posted)
+    told = sum(outcome.detail.charge.micro for outcome in posted)
     assert told == sum(p.amount for outcome in posted for p in outcome.transaction.postings)
     return told
 
@@ -134,7 +135,7 @@ async def test_a_void_gives_credits_and_counters_back(door: Door, database_url: 
     """The free minutes of a voided event are free again; a second void is refused."""
     wallet_id = await funded(door, database_url, 10)
     [first] = await door.submit([attempt(use(wallet_id, "sandbox", "minutes", 120_00))])
-    assert isinstance(first, c.Posted) and 2 * CREDIT == first.detail.micro
+    assert isinstance(first, c.Posted) and 2 * CREDIT == first.detail.charge.micro
     void = c.Reverse(wallet_id=wallet_id, number=first.transaction.number, void=True, description="not ours")
     [voided] = await door.submit([attempt(void)])
     assert isinstance(voided, c.Posted) and ("void", 10 * CREDIT) == (
@@ -201,7 +202,7 @@ async def test_a_quote_is_what_the_charge_then_is(door: Door, database_url: str)
     asked = attempt(use(wallet_id, "sandbox", "minutes", 150_00))
     quotes = [await door.quote(asked) for _ in range(3)]
     [posted] = await door.submit([asked])
-    assert isinstance(posted, c.Posted) and isinstance(posted.detail, Counted)
+    assert isinstance(posted, c.Posted) and isinstance(posted.detail, Priced)
     for quote in quotes:
         assert isinstance(quote, c.Posted) and posted.detail.line == quote.detail.line
         assert posted.transaction.postings == quote.transaction.postings

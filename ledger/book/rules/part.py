@@ -4,7 +4,7 @@ The fold asks the parts of a unit at fixed places and knows nothing else of them
 far in itself, so that the second command of a batch is decided by what the first one did.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -21,6 +21,10 @@ class Event(NamedTuple):
     data: Mapping[str, Any]
     transaction: int
     """The number of the transaction it belongs to."""
+
+
+Rows = Callable[[], Sequence[Statement]]
+"""Makes the statements of a part's rows: called once, while the server is at work on the journal."""
 
 
 class Part:
@@ -51,6 +55,6 @@ class Part:
     def restore(self, saved: Any) -> None:
         """Forget what was counted since ``saved``."""
 
-    def finish(self, moves: Sequence[Move]) -> tuple[list[Event], list[Statement]]:
-        """The events to tell and the rows to write, after all that the unit wrote."""
-        return [], []
+    def finish(self, moves: Sequence[Move]) -> tuple[list[Event], Rows | None]:
+        """The events to tell, after all that the unit booked, and its own rows; None where it has none."""
+        return [], None
