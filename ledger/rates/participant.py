@@ -17,13 +17,14 @@ from ledger.kit.wire import Row
 from ledger.rates.part import PricingPart, dates
 from ledger.rates.rules import month_of
 from ledger.rates.service import Cards
+from ledger.rates.store import CHANGING
 
 CARD: Final = "SELECT version FROM rate_card"
 
 _C: Final = """c.wallet_id, c.service, c.meter, c.month, c.selector, c.carry, c.free, c.billed, c.covered, c.flats"""
 
 COUNTERS: Final = f"""
-WITH n AS MATERIALIZED (SELECT ledger_now() AT TIME ZONE 'UTC' AS now),
+WITH n AS MATERIALIZED (SELECT ledger_now() AT TIME ZONE 'UTC' AS now, pg_advisory_xact_lock_shared({CHANGING})),
 e AS MATERIALIZED (
     SELECT wallet_id, service, meter, coalesce(month, date_trunc('month', n.now)::date) AS month,
         coalesce(month, date_trunc('month', n.now - interval '1 hour')::date) AS before
@@ -32,7 +33,10 @@ e AS MATERIALIZED (
 SELECT {_C} FROM e JOIN meter_counters c ON c.wallet_id = e.wallet_id AND c.service = e.service
     AND c.meter = e.meter AND c.month = ANY(ARRAY['0001-01-01', e.month, e.before])"""
 """Of events without a time of their own: this month's, and within an hour of its beginning the last one's as well,
-since the clock of the unit was read a moment earlier."""
+since the clock of the unit was read a moment earlier.
+
+And it holds off changes of the card until the unit ends: else an event that occurs after a new price began could be
+priced by the card before. So the card's version is read after it, by a statement that sees what was waited for."""
 
 EVENTS: Final = """
 SELECT u.wallet_id, u.number, u.service, u.meter, u.month, u.selector, u.micro, u.free, u.billed, u.covered, u.flats
@@ -68,7 +72,6 @@ class Pricing:
             return ()
         wallets, services, meters, months = zip(*measured, strict=True) if measured else ((), (), (), ())
         statements = [
-            Statement(CARD, {}),
             Statement(
                 COUNTERS,
                 {
@@ -78,6 +81,7 @@ class Pricing:
                     "months": dates(months),
                 },
             ),
+            Statement(CARD, {}),
         ]
         if voids:
             refs = {"wallets": numbers([w for w, _ in voids]), "numbers": numbers([n for _, n in voids])}
@@ -85,9 +89,9 @@ class Pricing:
         return statements
 
     def begin(self, rows: Sequence[list[Row]], now: datetime) -> Part:
-        ((version,),) = rows[0]
+        counters, ((version,),), *of_voids = rows
         current = self._cards.current
         if version != current.version:
             raise Outdated(partial(self._cards.fresh, version))
-        counters, events = rows[1], rows[3] if len(rows) > 2 else []
-        return PricingPart(current.card, now, [*counters, *rows[2]] if len(rows) > 2 else counters, events)
+        more, events = of_voids or ([], [])
+        return PricingPart(current.card, now, [*counters, *more], events)

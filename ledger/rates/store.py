@@ -20,6 +20,9 @@ from ledger.rates.tables import meters, prices, rate_card
 
 _m, _p = meters.c, prices.c
 
+CHANGING: Final = int.from_bytes(b"rates")
+"""The advisory lock of the card: units of work that price share it, and who changes the card has it alone."""
+
 # One statement sees one snapshot, so a card is never half of one change and half of another.
 _WHOLE: Final = (
     select(rate_card.c.version, _m.body.label("meter"), _p.body.label("price"))
@@ -60,9 +63,10 @@ async def look(connection: AsyncConnection) -> tuple[int, datetime]:
 
 
 async def lock(connection: AsyncConnection) -> datetime:
-    """Be the only one who changes the card, until the transaction ends. Gives the ledger's time: by a statement of
-    its own, since a column of the one that waits for the lock would be of before the wait."""
+    """Be the only one who changes the card, while nobody prices by it, until the transaction ends. Gives the ledger's
+    time: by a statement of its own, since a column of the one that waits for the lock would be of before the wait."""
     await connection.execute(select(rate_card.c.version).with_for_update())
+    await connection.execute(select(func.pg_advisory_xact_lock(CHANGING)))
     now: datetime = (await connection.execute(select(func.ledger_now()))).scalar_one()
     return now
 

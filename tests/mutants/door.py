@@ -144,7 +144,7 @@ MUTANTS = (
         "the caller is told that it is posted, and then it is not",
         UNIT,
         "await _commit(wire, statements)\n",
-        "[(r.take(p, g), r.finish()) for r, p, g in results], await _commit(wire, statements)\n",
+        "[(r.take(p, g), r.finish()) for r, p, g in decided.results], await _commit(wire, statements)\n",
         ("tests/book/test_lost_commit.py::test_a_commit_whose_answer_was_lost_is_settled_by_its_key",),
     ),
     Mutant(

@@ -12,10 +12,11 @@ from ledger.book import commands as c
 from ledger.book.door import Door
 from ledger.book.verify import verify_now
 from ledger.kit.db import SERVICE_ROLE, Database
+from ledger.rates.answers import NewMeter, NewPrice
 from ledger.rates.part import Priced
 from ledger.rates.participant import Pricing
 from ledger.rates.prices import Graduated, Meter, PerUnit, Price, Tier
-from ledger.rates.service import Cards, import_card
+from ledger.rates.service import Cards, add_meter, add_price, import_card
 from ledger.rates.verify import verify_usage
 from tests.support.book import CREDIT, attempt, check, codes, new_wallets, session
 
@@ -68,6 +69,11 @@ async def door(database_url: str, cards: Cards) -> AsyncIterator[Door]:
     yield found
     await found.stop()
     await database.dispose()
+
+
+WAITING = """
+SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 
 
 def use(wallet_id: int, service: str, meter: str, quantity: int, **more: object) -> c.Use:
@@ -194,6 +200,29 @@ async def test_a_process_with_an_old_card_prices_by_the_new_one(door: Door, data
     before = cards.current.version
     assert CREDIT == charged(await door.submit([attempt(use(wallet_id, "tokens", "thousand", 1_000))]))
     assert before + 1 == cards.current.version
+
+
+async def test_a_price_that_begins_now_is_the_price_of_all_that_comes(
+    door: Door, database_url: str, cards: Cards
+) -> None:
+    """What is reported while a change of the card is under way waits for its end, and pays what then is valid."""
+    wallet_id = await funded(door, database_url, 100)
+    service = f"changing-{wallet_id}"
+    database = Database(database_url, pool_size=1, role=SERVICE_ROLE)
+    by = {"rates": cards.rates, "actor": "test"}
+    async with database.transaction() as connection:
+        await add_meter(connection, NewMeter(service=service, meter="calls"), **by)
+        await add_price(connection, NewPrice(service=service, asset="CREDIT", per_unit="1"), **by)
+    assert CREDIT == charged(await door.submit([attempt(use(wallet_id, service, "calls", 1))]))
+    async with database.transaction() as connection:
+        await add_price(connection, NewPrice(service=service, asset="CREDIT", per_unit="2"), **by)
+        reported = asyncio.create_task(door.submit([attempt(use(wallet_id, service, "calls", 1))]))
+        with session(database_url) as looking:
+            while not looking.execute(WAITING).fetchall():
+                assert not reported.done()
+                await asyncio.sleep(0.01)
+    assert 2 * CREDIT == charged(await reported)
+    await database.dispose()
 
 
 async def test_a_quote_is_what_the_charge_then_is(door: Door, database_url: str) -> None:
