@@ -31,6 +31,7 @@
     │   ├── NotReversible           NOT_REVERSIBLE
     │   ├── ReversalExceedsOriginal REVERSAL_EXCEEDS_ORIGINAL
     │   ├── CreditsAlreadySpent     CREDITS_ALREADY_SPENT
+    │   ├── RefundExceedsUnspent    REFUND_EXCEEDS_UNSPENT
     │   ├── PeriodClosed            PERIOD_CLOSED
     │   ├── InvalidEffectiveAt      INVALID_EFFECTIVE_AT
     │   ├── InvalidExpiry           INVALID_EXPIRY
@@ -284,6 +285,13 @@ class CreditsAlreadySpent(Unprocessable):
 
     code = "CREDITS_ALREADY_SPENT"
     title = "These credits were spent"
+
+
+class RefundExceedsUnspent(Unprocessable):
+    """``refundable``: what of the payment can be refunded, and ``details.refundable_credits``, what that takes."""
+
+    code = "REFUND_EXCEEDS_UNSPENT"
+    title = "Credits of this purchase were spent"
 
 
 class PeriodClosed(Unprocessable):

@@ -17,6 +17,13 @@ OWED: Final = "owed"
 EXPIRED: Final = "expired"
 TRANSIT: Final = "transit"
 DEFERRED_REVENUE: Final = "deferred_revenue"
+TAX_PAYABLE: Final = "tax_payable"
+REFUND_PAYABLE: Final = "refund_payable"
+DISPUTE_RECEIVABLE: Final = "dispute_receivable"
+
+HOUSE: Final = 1
+"""The wallet whose book has the money lines that belong to no customer, such as payouts. It has no settings and no
+public id; ids of others are random numbers of 63 bits."""
 
 OWN: Final = (WALLET, HELD, DISPUTED, OWED)
 
@@ -48,8 +55,9 @@ CHART: Final = (
     Account("dispute_fees", "money", "debit", False, "what Stripe charges for disputes"),
     Account(DEFERRED_REVENUE, "money", "credit", False, "paid for credits not used yet: a liability"),
     Account("revenue", "money", "credit", True, "earned: by service, breakage, subscription"),
-    Account("tax_payable", "money", "credit", False, "tax collected, owed to the state"),
-    Account("dispute_receivable", "money", "debit", False, "money withdrawn while disputed"),
+    Account(REFUND_PAYABLE, "money", "credit", False, "refunds that Stripe has not paid out yet"),
+    Account(TAX_PAYABLE, "money", "credit", False, "tax collected, owed to the state"),
+    Account(DISPUTE_RECEIVABLE, "money", "debit", False, "money withdrawn while disputed"),
     Account("loss", "money", "debit", True, "money lost, by cause"),
 )
 

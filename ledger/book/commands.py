@@ -161,6 +161,62 @@ class Reverse(Command, frozen=True, kw_only=True, tag="reverse"):
         return (self.wallet_id,) if self.other_id is None else (self.wallet_id, self.other_id)
 
 
+class Entry(Command, frozen=True, kw_only=True, tag="entry"):
+    """Postings in currency alone: what Stripe keeps of a payment, what it pays out. No credits move."""
+
+    of_kind: str
+    money: tuple[MoneyLine, ...]
+
+
+class RefundPayment(Command, frozen=True, kw_only=True, tag="refund_payment"):
+    """Take the unspent credits of purchase ``number`` back, and owe their money to who paid.
+
+    Of ``credits`` or of ``money`` (in the smallest unit, tax included), one of them. ``paid``: what was paid in all,
+    tax included. ``force``: what is spent is refunded, too, and is a loss.
+    """
+
+    number: int
+    paid: int
+    credits: int | None = None
+    money: int | None = None
+    force: bool = False
+
+
+class UndoRefund(Command, frozen=True, kw_only=True, tag="undo_refund"):
+    """The money of refund ``number`` could not be given back: credits and money are where they were before."""
+
+    number: int
+
+
+class OpenDispute(Command, frozen=True, kw_only=True, tag="dispute"):
+    """The money of purchase ``number`` was withdrawn by a dispute about ``amount`` of its credits, spent or not.
+
+    ``money``: what was withdrawn, and the fee.
+    """
+
+    number: int
+    amount: int
+    money: tuple[MoneyLine, ...]
+
+
+class SettleDispute(Command, frozen=True, kw_only=True, tag="settle_dispute"):
+    """Dispute ``number`` was won, and ``money`` came back; or it was lost.
+
+    ``withdrawn``: what had been, in the smallest unit of ``currency``; ``paid``: for the whole purchase, tax included.
+    """
+
+    number: int
+    won: bool
+    withdrawn: int
+    paid: int
+    currency: str
+    money: tuple[MoneyLine, ...] = ()
+
+
+ABOUT_EARLIER: Final = (Reverse, RefundPayment, UndoRefund, OpenDispute, SettleDispute)
+"""Commands about an earlier transaction of the book, which they name by its ``number``."""
+
+
 class SetStatus(Command, frozen=True, kw_only=True, tag="status"):
     """Freeze, unfreeze or close a wallet: ``active``, ``frozen``, ``closed``. Writes no transaction."""
 

@@ -149,7 +149,7 @@ FROM refs JOIN postings p USING (wallet_id, number) ORDER BY 1, 2, 3"""
 REVERSED: Final = (
     _REFS
     + """
-SELECT r.wallet_id, r.reverses, coalesce(sum(p.amount), 0)::bigint, bool_or(r.kind = 'void')
+SELECT r.wallet_id, r.reverses, coalesce(sum(p.amount), 0)::bigint, bool_or(r.kind IN ('void', 'refund_failed'))
 FROM refs JOIN transactions r ON r.wallet_id = refs.wallet_id AND r.reverses = refs.number
     AND r.reverses IS NOT NULL
 LEFT JOIN postings p ON p.wallet_id = r.wallet_id AND p.number = r.number
@@ -351,7 +351,7 @@ def _mark_backlog(unit: Unit, wallet_ids: list[int]) -> None:
 
 
 def _queue_originals(pipe: Pipe, attempts: Sequence[c.Attempt]) -> None:
-    refs = [(a.command.wallet_id, a.command.number) for a in attempts if isinstance(a.command, c.Reverse)]
+    refs = [(a.command.wallet_id, a.command.number) for a in attempts if isinstance(a.command, c.ABOUT_EARLIER)]
     if not refs:
         return
     params = {"wallets": numbers(w for w, _ in refs), "numbers": numbers(n for _, n in refs)}
@@ -439,7 +439,7 @@ def _drawable(book: Book, now: datetime) -> int:
 def _takes(unit: Unit, command: c.Command) -> list[tuple[int, int]]:
     """The most that a command can take out of the free lots of each wallet."""
     match command:
-        case c.Use() | c.PlaceHold() | c.Withdraw() | c.Transfer():
+        case c.Use() | c.PlaceHold() | c.Withdraw() | c.Transfer() | c.OpenDispute():
             taken = [(command.wallet_id, command.amount)]
         case c.Capture(amount=int(amount)):
             taken = [(command.wallet_id, amount)]

@@ -13,7 +13,7 @@ import msgspec
 
 from ledger.book import commands as c
 from ledger.book.hashing import notes_body, notes_digest, terms_body, transaction_hash
-from ledger.book.rules import moves
+from ledger.book.rules import moves, payments
 from ledger.book.rules.due import book_due, next_due
 from ledger.book.rules.lines import LINES_MAX, Draft, MoreLotsNeeded, too_many_lines
 from ledger.book.rules.move import Move
@@ -332,10 +332,10 @@ def _decide(
             kind = command.of_kind
             other = (books[1], taken)
         case c.Reverse():
-            original = unit.originals.get((command.wallet_id, command.number))
-            link = None if original is None else original.transaction.link_wallet_id
-            if original is None or (link is not None and link not in command.wallet_ids):
-                raise NotFound(f"there is no transaction {row_public('txn', command.wallet_id, command.number)}")
+            original = _original(unit, command.wallet_id, command.number)
+            link = original.transaction.link_wallet_id
+            if link is not None and link not in command.wallet_ids:
+                raise _unknown(command.wallet_id, command.number)
             amount, drafts = reverse(unit.books, command, original, now, at)
             original.reversed += amount
             original.voided |= command.void
@@ -343,6 +343,21 @@ def _decide(
             other = drafts[1] if len(drafts) > 1 else None
             kind = "void" if command.void else "usage_refund" if command.refund else "reversal"
             reverses = command.number
+        case c.Entry():
+            draft = moves.entry(book, command)
+            kind = command.of_kind
+        case c.RefundPayment():
+            draft = payments.refund_payment(book, command, _original(unit, command.wallet_id, command.number))
+        case c.UndoRefund():
+            original = _original(unit, command.wallet_id, command.number)
+            draft = payments.undo_refund(book, command, original)
+            original.voided = True
+            reverses = command.number
+        case c.OpenDispute():
+            draft = payments.open_dispute(book, command, _original(unit, command.wallet_id, command.number))
+        case c.SettleDispute():
+            draft = payments.settle_dispute(book, command, _original(unit, command.wallet_id, command.number), at)
+            kind = "dispute_won" if command.won else "dispute_lost"
         case _:
             raise AssertionError(f"no rule for {type(command).__name__}")
     notes = c.Notes(
@@ -379,6 +394,18 @@ def _decide(
         hold=None if hold is None else hold.facts,
         detail=detail,
     )
+
+
+def _original(unit: Unit, wallet_id: int, number: int) -> Original:
+    """The earlier transaction that a command is about. Raises NotFound."""
+    original = unit.originals.get((wallet_id, number))
+    if original is None:
+        raise _unknown(wallet_id, number)
+    return original
+
+
+def _unknown(wallet_id: int, number: int) -> NotFound:
+    return NotFound(f"there is no transaction {row_public('txn', wallet_id, number)}")
 
 
 def _captured(book: Book, command: c.Capture) -> int:
@@ -445,6 +472,9 @@ KINDS: Final[dict[type[c.Command], str]] = {
     c.PlaceHold: "hold",
     c.Capture: "capture",
     c.Release: "release",
+    c.RefundPayment: "payment_refund",
+    c.UndoRefund: "refund_failed",
+    c.OpenDispute: "dispute",
 }
 
 FROZEN_REFUSES: Final = (c.Use, c.PlaceHold, c.Capture, c.Transfer)

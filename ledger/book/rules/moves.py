@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ledger.book.chart import DEFERRED_REVENUE, HELD, OWED, TRANSIT, WALLET
-from ledger.book.commands import Capture, Inflow, PlaceHold, Release, Transfer, Withdraw
+from ledger.book.commands import Capture, Entry, Inflow, PlaceHold, Release, Transfer, Withdraw
 from ledger.book.rules.lines import LINES_MAX, Draft, check_lines, draw, too_many_lines
 from ledger.book.rules.state import Book, Hold, Lot
 from ledger.errors import (
@@ -161,6 +161,14 @@ def withdraw(book: Book, command: Withdraw) -> Draft:
     parts = _draw_free(book, command.amount, "only free credits can be withdrawn")
     draft = Draft(book)
     draft.take(parts, "withdrawn:adjustment")
+    return draft
+
+
+def entry(book: Book, command: Entry) -> Draft:
+    """Money alone."""
+    draft = Draft(book)
+    for line in command.money:
+        draft.money(line.debit, line.credit, line.asset, line.amount)
     return draft
 
 

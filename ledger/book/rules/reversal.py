@@ -40,6 +40,9 @@ INSTEAD: Final = {
     "reversal": "post the original again",
     "usage_refund": "charge the usage again",
     "void": "report the usage again",
+    "payment_refund": "post the credits as a grant",
+    "refund_failed": "refund the payment again",
+    "dispute": "the dispute ends at Stripe",
 }
 """What to do about kinds that cannot be reversed."""
 

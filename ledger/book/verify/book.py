@@ -97,6 +97,7 @@ class Book:
         "reversed_numbers",
         "rows",
         "say",
+        "unbacked",
         "undone",
         "wallet",
     )
@@ -115,6 +116,8 @@ class Book:
         self.made = _NONE
         self.recorded = -EPOCH_US
         self.wallet = self.held = self.disputed = self.owed = 0
+        self.unbacked = 0
+        """Of what is disputed: what was spent before, so that no lot has it."""
         self.leg: Leg | None = None
         self.lot: Lot | None = None
         self.lot_name = 0
@@ -324,6 +327,8 @@ class Book:
                     held += to_held * amount
                 if to_disputed:
                     disputed += to_disputed * amount
+                    if lot_number is None:
+                        self.unbacked += to_disputed * amount
                 if to_owed:
                     owed += to_owed * amount
                 if wallet < 0 or held < 0 or disputed < 0 or owed < 0:
@@ -515,8 +520,9 @@ class Book:
                 self.say("lot", None, f"lot {name}", expected, (row.amount, row.remaining, row.pinned))
         for name in sorted(self.rows.keys() - self.lots.keys()):
             self.say("lot", None, f"lot {name}", "no row", self.rows[name][1:])
-        if (free, pinned) != (self.wallet, self.held + self.disputed):
-            self.say("lots_total", None, "lots", (self.wallet, self.held + self.disputed), (free, pinned))
+        backed = (self.wallet, self.held + self.disputed - self.unbacked)
+        if (free, pinned) != backed:
+            self.say("lots_total", None, "lots", backed, (free, pinned))
 
     def _close_due(self) -> None:
         """The job finds a wallet by ``due_at``: nothing may fall due before it."""

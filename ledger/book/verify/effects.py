@@ -83,6 +83,12 @@ SHAPES: dict[str, set[tuple[str, str]]] = {
     "void": _BACK,
     "reversal": {*_BACK, *_MOVE, (WALLET, "issued"), ("withdrawn", WALLET)},
     "adjustment": {*_IN, (WALLET, "withdrawn")},
+    "purchase": _IN,
+    "payment_refund": {(WALLET, "withdrawn")},
+    "refund_failed": {("withdrawn", WALLET), _DEBT},
+    "dispute": {(WALLET, DISPUTED), (OWED, DISPUTED), _DEBT},
+    "dispute_won": {(DISPUTED, WALLET), (DISPUTED, OWED), (DISPUTED, "withdrawn"), *_IN},
+    "dispute_lost": {(DISPUTED, "withdrawn")},
     "grant": _IN,
     "earn": _IN,
     "allowance": _IN,
@@ -92,5 +98,7 @@ SHAPES: dict[str, set[tuple[str, str]]] = {
 EMPTY_KINDS = frozenset({"usage", "void"})
 """Kinds that may have no postings: an event that was wholly free, and what takes one back."""
 
-FINAL_KINDS = frozenset({"hold", "release", "expiry", "reversal", "usage_refund", "void"})
+FINAL_KINDS = frozenset(
+    {"hold", "release", "expiry", "reversal", "usage_refund", "void", "refund_failed", "dispute", "purchase"}
+)
 """Kinds that are never reversed."""
