@@ -285,8 +285,13 @@ class Door:
                     _fail(requests, DatabaseUnavailable("what it is decided by keeps changing; try again"))
                     continue
                 tried["outdated"] += 1
-                await outdated.renew()
-                todo.append(requests)
+                try:
+                    await outdated.renew()
+                    todo.append(requests)
+                except LedgerError as error:
+                    _fail(requests, error)
+                except Exception as error:
+                    todo += await self._after_error(writer, requests, error, tried)
                 continue
             except Exception as error:
                 todo += await self._after_error(writer, requests, error, tried)

@@ -18,6 +18,7 @@ from ledger.book.rules.lines import LINES_MAX
 from ledger.book.rules.reversal import Original
 from ledger.book.rules.state import Book, Hold, Lot
 from ledger.kit.arrays import numbers, texts, times, uuids
+from ledger.kit.money import BALANCE_MAX
 from ledger.kit.wire import Row, Statement, Wire
 
 PAGE: Final = 40
@@ -267,10 +268,14 @@ def queue_reads(pipe: Pipe, wallet_ids: Sequence[int], attempts: Sequence[c.Atte
     _queue_alike(pipe, {(i.wallet_id, i.source, i.priority, i.expires_at) for i in inflows if i.join and not i.cost})
 
 
-async def look_again(pipe: Pipe, unit: Unit, attempts: Sequence[c.Attempt]) -> None:
-    """What the first look says is needed besides: what is due, more lots, lots like those that arrive."""
+async def look_again(pipe: Pipe, unit: Unit, attempts: Sequence[c.Attempt], *, thorough: bool) -> None:
+    """What the first look says is needed besides: what is due, more lots, lots like those that arrive.
+
+    What a measured use takes depends on those before it. It is foreseen as if it were the first; ``thorough`` loads as
+    many lots as it could take at most, for what must not come again, or has come again.
+    """
     _queue_due(pipe, unit)
-    _queue_uncovered(pipe, unit, attempts)
+    _queue_uncovered(pipe, unit, attempts, thorough)
     await pipe.fetch(unit)
     _queue_alike(pipe, _arrivals_alike(unit, attempts))
     await pipe.fetch(unit)
@@ -406,7 +411,7 @@ def _take_lots(unit: Unit, rows: list[Row], limits: dict[int, int]) -> None:
         unit.books[wallet_id].horizon = max(lot.rank for lot in lots) if full else None
 
 
-def _queue_uncovered(pipe: Pipe, unit: Unit, attempts: Sequence[c.Attempt]) -> None:
+def _queue_uncovered(pipe: Pipe, unit: Unit, attempts: Sequence[c.Attempt], thorough: bool) -> None:
     """Wallets whose first page of lots does not cover what the batch may take out of them."""
     paged = {wallet_id: book for wallet_id, book in unit.books.items() if book.horizon is not None}
     if not paged:
@@ -414,7 +419,7 @@ def _queue_uncovered(pipe: Pipe, unit: Unit, attempts: Sequence[c.Attempt]) -> N
     needs: dict[int, int] = {}
     draws: dict[int, int] = {}
     for attempt in attempts:
-        for wallet_id, amount in _takes(unit, attempt.command):
+        for wallet_id, amount in _takes(unit, attempt.command, thorough):
             needs[wallet_id] = needs.get(wallet_id, 0) + amount
             draws[wallet_id] = draws.get(wallet_id, 0) + 1
     limits = {
@@ -436,9 +441,13 @@ def _drawable(book: Book, now: datetime) -> int:
     return sum(lot.free for lot in book.lots.values() if lot.rank <= book.horizon and not lot.is_expired(now))
 
 
-def _takes(unit: Unit, command: c.Command) -> list[tuple[int, int]]:
+def _takes(unit: Unit, command: c.Command, thorough: bool) -> list[tuple[int, int]]:
     """The most that a command can take out of the free lots of each wallet."""
     match command:
+        case c.Use(measure=c.Measure()):
+            assert unit.prices is not None, "a measured use, and nobody who prices it"
+            amount = BALANCE_MAX if thorough else unit.prices.foresee(command, unit.now)
+            taken = [(command.wallet_id, amount)]
         case c.Use() | c.PlaceHold() | c.Withdraw() | c.Transfer() | c.OpenDispute():
             taken = [(command.wallet_id, command.amount)]
         case c.Capture(amount=int(amount)):

@@ -215,7 +215,8 @@ async def _decide(wire: Wire, unit: Unit, requests: Sequence[Request]) -> _Decid
         del unit.books[wallet_id]  # locked for a request that is skipped for another wallet
     numbers_before = {wallet_id: book.number for wallet_id, book in unit.books.items()}
     if unit.books:
-        await look_again(Pipe(wire), unit, _attempts(requests))
+        thorough = any(request.atomic or request.returns for request in requests)
+        await look_again(Pipe(wire), unit, _attempts(requests), thorough=thorough)
         begin(unit)
     results, ahead = await _fold_all(wire, unit, requests)
     return _Decided(results, numbers_before, ahead)

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from ledger.book import commands as c
 from ledger.book.participants import Event, Part, Rows, Statement
 from ledger.book.rules.move import Move
+from ledger.errors import LedgerError
 from ledger.kit.arrays import columns, each, numbers, texts, times, words
 from ledger.kit.wire import Row
 from ledger.rates.card import Card
@@ -152,6 +153,12 @@ class PricingPart(Part):
         if tally is None:
             tally = self._tallies[wallet_id] = Tally()
         return tally
+
+    def foresee(self, command: c.Use, now: datetime) -> int:
+        try:
+            return self.price(command, now)
+        except LedgerError:
+            return 0
 
     def price(self, command: c.Use, now: datetime) -> int:
         measure = command.measure

@@ -41,6 +41,10 @@ class Part:
         """Micro-credits that a measured use costs now; it counts once ``posted`` is told of it. Raises a refusal."""
         raise NotImplementedError
 
+    def foresee(self, command: Use, now: datetime) -> int:
+        """About what a measured use will cost: by it lots are loaded, and more of them where it was too little."""
+        raise NotImplementedError
+
     def allow(self, command: Command, amount: int, at: datetime) -> None:
         """Refuse a use, hold or capture of ``amount`` micro-credits that counts at ``at``, by raising."""
 
