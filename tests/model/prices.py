@@ -52,6 +52,12 @@ class Prices:
         versions.append(price)
         versions.sort(key=lambda each: each.valid_from, reverse=True)
 
+    def versions(self, service: str, dimensions: Mapping[str, str]) -> list[Price]:
+        """Those of a selector, the last one first."""
+        selector = tuple(sorted(dimensions.items()))
+        every = [price for (its, _), prices in self._versions.items() if its == service for price in prices]
+        return [price for price in every if price.selector == selector]
+
     def find(self, service: str, meter: str, dimensions: Mapping[str, str], at: datetime) -> Price | None:
         """The price of an event: of those that match and are valid, the one that names the most dimensions."""
         best: Price | None = None

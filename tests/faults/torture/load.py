@@ -125,8 +125,10 @@ class Load:
         wallet, amount, key = self._wallet(chance), chance.randint(1, 2 * CREDIT), self._key()
         match what:
             case "batch":
-                uses = [self._use(chance, chance.random() < 0.5) for _ in range(chance.randint(2, 50))]
-                return asks.together(uses, atomic=chance.random() < 0.3)
+                atomic = chance.random() < 0.3
+                # One that a budget refuses undoes an atomic batch: a large one would never be posted.
+                count = chance.randint(2, 12 if atomic else 60)
+                return asks.together([self._use(chance, chance.random() < 0.5) for _ in range(count)], atomic=atomic)
             case "measured":
                 return self._use(chance, True)
             case "correct" if self._priced:
