@@ -1,90 +1,21 @@
 """Prices decide inside the posting: free tiers, tiers and carries hold whatever is reported at the same time."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
 import pytest
 
-from ledger.alerts.participant import BalanceLevels
 from ledger.book import commands as c
 from ledger.book.door import Door
 from ledger.book.verify import verify_now
-from ledger.kit.db import SERVICE_ROLE, Database
-from ledger.rates.participant import Counted, Pricing
-from ledger.rates.prices import Graduated, Meter, PerUnit, Price, Tier
-from ledger.rates.service import Cards, import_card
+from ledger.rates.participant import Counted
+from ledger.rates.service import Cards
 from ledger.rates.verify import verify_usage
-from tests.support.book import CREDIT, attempt, check, codes, new_wallets, session
+from tests.rates.scene import charged, funded, use
+from tests.support.book import CREDIT, attempt, check, codes, session
 
 pytestmark = pytest.mark.anyio
-
-BEGAN = datetime(2020, 1, 1, tzinfo=UTC)
-PICO = 10**12
-
-METERS = [
-    Meter(service="tokens", meter="thousand", decimals=3),
-    Meter(service="sandbox", meter="minutes", unit="minute", decimals=2, free_monthly=100_00),
-    Meter(service="third", meter="calls"),
-]
-PRICES = [
-    # 1 credit for each of the first ten thousand, half of it beyond.
-    Price(
-        service="tokens",
-        meter="thousand",
-        version=1,
-        valid_from=BEGAN,
-        asset="CREDIT",
-        model=Graduated((Tier(10_000, PICO), Tier(None, PICO // 2))),
-    ),
-    Price(service="sandbox", meter="minutes", version=1, valid_from=BEGAN, model=PerUnit(PICO // 100)),
-    # A third of a micro-credit, nearly: what is left over is carried.
-    Price(service="third", meter="calls", version=1, valid_from=BEGAN, asset="CREDIT", model=PerUnit(333_333)),
-]
-
-
-@pytest.fixture
-async def cards(database_url: str) -> AsyncIterator[Cards]:
-    database = Database(database_url, pool_size=3, role=SERVICE_ROLE)
-    found = Cards(database)
-    edition, _ = await found.latest()
-    meters = [m for m in METERS if (m.service, m.meter) not in edition.card.meters]
-    if meters:
-        async with database.transaction() as connection:
-            wanted = [*edition.card.meters.values(), *METERS], [*edition.card.prices, *PRICES]
-            await import_card(connection, *wanted, rates=found.rates, actor="test")
-    yield found
-    await found.close()
-    await database.dispose()
-
-
-@pytest.fixture
-async def door(database_url: str, cards: Cards) -> AsyncIterator[Door]:
-    database = Database(database_url, pool_size=5, role=SERVICE_ROLE)
-    found = Door(database, participants=[BalanceLevels(), Pricing(cards)])
-    await found.start()
-    yield found
-    await found.stop()
-    await database.dispose()
-
-
-def use(wallet_id: int, service: str, meter: str, quantity: int, **more: object) -> c.Use:
-    return c.Use(wallet_id=wallet_id, amount=0, service=service, measure=c.Measure(meter, quantity), **more)  # type: ignore[arg-type]
-
-
-async def funded(door: Door, url: str, credits: int) -> int:
-    [wallet_id] = new_wallets(url)
-    await door.submit([attempt(c.Inflow(wallet_id=wallet_id, amount=credits * CREDIT, source="promotional"))])
-    return wallet_id
-
-
-def charged(outcomes: list[c.Outcome]) -> int:
-    """What was charged in all, in micro-credits, as postings and details both say."""
-    posted = [outcome for outcome in outcomes if isinstance(outcome, c.Posted)]
-    told = sum(outcome.detail.micro for outcome in posted)
-    assert told == sum(p.amount for outcome in posted for p in outcome.transaction.postings)
-    return told
 
 
 async def test_a_hundred_racers_share_one_free_tier(door: Door, database_url: str) -> None:
@@ -170,6 +101,22 @@ async def test_late_usage_has_the_free_tier_of_its_own_month(door: Door, databas
     today = use(wallet_id, "sandbox", "minutes", 100_00)
     assert 0 == charged(await door.submit([attempt(today), attempt(late)]))
     assert CREDIT == charged(await door.submit([attempt(use(wallet_id, "sandbox", "minutes", 10_00))]))
+
+
+async def test_late_usage_goes_on_where_its_month_stands(door: Door, database_url: str) -> None:
+    """In units of its own: what was free, and how far the tiers were, is that of the month it occurred in."""
+    wallet_id = await funded(door, database_url, 100)
+    last_month = datetime.now(UTC).replace(day=1) - timedelta(days=1)
+    for service, meter, quantity, expected in (
+        ("sandbox", "minutes", 70_00, 0),
+        ("sandbox", "minutes", 70_00, 4 * CREDIT),
+        ("tokens", "thousand", 8_000, 8 * CREDIT),
+        ("tokens", "thousand", 4_000, 3 * CREDIT),
+    ):
+        late = use(wallet_id, service, meter, quantity, effective_at=last_month)
+        assert expected == charged(await door.submit([attempt(late)]))
+    assert 0 == charged(await door.submit([attempt(use(wallet_id, "sandbox", "minutes", 100_00))]))
+    check(database_url, [wallet_id])
 
 
 async def test_a_key_and_an_event_id_charge_and_count_once(door: Door, database_url: str) -> None:
