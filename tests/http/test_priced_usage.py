@@ -215,7 +215,7 @@ async def test_quantities_have_the_decimals_of_their_meter(api: Api) -> None:
     wallet = await api.wallet("100")
     for quantity, status, code in (
         ("0.000000001", 201, None),
-        ("0.0000000001", 400, "INVALID_QUANTITY"),
+        ("1.0000000001", 400, "INVALID_QUANTITY"),
         ("1000000000", 402, "INSUFFICIENT_CREDITS"),
         ("1000000000.000000001", 400, "INVALID_QUANTITY"),
     ):

@@ -42,8 +42,9 @@ async def funded(door: Door, url: str, credits: int) -> int:
 
 
 def charged(outcomes: list[c.Outcome]) -> int:
-    """What was charged in all, in micro-credits, as postings and details both say."""
+    """What was charged in all, in micro-credits, as postings and details both say; all of it is posted."""
     posted = [outcome for outcome in outcomes if isinstance(outcome, c.Posted)]
+    assert len(outcomes) == len(posted), outcomes
     told = sum(outcome.detail.micro for outcome in posted)
     assert told == sum(p.amount for outcome in posted for p in outcome.transaction.postings)
     return told

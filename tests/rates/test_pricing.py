@@ -50,15 +50,31 @@ async def test_fractions_of_the_smallest_unit_are_carried(door: Door, database_u
     check(database_url, [wallet_id])
 
 
-async def test_what_cannot_be_paid_counts_nothing(door: Door, database_url: str) -> None:
+@pytest.mark.parametrize("before", [0, 40_00], ids=["its first event", "after others"])
+async def test_what_cannot_be_paid_counts_nothing(door: Door, database_url: str, before: int) -> None:
     """A refused event leaves free tier and tiers as they were, alone and in an atomic batch."""
     wallet_id = await funded(door, database_url, 1)
+    if before:
+        assert 0 == charged(await door.submit([attempt(use(wallet_id, "sandbox", "minutes", before))]))
     assert ["INSUFFICIENT_CREDITS"] == codes(await door.submit([attempt(use(wallet_id, "sandbox", "minutes", 200_00))]))
-    fits, too_much = use(wallet_id, "sandbox", "minutes", 100_00), use(wallet_id, "sandbox", "minutes", 50_00)
+    fits, too_much = use(wallet_id, "sandbox", "minutes", 100_00 - before), use(wallet_id, "sandbox", "minutes", 50_00)
     group = [attempt(fits), attempt(too_much)]
     assert ["BATCH_REFUSED", "INSUFFICIENT_CREDITS"] == codes(await door.submit(group, atomic=True))
     assert 0 == charged(await door.submit([attempt(fits)]))
     assert CREDIT == charged(await door.submit([attempt(use(wallet_id, "sandbox", "minutes", 10_00))]))
+
+
+async def test_after_an_undone_batch_the_others_of_its_unit_are_priced_anew(door: Door, database_url: str) -> None:
+    """What a group that is undone took of the free tier is free for the next request of the same unit."""
+    wallet_id = await funded(door, database_url, 1)
+    assert 0 == charged(await door.submit([attempt(use(wallet_id, "sandbox", "minutes", 1_00))]))
+    group = [attempt(use(wallet_id, "sandbox", "minutes", 99_00)), attempt(use(wallet_id, "sandbox", "minutes", 50_00))]
+    undone, posted = await asyncio.gather(
+        door.submit(group, atomic=True), door.submit([attempt(use(wallet_id, "sandbox", "minutes", 99_00))])
+    )
+    assert ["BATCH_REFUSED", "INSUFFICIENT_CREDITS"] == codes(undone)
+    assert 0 == charged(posted)
+    check(database_url, [wallet_id])
 
 
 async def test_a_void_gives_credits_and_counters_back(door: Door, database_url: str) -> None:
