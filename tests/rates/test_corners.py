@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ledger.book import commands as c
 from ledger.book.door import Door
 from ledger.errors import InvalidQuantity
 from ledger.kit.db import SERVICE_ROLE, Database
@@ -79,6 +80,36 @@ async def test_a_month_takes_the_largest_quantity_and_no_more(door: Door, databa
         assert expected == codes(await door.submit([attempt(use(wallet_id, service, "each", quantity))]))
     assert [InvalidQuantity.code] == codes(await door.submit([attempt(use(wallet_id, service, "each", 1))]))
     check(database_url, [wallet_id])
+
+
+FAULT = "what a price takes is not known when lots are loaded, so no more than the first forty are"
+
+
+@pytest.mark.xfail(reason=FAULT, strict=True)
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(
+            "alone", marks=pytest.mark.xfail(reason=f"{FAULT}; ten thousand units of work, then 500", run=False)
+        ),
+        "in an atomic batch",
+        "quoted",
+    ],
+)
+async def test_a_price_may_take_many_lots(door: Door, database_url: str, how: str) -> None:
+    """Fifty of sixty, as a use of so many credits does."""
+    wallet_id = await funded(door, database_url, 1)
+    soon = datetime.now(UTC) + timedelta(days=1)
+    lots = [
+        c.Inflow(wallet_id=wallet_id, amount=CREDIT, source="promotional", expires_at=soon + timedelta(hours=hour))
+        for hour in range(60)
+    ]
+    await door.submit([attempt(lot) for lot in lots])
+    # Ten thousand tokens at a credit a thousand, eighty thousand at a half.
+    asked = attempt(use(wallet_id, "tokens", "thousand", 90_000))
+    outcomes = [await door.quote(asked)] if how == "quoted" else await door.submit([asked], atomic="batch" in how)
+    assert 50 * CREDIT == charged(outcomes)
+    assert isinstance(outcomes[0], c.Posted) and 50 == len(outcomes[0].transaction.postings)
 
 
 async def test_of_a_large_atomic_batch_with_one_bad_line_nothing_counts(door: Door, database_url: str) -> None:
