@@ -1,5 +1,6 @@
 """Where credits went: parts that add up, in an order that can be relied on."""
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -16,7 +17,7 @@ from ledger.analytics.rules import (
     total,
 )
 from ledger.kit.money import MICRO
-from tests.analytics.rows import any_rows, row
+from tests.analytics.rows import MONDAY, any_rows, row
 
 
 @given(any_rows(), st.sampled_from(sorted(KEYS)))
@@ -56,6 +57,13 @@ ROWS = [
 def test_parts_are_named_and_ordered(by: str, expected: str) -> None:
     """Times as they passed, all else from the most to the least, and last what has no name."""
     assert expected == ", ".join(f"{part.key} {part.percent}" for part in breakdown(ROWS, by))
+
+
+def test_a_week_belongs_to_the_year_of_its_thursday() -> None:
+    """The first days of 2027 are in the last week of 2026, and that week is one part."""
+    days = [row(day=(at - MONDAY).days) for at in (date(2026, 12, 31), date(2027, 1, 1), date(2027, 1, 4))]
+
+    assert ["2026-W53 66.67", "2027-W01 33.33"] == [f"{part.key} {part.percent}" for part in breakdown(days, "week")]
 
 
 def test_sums_have_what_was_charged_and_what_came_back() -> None:

@@ -3,7 +3,10 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from ledger.kit.ids import parse_row, row_public
 from ledger.kit.money import format_amount
@@ -34,13 +37,65 @@ def usage(wallet: str, amount: int, key: str, event_id: str | None = None) -> As
     return _one(f"/v1/wallets/{wallet}/usage", body, asked)
 
 
+def measured(
+    wallet: str,
+    meter: str,
+    quantity: str,
+    key: str,
+    *,
+    event_id: str | None = None,
+    dimensions: dict[str, str] | None = None,
+    occurred_at: datetime | None = None,
+) -> Ask:
+    """Usage that the rate card prices; ``meter`` as "service/meter"."""
+    service, _, name = meter.partition("/")
+    body: dict[str, Any] = {"service": service, "meter": name, "quantity": quantity}
+    body |= {"dimensions": dimensions} if dimensions else {}
+    body |= {"event_id": event_id} if event_id else {}
+    body |= {"occurred_at": occurred_at.isoformat()} if occurred_at else {}
+    asked = Asked(
+        key=key,
+        wallet=wallet,
+        command="usage",
+        event_id=event_id,
+        meter=meter,
+        quantity=quantity,
+        dimensions=dimensions or {},
+        occurred_at=occurred_at,
+    )
+    return _one(f"/v1/wallets/{wallet}/usage", body, asked)
+
+
+def again(use: Ask, key: str) -> Ask:
+    """The same use under another key."""
+    (asked,) = use.items
+    return Ask(use.path, use.body, (msgspec.structs.replace(asked, key=key),), key)
+
+
+def void(transaction: str, key: str) -> Ask:
+    """Of a use."""
+    asked = Asked(key=key, wallet=_wallet(transaction), command="void", of=transaction)
+    return _one(f"/v1/usage/{transaction}/void", {"reason": "load"}, asked)
+
+
+def amend(transaction: str, quantity: str, key: str) -> Ask:
+    """Of a use that was priced. What comes of it is two transactions: its void has a key of its own."""
+    asked = Asked(key=key, wallet=_wallet(transaction), command="usage", quantity=quantity, amends=transaction)
+    return _one(f"/v1/usage/{transaction}/amend", {"quantity": quantity, "reason": "load"}, asked)
+
+
 def batch(uses: Sequence[tuple[str, int, str]], *, atomic: bool = False) -> Ask:
     """Usage of several (wallet, amount, key) at once."""
+    return together([usage(*use) for use in uses], atomic=atomic)
+
+
+def together(uses: Sequence[Ask], *, atomic: bool = False) -> Ask:
+    """Several uses as one batch."""
+    asked = tuple(item for use in uses for item in use.items)
     items = [
-        {"wallet_id": wallet, "key": key, "service": "chat", "credits": format_amount(amount)}
-        for wallet, amount, key in uses
+        {**json.loads(use.body), "wallet_id": item.wallet, "key": item.key}
+        for use, item in zip(uses, asked, strict=True)
     ]
-    asked = tuple(Asked(key=key, wallet=wallet, command="usage", amount=amount) for wallet, amount, key in uses)
     return Ask("/v1/usage/batch", json.dumps({"items": items, "atomic": atomic}).encode(), asked, None, atomic)
 
 

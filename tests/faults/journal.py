@@ -7,6 +7,7 @@ story. A line is JSON with a ``type``: ``Asked`` before a request is sent, ``Tol
 import asyncio
 import os
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=T
 
     ``command`` is the kind of transaction it makes. ``amount`` is in micro-credits; None is all that is left.
     ``payee``: the wallet that a transfer goes to. ``of``: the transaction that is reversed. ``client``: whose key it is.
+    Of usage that a price is asked for: ``meter`` ("service/meter"), ``quantity`` in its units, ``dimensions`` and
+    ``occurred_at``; or what it ``amends``, which says all of that but the quantity.
     """
 
     key: str
@@ -27,6 +30,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=T
     payee: str | None = None
     of: str | None = None
     client: str = "default"
+    meter: str | None = None
+    quantity: str | None = None
+    dimensions: dict[str, str] = {}
+    occurred_at: datetime | None = None
+    amends: str | None = None
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):

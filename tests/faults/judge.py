@@ -6,20 +6,23 @@
     unrefused       refused for good, and in the book
     wrong answers   500, or anything else that a sound request must never be told
 
-Then the full ``verify``. What nobody was told of (ambiguous to the end) may be in the book or not.
+Then the full ``verify``, which recounts prices and budgets too. What nobody was told of (ambiguous to the end) may be in the book or not.
 """
 
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import psycopg
 
 from ledger.book.verify import Report, verify_now
+from ledger.budgets.verify import verify_budgets
 from ledger.kit.ids import parse_row, parse_wallet, row_public, wallet_public
 from ledger.kit.money import format_amount
+from ledger.rates.verify import verify_usage
 from tests.faults.journal import Asked, Record, Told
 
 SHOWN_MAX = 5
@@ -29,13 +32,17 @@ REMEMBERED = frozenset((402, 409, 422))
 RIGHT = frozenset((0, 200, 201, 402, 409, 422, 429, 503))
 """What a sound request may be told; 0 is nothing at all."""
 
+NEVER_TOLD = frozenset(("UNKNOWN_METER", "UNKNOWN_DIMENSION", "PRICE_NOT_FOUND"))
+"""Codes of those that say the request was not sound: what is measured here stands in the card before."""
+
 _BOOK = """
 SELECT t.wallet_id, t.number, t.kind, uuid_send(t.key_hash), uuid_send(t.event_hash), t.actor, t.reverses,
     t.link_wallet_id, t.link_number, encode(t.hash, 'hex'), t.wallet_after + t.held_after - t.owed_after,
     coalesce(nullif(sum(p.amount) FILTER (WHERE NOT (p.debit = ANY(%(own)s) AND p.credit = ANY(%(own)s))), 0),
-        sum(p.amount) FILTER (WHERE NOT (p.debit = 'wallet' AND p.credit = 'owed')))::bigint
-FROM transactions t JOIN postings p USING (wallet_id, number)
-WHERE p.asset = 'CREDIT' AND (%(wallets)s::bigint[] IS NULL OR t.wallet_id = ANY(%(wallets)s))
+        sum(p.amount) FILTER (WHERE NOT (p.debit = 'wallet' AND p.credit = 'owed')), 0)::bigint, t.effective_at
+FROM transactions t
+LEFT JOIN postings p ON p.wallet_id = t.wallet_id AND p.number = t.number AND p.asset = 'CREDIT'
+WHERE %(wallets)s::bigint[] IS NULL OR t.wallet_id = ANY(%(wallets)s)
 GROUP BY t.wallet_id, t.number"""
 
 _OWN = ["wallet", "held", "disputed", "owed"]
@@ -56,6 +63,7 @@ class Row(NamedTuple):
     hash: str
     balance: int
     amount: int
+    effective_at: datetime
 
     @property
     def id(self) -> str:
@@ -103,6 +111,8 @@ def judge(url: str, records: Sequence[Record], *, wallets: Sequence[str] | None 
     ids = None if wallets is None else [parse_wallet(wallet) for wallet in wallets]
     found = compare(records, rows(url, ids))
     found.verify = verify_now(url, ids)
+    verify_budgets(url, found.verify, ids)
+    verify_usage(url, found.verify, ids)
     return found
 
 
@@ -141,11 +151,15 @@ class _Case:
         self.book = {(row.wallet, row.number): row for row in book}
         self.by_key = {(row.wallet, row.key): row for row in book}
         self.asked: dict[tuple[int, bytes], Asked] = {}
+        self.amended: dict[tuple[int, bytes], Asked] = {}
         self.told: dict[tuple[int, bytes], list[Told]] = defaultdict(list)
         for record in records:
             place = (parse_wallet(record.wallet), key_hash(f"client:{record.client}", record.key))
             if isinstance(record, Asked):
                 self.asked[place] = record
+                if record.amends is not None:
+                    void = key_hash(f"amend:client:{record.client}", record.key)
+                    self.amended[place[0], void] = record
             else:
                 self.told[place].append(record)
 
@@ -163,7 +177,7 @@ class _Case:
         for one in told:
             found.codes[one.code or one.outcome] += 1
             found.unanswered += one.status == 0
-            if one.status not in RIGHT:
+            if one.status not in RIGHT or one.code in NEVER_TOLD:
                 found.wrong_answers.append(f"{name} ({asked.command}) was told {one.status} {one.code}")
         posted = [one for one in told if one.outcome == "posted"]
         final = [one for one in told if one.outcome == "refused"]
@@ -211,16 +225,31 @@ class _Case:
         if asked is not None:
             self._as_asked(asked, row)
             return
+        amended = self.amended.get((row.wallet, row.key))
+        if amended is not None:
+            self._void_of(amended, row)
+            return
         first = self.book.get((row.link_wallet or 0, row.link_number or 0))
         if first is None or row.key != key_hash("leg", f"{first.wallet}:{first.number}"):
             self.found.unrequested.append(f"{row.id} ({row.kind} of {format_amount(row.amount)})")
         elif (first.link_wallet, first.link_number) != (row.wallet, row.number) or first.amount != row.amount:
             self.found.unrequested.append(f"{row.id} is not the other side of {first.id}")
 
+    def _void_of(self, asked: Asked, row: Row) -> None:
+        """The void of an amendment is of what is amended, and stands in the book with the new charge or not at all."""
+        of = parse_row("txn", asked.amends or "", "transaction")[1]
+        charge = self.by_key.get((row.wallet, key_hash(f"client:{asked.client}", asked.key)))
+        if (row.kind, row.reverses) != ("void", of) or charge is None or charge.number < row.number:
+            self.found.unrequested.append(f"{row.id} is not the void that {asked.key} amends {asked.amends} by")
+
     def _as_asked(self, asked: Asked, row: Row) -> None:
         of = None if asked.of is None else parse_row("txn", asked.of, "transaction")[1]
         payee = None if asked.payee is None else parse_wallet(asked.payee)
         event = None if asked.event_id is None else event_hash(asked.event_id)
+        if asked.amends is not None:
+            void = key_hash(f"amend:client:{asked.client}", asked.key)
+            if (row.wallet, void) not in self.by_key:
+                self.found.unrequested.append(f"{row.id} amends {asked.amends}, which was not voided by it")
         wrong = [
             f"{name} {found!r}, asked for {wanted!r}"
             for name, found, wanted in (

@@ -11,7 +11,7 @@ import pytest
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.rates.prices import Graduated, Meter, Price, Tier
 from ledger.rates.service import Cards, import_card
-from tests.support.api import Api, fresh, make_key
+from tests.support.api import Api, fresh, make_key, running
 
 pytestmark = pytest.mark.anyio
 
@@ -172,6 +172,55 @@ async def test_older_usage_needs_its_scope(api: Api, app: object, database_url: 
     answer = await granted.post(f"/v1/wallets/{wallet}/usage", body)
     assert (201, "1") == (answer.status_code, answer.json()["charge"]["credits"]), answer.text
     assert "2024-01-31T12:00:00.000000Z" == answer.json()["transaction"]["effective_at"]
+
+
+async def test_an_amended_event_stays_where_it_occurred(api: Api, app: object, database_url: str) -> None:
+    """However long ago, without the scope that reporting it so late needs; it has that month's free tier, not this one's."""
+    wallet = await api.wallet("100")
+    granted = Api(app, make_key(database_url, "write", "usage:backfill")[1], database_url)
+    body = {"service": "storage", "quantity": "2", "occurred_at": "2024-01-31T23:59:59.999999Z"}
+    used = (await granted.post(f"/v1/wallets/{wallet}/usage", body)).json()["transaction"]["id"]
+    plain = Api(app, make_key(database_url, "write")[1], database_url)
+    amended = await plain.post(f"/v1/usage/{used}/amend", {"quantity": "4", "reason": "two more"})
+    assert (201, "3") == (amended.status_code, amended.json()["charge"]["credits"]), amended.text
+    assert "2024-01-31T23:59:59.999999Z" == amended.json()["transaction"]["effective_at"]
+    late = (await granted.post(f"/v1/wallets/{wallet}/usage", {**body, "quantity": "1"})).json()
+    now = (await report(plain, wallet, "storage", "1")).json()
+    assert ("1", "0") == (late["charge"]["credits"], now["charge"]["credits"])
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["alone", "in a batch"])
+async def test_a_meter_that_is_new_is_known_to_all_processes(api: Api, database_url: str, together: bool) -> None:
+    """One of them added it; another, which has read the card before, is told of its usage first."""
+    wallet, service = await api.wallet("100"), fresh("new")
+    await report(api, wallet, "storage", "1")
+    async with running(database_url) as other_app:
+        other = Api(other_app, make_key(database_url, "admin")[1], database_url)
+        assert 201 == (await other.post("/v1/meters", {"service": service, "meter": "each"})).status_code
+        new = {"service": service, "per_unit": "0.1", "valid_from": "2020-01-01T00:00:00Z"}
+        assert 201 == (await other.post("/v1/prices", new)).status_code
+        await other.client.aclose()
+    body = {"service": service, "quantity": "2"}
+    if together:
+        items = [{"wallet_id": wallet, "key": fresh("item"), **body}]
+        (result,) = (await api.post("/v1/usage/batch", {"items": items})).json()["results"]
+        assert "posted" == result["status"]
+    else:
+        assert 201 == (await report(api, wallet, **body)).status_code
+    assert "98" == await api.available(wallet)
+
+
+async def test_quantities_have_the_decimals_of_their_meter(api: Api) -> None:
+    """Nine of them here, and no tenth; the largest quantity is a number like others, and too dear."""
+    wallet = await api.wallet("100")
+    for quantity, status, code in (
+        ("0.000000001", 201, None),
+        ("1.0000000001", 400, "INVALID_QUANTITY"),
+        ("1000000000", 402, "INSUFFICIENT_CREDITS"),
+        ("1000000000.000000001", 400, "INVALID_QUANTITY"),
+    ):
+        answer = await report(api, wallet, "storage", quantity)
+        assert (status, code) == (answer.status_code, answer.json().get("code")), answer.text
 
 
 REQUESTS = Path(__file__).parents[3] / "shared" / "data" / "llm_requests.csv"

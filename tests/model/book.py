@@ -8,6 +8,8 @@ from typing import Any
 
 from ledger.book.commands import PRIORITY_DEFAULT
 from ledger.kit.money import AMOUNT_MAX
+from tests.model.limits import Limit
+from tests.model.prices import Account
 
 FAR = datetime.max.replace(tzinfo=UTC)
 
@@ -43,6 +45,8 @@ class ModelBook:
         self.events: dict[bytes, int] = {}
         self.refusals: dict[bytes, dict[str, Any]] = {}
         self.lines: list[list[Any]] = []
+        self.account = Account()
+        self.limits: dict[int, Limit] = {}
 
     def copy(self) -> "ModelBook":
         other = ModelBook(self.wallet_id)
@@ -50,7 +54,8 @@ class ModelBook:
         other.lots = {name: dict(lot) for name, lot in self.lots.items()}
         other.holds = {name: {**hold, "slices": dict(hold["slices"])} for name, hold in self.holds.items()}
         other.journal = list(self.journal)
-        for name in ("keys", "events", "refusals"):
+        other.account = self.account.copy()
+        for name in ("keys", "events", "refusals", "limits"):
             setattr(other, name, dict(getattr(self, name)))
         other.lines = []
         return other
@@ -173,7 +178,7 @@ class ModelBook:
 
     def commit(self, kind: str, *, effective_at: datetime, recorded_at: datetime, **facts: Any) -> dict[str, Any]:
         """Close the transaction whose lines were posted."""
-        assert len(self.lines) > 0
+        assert len(self.lines) > 0 or kind in ("usage", "void"), "only what is free has no lines"
         if len(self.lines) > 1000:
             raise Refusal("TOO_MANY_POSTINGS")
         transaction = {

@@ -12,6 +12,7 @@ import psycopg
 from ledger.alerts.participant import BalanceLevels
 from ledger.book.commands import Attempt, Changed, Command, Outcome, Posted, Refused
 from ledger.book.door import Door
+from ledger.book.participants import Participant
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.money import parse_amount
 from tests.support.book import check, new_wallets
@@ -53,11 +54,15 @@ class DoorDriver:
     def __init__(self, url: str, *, doors: int = 2) -> None:
         self.url = url
         self.databases = [Database(url, pool_size=6, role=SERVICE_ROLE) for _ in range(doors)]
-        self.doors = [Door(database, participants=[BalanceLevels()]) for database in self.databases]
+        self.doors = [Door(database, participants=self.participants(database)) for database in self.databases]
         self.turn = 0
         self.actor = "key_model"
         self.keys_once = False
         self.owner: psycopg.Connection[Any] = psycopg.connect(url, autocommit=True)
+
+    def participants(self, database: Database) -> list[Participant]:
+        """Of one door: as a process has them."""
+        return [BalanceLevels()]
 
     async def start(self) -> None:
         for door in self.doors:
@@ -124,7 +129,7 @@ def answer_of(outcome: Outcome) -> Answer:
 
 def refusal(code: str, facts: Mapping[str, Any], *, replayed: bool) -> Answer:
     """A refusal with those of its facts that the model predicts, in micro-credits."""
-    predicted = ("available", "required", "reversible", "state")
+    predicted = ("available", "required", "reversible", "state", "spent", "left")
     known = {name: _amount(facts[name]) for name in predicted if name in facts}
     return {"code": code, "facts": known, "replayed": replayed}
 

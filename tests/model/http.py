@@ -18,6 +18,7 @@ from ledger.book.commands import (
     Capture,
     Command,
     Inflow,
+    Metadata,
     PlaceHold,
     Release,
     Reverse,
@@ -31,8 +32,10 @@ from ledger.kit.db import sync_url
 from ledger.kit.http.fields import shown
 from ledger.kit.ids import parse_row, row_public, wallet_public
 from ledger.kit.money import format_amount
+from ledger.rates.numbers import format_decimal
 from ledger.settings import Settings
 from tests.model.driver import Answer, DoorDriver, refusal
+from tests.model.tariff import DECIMALS
 
 REASON = "the model says so"
 VERBS = {"active": "unfreeze", "frozen": "freeze", "closed": "close"}
@@ -99,7 +102,7 @@ class HttpDriver(DoorDriver):
         answers: list[Answer] = []
         for result in results:
             if result["status"] == "refused":
-                answers.append(_problem(result["problem"]))
+                answers.append(problem_of(result["problem"]))
                 continue
             wallet_id, number = parse_row("txn", result["transaction_id"], "transaction")
             if result["status"] == "replayed":
@@ -113,8 +116,7 @@ class HttpDriver(DoorDriver):
             command = Use(wallet_id=command.wallet_id, amount=getattr(command, "amount", None) or 5, service="chat")
         match command:
             case Use():
-                at = command.effective_at
-                return structs.replace(command, facts={} if at is None else {"occurred_at": shown(at)})
+                return structs.replace(command, facts=facts_of(command))
             case Inflow(of_kind="purchase"):
                 plain: dict[str, Any] = {"source": "promotional", "of_kind": "grant", "cost": 0, "currency": None}
                 return structs.replace(command, description=REASON, join=True, money=(), **plain)
@@ -127,6 +129,18 @@ class HttpDriver(DoorDriver):
         return structs.replace(command, effective_at=None)
 
 
+def facts_of(use: Use) -> Metadata:
+    """What the API keeps of a use besides."""
+    facts: Metadata = {}
+    if use.measure is not None:
+        quantity = format_decimal(use.measure.quantity, DECIMALS[use.service, use.measure.meter])
+        facts |= {"service": use.service, "meter": use.measure.meter, "quantity": quantity}
+        facts |= {f"dimension:{name}": value for name, value in use.measure.dimensions.items()}
+    if use.effective_at is not None:
+        facts["occurred_at"] = shown(use.effective_at)
+    return facts
+
+
 def request_of(command: Command) -> tuple[str, str, dict[str, Any]]:
     """Method, path and body. Fields that are None are not sent."""
     wallet = f"/v1/wallets/{wallet_public(command.wallet_id)}"
@@ -137,6 +151,15 @@ def request_of(command: Command) -> tuple[str, str, dict[str, Any]]:
             times = {"expires_at": _time(command.expires_at), "effective_at": _time(command.effective_at)}
             body = {"source": command.source, "reason": REASON, "priority": command.priority, **amount, **times}
             return "POST", f"{wallet}/credits", _sent(body)
+        case Use(measure=measure) if measure is not None:
+            if measure.amends is not None:
+                path = f"/v1/usage/{row_public('txn', command.wallet_id, measure.amends)}/amend"
+            else:
+                path = f"{wallet}/usage"
+            quantity = format_decimal(measure.quantity, DECIMALS[command.service, measure.meter])
+            counted = {"meter": measure.meter, "quantity": quantity, "dimensions": measure.dimensions}
+            facts = {"event_id": command.event_id, "occurred_at": _time(command.effective_at)}
+            return "POST", path, _sent({"service": command.service, **counted, **facts})
         case Use():
             body = {"service": command.service, "credits": amount["amount"], "event_id": command.event_id}
             return "POST", f"{wallet}/usage", _sent({**body, "occurred_at": _time(command.effective_at)})
@@ -157,6 +180,8 @@ def request_of(command: Command) -> tuple[str, str, dict[str, Any]]:
             return "POST", f"{wallet}/adjustments", {"direction": "debit", "reason": REASON, **amount}
         case Reverse():
             name = row_public("txn", command.wallet_id, command.number)
+            if command.void:
+                return "POST", f"/v1/usage/{name}/void", {"reason": REASON}
             verb = "refund" if command.refund else "reverse"
             return "POST", f"/v1/transactions/{name}/{verb}", {"reason": REASON, **amount}
         case SetStatus():
@@ -180,7 +205,7 @@ def answer_of(response: httpx.Response) -> Answer:
     body = response.json()
     if response.is_error:
         assert response.headers["content-type"] == "application/problem+json"
-        return {**_problem(body), "replayed": replayed}
+        return {**problem_of(body), "replayed": replayed}
     if response.status_code == 200:
         return {"status": body["status"]}
     name = response.headers["location"].rpartition("/")[2]
@@ -188,7 +213,7 @@ def answer_of(response: httpx.Response) -> Answer:
     return {"number": number, "wallet_id": wallet_id, "replayed": replayed}
 
 
-def _problem(problem: dict[str, Any]) -> Answer:
+def problem_of(problem: dict[str, Any]) -> Answer:
     answer = refusal(problem["code"], {**problem, **problem.get("details", {})}, replayed=False)
     del answer["replayed"]
     return answer

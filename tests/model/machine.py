@@ -7,7 +7,7 @@ carried out in any order that explains all their answers; with few of them, all 
 import asyncio
 import copy
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,12 +28,13 @@ class LedgerMachine(RuleBasedStateMachine):
 
     driver: Driver
     runner: asyncio.Runner
+    make_model: Callable[[], Model] = Model
 
     def __init__(self) -> None:
         super().__init__()
         self.driver.reset()
         self.wallet_ids = self.driver.new_wallets(WALLETS)
-        self.model = Model()
+        self.model = type(self).make_model()
         for wallet_id in self.wallet_ids:
             self.model.open_wallet(wallet_id)
         self.start = self.driver.now()
@@ -82,18 +83,29 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # How
 
+    def commands(self, now: datetime) -> st.SearchStrategy[Command]:
+        """What to draw an attempt's command from."""
+        return workload.commands(self.model, self.wallet_ids, self.start, now)
+
+    def differs(self, model: Model, state: State) -> str:
+        """How what is stored differs from a model; nothing where it does not."""
+        return compare_state(model, state)
+
     def _attempt(self, data: st.DataObject, *, in_batch: bool = False) -> Attempt:
         now = self.driver.now()
-        command: Command = data.draw(workload.commands(self.model, self.wallet_ids, self.start, now))
+        command: Command = data.draw(self.commands(now))
         command = self.driver.adapt(command, in_batch=in_batch)
-        key = f"k{next(self.keys)}"
-        if self.given and data.draw(st.integers(0, 19)) == 0:
-            key = data.draw(st.sampled_from(self.given)).key
+        key = data.draw(st.sampled_from(self.given)).key if self.given and data.draw(st.integers(0, 19)) == 0 else None
+        return self._attempt_of(command, key)
+
+    def _attempt_of(self, command: Command, key: str | None = None) -> Attempt:
+        """Under a key of its own, unless one is given."""
+        key = f"k{next(self.keys)}" if key is None else key
         attempt = Attempt(command=command, key=key, namespace="client:model", actor=self.driver.actor)
         self.given.append(attempt)
         return attempt
 
-    def _together(self, requests: list[list[Attempt]], *, atomic: bool = False) -> None:
+    def _together(self, requests: list[list[Attempt]], *, atomic: bool = False) -> list[list[Answer]]:
         now = self.driver.now()
         outcomes = self.runner.run(self._submit(requests, atomic))
         state = self.driver.state(self.wallet_ids)
@@ -101,9 +113,10 @@ class LedgerMachine(RuleBasedStateMachine):
         for order in itertools.permutations(range(len(requests))):
             model = copy.deepcopy(self.model) if len(requests) > 1 else self.model
             problem = _explain(model, [requests[i] for i in order], [outcomes[i] for i in order], now, state, atomic)
+            problem = problem or self.differs(model, state)
             if not problem:
                 self.model = model
-                return
+                return outcomes
         for attempts, answers in zip(requests, outcomes, strict=True):
             for attempt, outcome in zip(attempts, answers, strict=True):
                 note(f"{attempt} → {outcome}")
@@ -122,12 +135,7 @@ def _explain(
     atomic: bool,
 ) -> str:
     """Carry the requests out in the model; the first difference, or nothing."""
-
-    def recorded(wallet_id: int, number: int) -> datetime | None:
-        journal = state[wallet_id]["journal"]
-        return journal[number - 1]["recorded_at"] if number <= len(journal) else None
-
-    model.recorded = recorded
+    model.know(state)
     for attempts, answers in zip(requests, outcomes, strict=True):
         expected = model.judge(attempts, now, atomic=atomic)
         refused = atomic and any(undoes(answer) for answer in expected)
@@ -139,7 +147,7 @@ def _explain(
                 return f"{attempt}: {difference}"
         if refused and all(answer.get("code") == "BATCH_REFUSED" for answer in answers):
             return f"no culprit is named: {expected}"
-    return compare_state(model, state)
+    return ""
 
 
 def compare(expected: Answer, got: Answer) -> str:

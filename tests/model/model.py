@@ -4,7 +4,7 @@
 its clock are not guessed: ``recorded(wallet_id, number)`` says when a transaction was recorded there.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -56,6 +56,16 @@ class Model:
 
     def open_wallet(self, wallet_id: int) -> None:
         self.books[wallet_id] = ModelBook(wallet_id)
+
+    def know(self, state: Mapping[int, Mapping[str, Any]]) -> None:
+        """Take from what is stored when each transaction was recorded."""
+
+        def recorded(wallet_id: int, number: int) -> datetime | None:
+            journal = state[wallet_id]["journal"]
+            at: datetime | None = journal[number - 1]["recorded_at"] if number <= len(journal) else None
+            return at
+
+        self.recorded = recorded
 
     # Attempts
 
@@ -166,7 +176,7 @@ class Model:
         }
         number = book.next_number
         answer = {"number": number, "wallet_id": book.wallet_id, "replayed": False}
-        HANDLERS[type(command)](self, book, command, facts)
+        getattr(self, HANDLERS[type(command)])(book, command, facts)
         for touched in books:
             self._expire(touched, self.now, recorded)
         return answer
@@ -179,7 +189,7 @@ class Model:
             if asked > recorded + SKEW:
                 raise Refusal("INVALID_EFFECTIVE_AT")
             return recorded
-        if asked < recorded - LATE:
+        if asked < recorded - LATE and not (isinstance(command, Use) and command.backfill):
             raise Refusal("INVALID_EFFECTIVE_AT")
         if isinstance(command, Use):
             return max(asked, self.open_from)
@@ -385,15 +395,15 @@ class Model:
         reversal.reverse(self, book, command, facts)
 
 
-HANDLERS: dict[type, Callable[[Model, ModelBook, Any, dict[str, Any]], None]] = {
-    Inflow: Model.inflow,
-    Use: Model.use,
-    PlaceHold: Model.hold,
-    Capture: Model.capture,
-    Release: Model.release,
-    Transfer: Model.transfer,
-    Withdraw: Model.withdraw,
-    Reverse: Model.reverse,
+HANDLERS: dict[type, str] = {
+    Inflow: "inflow",
+    Use: "use",
+    PlaceHold: "hold",
+    Capture: "capture",
+    Release: "release",
+    Transfer: "transfer",
+    Withdraw: "withdraw",
+    Reverse: "reverse",
 }
 
 

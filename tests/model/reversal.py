@@ -16,10 +16,11 @@ def reverse(model: "Model", book: ModelBook, command: Reverse, facts: dict[str, 
         raise Refusal("NOT_FOUND")
     original = book.journal[command.number - 1]
     kind = original["kind"]
-    first_credit = original["postings"][0][2]
+    first_credit = original["postings"][0][2] if original["postings"] else ""
     facts = {**facts, "reverses": command.number}
     usage = kind in ("usage", "capture")
-    if command.refund and not usage:
+    voided = any((old["reverses"], old["kind"]) == (command.number, "void") for old in book.journal)
+    if (command.refund and not usage) or (command.void and (kind != "usage" or voided)):
         raise Refusal("NOT_REVERSIBLE")
     if usage or (kind == "adjustment" and first_credit.startswith("withdrawn:")):
         give_back(book, original, command, facts)
@@ -36,6 +37,8 @@ def wanted(book: ModelBook, command: Reverse, lines: list[tuple[int, Any]]) -> t
     total = sum(amount for amount, _ in lines)
     done = sum(old["reversed"] for old in book.journal if old["reverses"] == command.number)
     left = total - done
+    if command.void:
+        return left, done
     amount = left if command.amount is None else command.amount
     if left == 0 or amount > left:
         raise Refusal("REVERSAL_EXCEEDS_ORIGINAL", reversible=left)
@@ -89,7 +92,8 @@ def give_back(book: ModelBook, original: dict[str, Any], command: Reverse, facts
         )
         book.post(account, "wallet", part, new)
     book.pay_debt()
-    book.commit("usage_refund" if command.refund else "reversal", reversed=amount, **facts)
+    kind = "void" if command.void else "usage_refund" if command.refund else "reversal"
+    book.commit(kind, reversed=amount, **facts)
 
 
 def take_back(book: ModelBook, original: dict[str, Any], command: Reverse, facts: dict[str, Any]) -> None:

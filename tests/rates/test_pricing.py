@@ -1,7 +1,6 @@
 """Prices decide inside the posting: free tiers, tiers and carries hold whatever is reported at the same time."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
@@ -11,87 +10,22 @@ from ledger.alerts.participant import BalanceLevels
 from ledger.book import commands as c
 from ledger.book.door import Door
 from ledger.book.verify import verify_now
+from ledger.errors import DatabaseUnavailable
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.rates.answers import NewMeter, NewPrice
 from ledger.rates.part import Priced
 from ledger.rates.participant import Pricing
-from ledger.rates.prices import Graduated, Meter, PerUnit, Price, Tier
-from ledger.rates.service import Cards, add_meter, add_price, import_card
+from ledger.rates.service import Cards, add_meter, add_price
 from ledger.rates.verify import verify_usage
-from tests.support.book import CREDIT, attempt, check, codes, new_wallets, session
+from tests.rates.scene import charged, funded, use
+from tests.support.book import CREDIT, attempt, check, codes, session
+from tests.support.proxy import ChaosProxy
 
 pytestmark = pytest.mark.anyio
-
-BEGAN = datetime(2020, 1, 1, tzinfo=UTC)
-PICO = 10**12
-
-METERS = [
-    Meter(service="tokens", meter="thousand", decimals=3),
-    Meter(service="sandbox", meter="minutes", unit="minute", decimals=2, free_monthly=100_00),
-    Meter(service="third", meter="calls"),
-]
-PRICES = [
-    # 1 credit for each of the first ten thousand, half of it beyond.
-    Price(
-        service="tokens",
-        meter="thousand",
-        version=1,
-        valid_from=BEGAN,
-        asset="CREDIT",
-        model=Graduated((Tier(10_000, PICO), Tier(None, PICO // 2))),
-    ),
-    Price(service="sandbox", meter="minutes", version=1, valid_from=BEGAN, model=PerUnit(PICO // 100)),
-    # A third of a micro-credit, nearly: what is left over is carried.
-    Price(service="third", meter="calls", version=1, valid_from=BEGAN, asset="CREDIT", model=PerUnit(333_333)),
-]
-
-
-@pytest.fixture
-async def cards(database_url: str) -> AsyncIterator[Cards]:
-    database = Database(database_url, pool_size=3, role=SERVICE_ROLE)
-    found = Cards(database)
-    edition, _ = await found.latest()
-    meters = [m for m in METERS if (m.service, m.meter) not in edition.card.meters]
-    if meters:
-        async with database.transaction() as connection:
-            wanted = [*edition.card.meters.values(), *METERS], [*edition.card.prices, *PRICES]
-            await import_card(connection, *wanted, rates=found.rates, actor="test")
-    yield found
-    await found.close()
-    await database.dispose()
-
-
-@pytest.fixture
-async def door(database_url: str, cards: Cards) -> AsyncIterator[Door]:
-    database = Database(database_url, pool_size=5, role=SERVICE_ROLE)
-    found = Door(database, participants=[BalanceLevels(), Pricing(cards)])
-    await found.start()
-    yield found
-    await found.stop()
-    await database.dispose()
-
 
 WAITING = """
 SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
-
-
-def use(wallet_id: int, service: str, meter: str, quantity: int, **more: object) -> c.Use:
-    return c.Use(wallet_id=wallet_id, amount=0, service=service, measure=c.Measure(meter, quantity), **more)  # type: ignore[arg-type]
-
-
-async def funded(door: Door, url: str, credits: int) -> int:
-    [wallet_id] = new_wallets(url)
-    await door.submit([attempt(c.Inflow(wallet_id=wallet_id, amount=credits * CREDIT, source="promotional"))])
-    return wallet_id
-
-
-def charged(outcomes: list[c.Outcome]) -> int:
-    """What was charged in all, in micro-credits, as postings and details both say."""
-    posted = [outcome for outcome in outcomes if isinstance(outcome, c.Posted)]
-    told = sum(outcome.detail.charge.micro for outcome in posted)
-    assert told == sum(p.amount for outcome in posted for p in outcome.transaction.postings)
-    return told
 
 
 async def test_a_hundred_racers_share_one_free_tier(door: Door, database_url: str) -> None:
@@ -126,15 +60,31 @@ async def test_fractions_of_the_smallest_unit_are_carried(door: Door, database_u
     check(database_url, [wallet_id])
 
 
-async def test_what_cannot_be_paid_counts_nothing(door: Door, database_url: str) -> None:
+@pytest.mark.parametrize("before", [0, 40_00], ids=["its first event", "after others"])
+async def test_what_cannot_be_paid_counts_nothing(door: Door, database_url: str, before: int) -> None:
     """A refused event leaves free tier and tiers as they were, alone and in an atomic batch."""
     wallet_id = await funded(door, database_url, 1)
+    if before:
+        assert 0 == charged(await door.submit([attempt(use(wallet_id, "sandbox", "minutes", before))]))
     assert ["INSUFFICIENT_CREDITS"] == codes(await door.submit([attempt(use(wallet_id, "sandbox", "minutes", 200_00))]))
-    fits, too_much = use(wallet_id, "sandbox", "minutes", 100_00), use(wallet_id, "sandbox", "minutes", 50_00)
+    fits, too_much = use(wallet_id, "sandbox", "minutes", 100_00 - before), use(wallet_id, "sandbox", "minutes", 50_00)
     group = [attempt(fits), attempt(too_much)]
     assert ["BATCH_REFUSED", "INSUFFICIENT_CREDITS"] == codes(await door.submit(group, atomic=True))
     assert 0 == charged(await door.submit([attempt(fits)]))
     assert CREDIT == charged(await door.submit([attempt(use(wallet_id, "sandbox", "minutes", 10_00))]))
+
+
+async def test_after_an_undone_batch_the_others_of_its_unit_are_priced_anew(door: Door, database_url: str) -> None:
+    """What a group that is undone took of the free tier is free for the next request of the same unit."""
+    wallet_id = await funded(door, database_url, 1)
+    assert 0 == charged(await door.submit([attempt(use(wallet_id, "sandbox", "minutes", 1_00))]))
+    group = [attempt(use(wallet_id, "sandbox", "minutes", 99_00)), attempt(use(wallet_id, "sandbox", "minutes", 50_00))]
+    undone, posted = await asyncio.gather(
+        door.submit(group, atomic=True), door.submit([attempt(use(wallet_id, "sandbox", "minutes", 99_00))])
+    )
+    assert ["BATCH_REFUSED", "INSUFFICIENT_CREDITS"] == codes(undone)
+    assert 0 == charged(posted)
+    check(database_url, [wallet_id])
 
 
 async def test_a_void_gives_credits_and_counters_back(door: Door, database_url: str) -> None:
@@ -177,6 +127,22 @@ async def test_late_usage_has_the_free_tier_of_its_own_month(door: Door, databas
     today = use(wallet_id, "sandbox", "minutes", 100_00)
     assert 0 == charged(await door.submit([attempt(today), attempt(late)]))
     assert CREDIT == charged(await door.submit([attempt(use(wallet_id, "sandbox", "minutes", 10_00))]))
+
+
+async def test_late_usage_goes_on_where_its_month_stands(door: Door, database_url: str) -> None:
+    """In units of its own: what was free, and how far the tiers were, is that of the month it occurred in."""
+    wallet_id = await funded(door, database_url, 100)
+    last_month = datetime.now(UTC).replace(day=1) - timedelta(days=1)
+    for service, meter, quantity, expected in (
+        ("sandbox", "minutes", 70_00, 0),
+        ("sandbox", "minutes", 70_00, 4 * CREDIT),
+        ("tokens", "thousand", 8_000, 8 * CREDIT),
+        ("tokens", "thousand", 4_000, 3 * CREDIT),
+    ):
+        late = use(wallet_id, service, meter, quantity, effective_at=last_month)
+        assert expected == charged(await door.submit([attempt(late)]))
+    assert 0 == charged(await door.submit([attempt(use(wallet_id, "sandbox", "minutes", 100_00))]))
+    check(database_url, [wallet_id])
 
 
 async def test_a_key_and_an_event_id_charge_and_count_once(door: Door, database_url: str) -> None:
@@ -262,3 +228,24 @@ async def test_verify_finds_what_was_changed(door: Door, database_url: str, stat
     report = verify_now(database_url, [wallet_id])
     verify_usage(database_url, report, [wallet_id])
     assert {"usage"} == {fault.kind for fault in report.faults}
+
+
+async def test_a_card_that_cannot_be_read_anew_is_trouble_of_the_database(door: Door, database_url: str) -> None:
+    """The database goes away between the unit that finds the card too old and the read of the newer one: 503 for all
+    who waited together, and not 500."""
+    wallet_id = await funded(door, database_url, 100)
+    proxy = ChaosProxy(database_url)
+    away, near = [Database(url, pool_size=2, role=SERVICE_ROLE) for url in (proxy.url, database_url)]
+    cards = Cards(away)
+    priced = Door(near, participants=[BalanceLevels(), Pricing(cards)])
+    await priced.start()
+    await cards.latest()
+    proxy.close()
+    with session(database_url) as connection:
+        connection.execute("UPDATE rate_card SET version = version + 1")
+    uses = [use(wallet_id, "tokens", "thousand", 1_000), c.Use(wallet_id=wallet_id, amount=CREDIT, service="chat")]
+    told = await asyncio.gather(*(priced.submit([attempt(each)]) for each in uses), return_exceptions=True)
+    await priced.stop()
+    for database in (away, near):
+        await database.dispose()
+    assert [DatabaseUnavailable] * 2 == [type(each) for each in told]

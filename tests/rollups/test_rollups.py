@@ -155,6 +155,39 @@ async def test_a_void_takes_the_operation_and_its_quantity_back(database_url: st
 
 
 @pytest.mark.anyio
+async def test_days_are_those_of_the_wallets_time_zone(database_url: str) -> None:
+    """Half past eleven in the evening is the next day in Kolkata, and the same one in New York; all days move with
+    the wallet."""
+    wallet, clock = new_wallets(database_url)[0], Clock(database_url)
+    evening = clock.now().replace(hour=23, minute=30) - timedelta(days=2)
+    async with opened(database_url) as (database, door):
+        await post(door, Inflow(wallet_id=wallet, amount=30 * CREDIT, source="promotional"))
+        for zone, days in (("Asia/Kolkata", [1]), ("America/New_York", [0, 0])):
+            run_sql(database_url, "UPDATE wallet_settings SET time_zone = %s WHERE wallet_id = %s", zone, wallet)
+            late = (clock.now() - evening) // timedelta(minutes=1)
+            await post(door, use(wallet, clock, late=late))
+            await roll_up(database, wallet)
+            (found,) = rolled_up(database_url, wallet)["days"]
+            assert (found[0] - evening.date(), found[1]) == (timedelta(days=days[0]), len(days) * CREDIT)
+            assert recounted(database_url, wallet)["days"] == [found]
+
+
+@pytest.mark.anyio
+async def test_a_roll_goes_on_until_all_is_added(database_url: str, monkeypatch: Any) -> None:
+    """Chunk by chunk; one that may not add that much says so, and the next goes on where it ended."""
+    monkeypatch.setattr(roller, "CHUNK", 7)
+    wallet, clock = new_wallets(database_url)[0], Clock(database_url)
+    async with opened(database_url) as (database, door):
+        await post(door, Inflow(wallet_id=wallet, amount=100 * CREDIT, source="promotional"))
+        for _ in range(29):
+            await post(door, use(wallet, clock))
+        assert not await roll_up(database, wallet, most=14)
+        assert 14 == rolled_up(database_url, wallet)["totals"][0][0]
+        assert await roll_up(database, wallet)
+    assert recounted(database_url, wallet) == rolled_up(database_url, wallet)
+
+
+@pytest.mark.anyio
 async def test_two_rollers_and_a_writer_at_once_add_everything_once(database_url: str, monkeypatch: Any) -> None:
     """In chunks of seven, while 300 uses are posted, a third of them refunded, and the wallet is rebuilt twice."""
     monkeypatch.setattr(roller, "CHUNK", 7)

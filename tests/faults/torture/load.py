@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from tests.faults import asks
@@ -11,6 +12,7 @@ from tests.faults.asks import CREDIT, Ask
 from tests.faults.client import Answer, Client, Unanswered, Unsettled, settle_all
 from tests.faults.journal import Journal, Told
 from tests.faults.stack import Stack
+from tests.faults.torture.market import CHANGE_S, Market
 
 WALLETS = 40
 HOT = 6
@@ -21,15 +23,17 @@ FADING = 10
 
 ANSWER_S = 20.0
 WEIGHTS = {
-    "usage": 32,
+    "usage": 18,
+    "measured": 16,
     "batch": 12,
-    "transfer": 14,
-    "hold": 8,
-    "end hold": 8,
-    "undo": 8,
+    "transfer": 12,
+    "hold": 7,
+    "end hold": 7,
+    "undo": 7,
+    "correct": 5,
     "grant": 4,
     "fading grant": 2,
-    "read": 12,
+    "read": 10,
 }
 
 
@@ -49,6 +53,9 @@ class Load:
         self._holds: deque[str] = deque(maxlen=500)
         self._uses: deque[str] = deque(maxlen=500)
         self._moves: deque[str] = deque(maxlen=500)
+        self._priced: deque[str] = deque(maxlen=500)
+        self._events: deque[Ask] = deque(maxlen=500)
+        self.market = Market(seed)
         self.wallets: list[str] = []
         self.fading: list[str] = []
         self.took_s: list[float] = []
@@ -59,7 +66,7 @@ class Load:
         self.unsettled: list[str] = []
 
     async def open(self) -> None:
-        """The wallets, each with some credits."""
+        """The wallets, each with some credits; the card and the budgets."""
         client = self._client()
         for _ in range(WALLETS + FADING):
             answer = await client.request("POST", "/v1/wallets", b'{"owner_id": "%s"}' % self._key().encode())
@@ -67,6 +74,7 @@ class Load:
             self.wallets.append(answer.json["id"])
         self.wallets, self.fading = self.wallets[:WALLETS], self.wallets[WALLETS:]
         await settle_all([client], [asks.grant(wallet, 1_000 * CREDIT, self._key()) for wallet in self.wallets])
+        await self.market.open(client, self.wallets)
         client.close()
 
     async def run(self, clients: int) -> None:
@@ -74,6 +82,7 @@ class Load:
         async with asyncio.TaskGroup() as group:
             for number in range(clients):
                 group.create_task(self._work(random.Random(f"{self._seed} client {number}")))
+            group.create_task(self._change_prices())
 
     def stop(self) -> None:
         self._stop.set()
@@ -86,6 +95,17 @@ class Load:
                 return good[0] - since
             await asyncio.sleep(0.02)
         return None
+
+    async def _change_prices(self) -> None:
+        client = self._client()
+        while not self._stop.is_set():
+            try:
+                await self.market.change(client)
+            except Unsettled as error:
+                self.unsettled.append(str(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), CHANGE_S)
+        client.close()
 
     async def _work(self, chance: random.Random) -> None:
         client = self._client()
@@ -105,10 +125,14 @@ class Load:
         wallet, amount, key = self._wallet(chance), chance.randint(1, 2 * CREDIT), self._key()
         match what:
             case "batch":
-                uses = [
-                    (self._wallet(chance), chance.randint(1, CREDIT), self._key()) for _ in range(chance.randint(2, 50))
-                ]
-                return asks.batch(uses, atomic=chance.random() < 0.3)
+                atomic = chance.random() < 0.3
+                # One that a budget refuses undoes an atomic batch: a large one would never be posted.
+                count = chance.randint(2, 12 if atomic else 60)
+                return asks.together([self._use(chance, chance.random() < 0.5) for _ in range(count)], atomic=atomic)
+            case "measured":
+                return self._use(chance, True)
+            case "correct" if self._priced:
+                return self.market.correction(chance, chance.choice(self._priced), key)
             case "transfer":
                 payee = chance.choice([other for other in self.wallets if other != wallet])
                 return asks.transfer(wallet, payee, amount, key)
@@ -127,7 +151,20 @@ class Load:
             case "fading grant":
                 at = datetime.now(UTC) + timedelta(seconds=chance.uniform(5, 20))
                 return asks.grant(chance.choice(self.fading), amount, key, expires_at=at.isoformat())
-        return asks.usage(wallet, amount, key, self._key() if chance.random() < 0.5 else None)
+        return self._use(chance, False)
+
+    def _use(self, chance: random.Random, measured: bool) -> Ask:
+        """Usage, half of it with an event of its own; some is reported again, under another key."""
+        if self._events and chance.random() < 0.03:
+            return asks.again(chance.choice(self._events), self._key())
+        wallet, key, event = self._wallet(chance), self._key(), self._key() if chance.random() < 0.5 else None
+        if measured:
+            use = self.market.use(chance, wallet, key, event)
+        else:
+            use = asks.usage(wallet, chance.randint(1, 2 * CREDIT), key, event)
+        if event is not None:
+            self._events.append(use)
+        return use
 
     def _learn(self, ask: Ask, told: list[Told]) -> None:
         """What can be undone or ended later."""
@@ -135,6 +172,9 @@ class Load:
         found = kind.get(ask.items[0].command)
         if found is not None and ask.items[0].wallet not in self.fading:
             found.extend(one.transaction for one in told if one.transaction is not None)
+        for asked, one in zip(ask.items, told, strict=True):
+            if asked.quantity is not None and one.transaction is not None:
+                self._priced.append(one.transaction)
 
     async def _read(self, client: Client, chance: random.Random) -> None:
         wallet = self._wallet(chance)

@@ -34,6 +34,12 @@ class Report:
     duplicates_absorbed: int = 0
     lost: int = 0
     doubled: int = 0
+    priced: int = 0
+    voided: int = 0
+    versions: int = 0
+    months: int = 0
+    mispriced: int = 0
+    overspent: int = 0
     reads: int = 0
     balances_checked: int = 0
     recovery_median_s: float = 0.0
@@ -80,6 +86,9 @@ class Report:
             f"  answers       {self.requests:,} requests, {self.unanswered:,} postings without an answer at some time,"
             f" duplicates absorbed {self.duplicates_absorbed:,}",
             f"  lost {self.lost}, doubled {self.doubled}",
+            f"  priced        {self.priced:,} events by {self.versions} versions of prices, {self.voided:,} of them voided;"
+            f" {self.months} months recounted, {self.codes.get('CREDIT_LIMIT_EXCEEDED', 0):,} refused by a budget",
+            f"  mispriced {self.mispriced}, budgets overspent {self.overspent}",
             f"  reads         {self.reads:,}, balances compared with the journal {self.balances_checked:,}",
             f"  recovery      median {self.recovery_median_s:.2f} s, worst {self.recovery_worst_s:.2f} s;"
             f" all work done {self.drained_s:.1f} s after the end",

@@ -12,6 +12,7 @@ from ledger.kit.ids import parse_wallet
 from ledger.kit.money import format_amount
 from tests.faults.journal import Journal, read
 from tests.faults.judge import judge, rows
+from tests.faults.priced import compare_months, recount, stored_months
 from tests.faults.stack import LINES, Stack, new_home
 from tests.faults.torture.load import Load
 from tests.faults.torture.report import Report, commit, counted
@@ -96,7 +97,8 @@ async def _drain(stack: Stack, report: Report) -> None:
 
 
 def _judge(stack: Stack, load: Load, report: Report, path: Path) -> None:
-    found = judge(stack.url, read(path))
+    records = read(path)
+    found = judge(stack.url, records)
     assert found.verify is not None
     report.requests = load.requests
     report.requested, report.acknowledged, report.refused = found.requested, found.acknowledged, found.refused
@@ -108,7 +110,14 @@ def _judge(stack: Stack, load: Load, report: Report, path: Path) -> None:
     report.findings += found.findings + [f"liveness: {line}" for line in load.unsettled[:5]]
     report.reads = sum(load.reads.values())
     report.findings += [f"wrong answers: a read was told {status}" for status in load.reads.keys() - {0, 200, 503}]
-    book = {(row.wallet, row.number): row for row in rows(stack.url)}
+    journal = rows(stack.url)
+    priced = recount(records, journal, load.market.prices, load.market.budgets)
+    compare_months(priced, stored_months(stack.url))
+    report.priced, report.voided, report.versions = priced.events, priced.voids, priced.versions
+    report.months = len(priced.months)
+    report.mispriced, report.overspent = len(priced.mispriced), len(priced.overspent)
+    report.findings += priced.findings
+    book = {(row.wallet, row.number): row for row in journal}
     for wallet, number, balance in load.balances:
         row = book.get((parse_wallet(wallet), number))
         report.balances_checked += 1
