@@ -1,0 +1,41 @@
+"""Runs the sandbox: one process, one thread, Granian in the same event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Final
+
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server.embed import Server
+
+from ledger.sandbox.app import Sandbox
+
+FILE: Final = "sandbox.sqlite"
+
+
+def serve(host: str, port: int, data: Path | None, *, url: str | None = None) -> None:
+    """Serve until SIGTERM or SIGINT. ``data``: the directory that keeps everything; None keeps nothing.
+
+    ``url`` is the address that browsers reach the pages at, where that is not host and port.
+    """
+    if data is not None:
+        data.mkdir(parents=True, exist_ok=True)
+    asyncio.run(_serve(host, port, None if data is None else data / FILE, url or f"http://{host}:{port}"))
+
+
+async def _serve(host: str, port: int, file: Path | None, base: str) -> None:
+    server = Server(
+        Sandbox(file, base),
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        websockets=False,
+        log_level=LogLevels.error,
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    await server.serve()
