@@ -20,7 +20,7 @@ from ledger.sandbox.errors import StripeError, api_error, unrecognized
 from ledger.sandbox.expand import expanded
 from ledger.sandbox.faults import Fault, Faults, refusal
 from ledger.sandbox.http import Answer, Cut, Request
-from ledger.sandbox.idempotency import Kept, Keys
+from ledger.sandbox.idempotency import Kept
 from ledger.sandbox.ids import new_id
 from ledger.sandbox.objects import public
 from ledger.sandbox.router import Router
@@ -43,7 +43,6 @@ class Api:
         self._engine = engine
         self._faults = faults
         self._router: Router[Route] = Router(ROUTES)
-        self.keys = Keys(engine.db)
 
     async def answer(self, request: Request) -> Answer:
         """The answer. Raises Cut where there shall be none."""
@@ -68,7 +67,7 @@ class Api:
             _before(fault)
         if asked.idempotency_key is not None:
             moment = self._engine.clock.now()
-            found = self.keys.find(asked.idempotency_key, request.path, request.body, moment)
+            found = self._engine.keys.find(asked.idempotency_key, request.path, request.body, moment)
             if found is not None:
                 return found
         with self._in_flight(asked.idempotency_key):
@@ -85,11 +84,11 @@ class Api:
         if key is None:
             yield
             return
-        self.keys.in_flight.add(key)
+        self._engine.keys.in_flight.add(key)
         try:
             yield
         finally:
-            self.keys.in_flight.discard(key)
+            self._engine.keys.in_flight.discard(key)
 
     def _do(self, request: Request, asked: Asked, fault: Fault | None) -> Kept:
         """Do it, all or nothing, and remember what came of it."""
@@ -104,7 +103,7 @@ class Api:
             status, body = _worked(world, route, given, path, fault)
             kept = Kept(status, codec.encode(body), asked.request_id)
             if asked.idempotency_key is not None:
-                self.keys.keep(asked.idempotency_key, request.path, request.body, kept, world.moment)
+                self._engine.keys.keep(asked.idempotency_key, request.path, request.body, kept, world.moment)
         return kept
 
 

@@ -18,10 +18,11 @@ from ledger.sandbox import database, jobs
 from ledger.sandbox.agenda import Agenda
 from ledger.sandbox.clock import Clock
 from ledger.sandbox.errors import StripeError
+from ledger.sandbox.idempotency import Keys
 from ledger.sandbox.objects import Objects
 from ledger.sandbox.webhooks.mishaps import Mishaps
 from ledger.sandbox.webhooks.outbox import Outbox
-from ledger.sandbox.world import Asked, World
+from ledger.sandbox.world import Asked, Parts, World
 
 NOBODY = Asked()
 T = TypeVar("T")
@@ -47,6 +48,7 @@ class Engine:
         self.clock = Clock(self.db)
         self.objects = Objects(self.db)
         self.agenda = Agenda(self.db)
+        self.keys = Keys(self.db)
         self.outbox = Outbox(self.db, self.objects, self.mishaps)
         self.config = configs.changed(configs.Config(), msgspec.json.decode(database.fact(self.db, "config", "{}")))
         with self.unit() as world:
@@ -57,7 +59,7 @@ class Engine:
         """One transaction, at this moment."""
         at = self.clock.now() if moment is None else moment
         with database.transaction(self.db):
-            yield World(self.objects, self.agenda, self.outbox, self.config, asked, at, self.base)
+            yield World(Parts(self.objects, self.agenda, self.outbox, self.keys), self.config, asked, at, self.base)
         self.wake()
 
     def attempt(self, work: Callable[[World], T]) -> T | StripeError:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ledger.sandbox.agenda import Agenda
 from ledger.sandbox.config import Config
 from ledger.sandbox.errors import Object
+from ledger.sandbox.idempotency import Keys
 from ledger.sandbox.objects import Objects, public
 from ledger.sandbox.rules.changes import previous
 from ledger.sandbox.shapes.event import event as event_of
@@ -24,6 +25,15 @@ class Asked(NamedTuple):
     idempotency_key: str | None = None
 
 
+class Parts(NamedTuple):
+    """What is written to."""
+
+    objects: Objects
+    agenda: Agenda
+    outbox: Outbox
+    keys: Keys
+
+
 class World:
     """A unit of work.
 
@@ -33,12 +43,8 @@ class World:
         base: the address that pages are reached at.
     """
 
-    def __init__(
-        self, objects: Objects, agenda: Agenda, outbox: Outbox, config: Config, asked: Asked, moment: float, base: str
-    ) -> None:
-        self.objects = objects
-        self.agenda = agenda
-        self.outbox = outbox
+    def __init__(self, parts: Parts, config: Config, asked: Asked, moment: float, base: str) -> None:
+        self.objects, self.agenda, self.outbox, self.keys = parts
         self.config = config
         self.asked = asked
         self.moment = moment

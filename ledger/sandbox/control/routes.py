@@ -4,7 +4,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
-from ledger.sandbox.control import buyers, machine
+from ledger.sandbox.control import buyers, machine, money
 from ledger.sandbox.control.stage import Stage
 from ledger.sandbox.faults import Fault
 
@@ -43,5 +43,11 @@ STEPS: Final = (
     Step("POST", "/_sandbox/reset", Nothing, machine.reset),
     Step("POST", "/_sandbox/webhook_endpoints/{id}/roll", buyers.Roll, buyers.roll),
     Step("POST", "/_sandbox/checkout/{id}/pay", buyers.Pay, buyers.pay),
+    Step("POST", "/_sandbox/charges/{id}/dispute", money.Dispute, money.dispute),
+    Step("POST", "/_sandbox/disputes/{id}/resolve", money.Outcome, money.resolve),
+    Step("POST", "/_sandbox/refunds/{id}", money.Refund, money.refund),
+    Step("POST", "/_sandbox/payouts", Nothing, money.payout),
+    Step("POST", "/_sandbox/payouts/{id}/pay", Nothing, money.pay),
+    Step("POST", "/_sandbox/payouts/{id}/fail", money.Failure, money.fail),
     Step("POST", "/_sandbox/3ds/{id}", buyers.Authentication, buyers.authenticate),
 )

@@ -18,6 +18,7 @@ _REPORTED: Final = {
     "payment_failure_refund": "refund_failure",
     "payout": "payout",
     "payout_failure": "payout_reversal",
+    "payout_cancel": "payout_reversal",
     "stripe_fee": "fee",
 }
 """The reporting category of a type; an adjustment says its own."""
@@ -60,8 +61,8 @@ def move(
 
 
 def of_payout(payout: str) -> Condition:
-    """Of what a payout is made of, and of its own movement, as Stripe lists them."""
-    return "(json_extract(body, '$._.payout') = ? OR json_extract(body, '$.source') = ?)", [payout, payout]
+    """Of what an automatic payout is made of, and of its own movement, as Stripe lists them."""
+    return "json_extract(body, '$._.payout') = ?", [payout]
 
 
 def in_settlement(world: World, cents: int) -> int:
