@@ -26,16 +26,16 @@ def serve(host: str, port: int, data: Path | None, *, url: str | None = None) ->
     asyncio.run(_serve(host, port, None if data is None else data / FILE, url or f"http://{host}:{port}"))
 
 
-async def _serve(host: str, port: int, file: Path | None, base: str) -> None:
-    server = Server(
-        Sandbox(file, base),
-        address=host,
-        port=port,
-        interface=Interfaces.ASGI,
-        websockets=False,
-        log_level=LogLevels.error,
+def server(sandbox: Sandbox, host: str, port: int) -> Server:
+    """A server that runs in the event loop of who calls its ``serve``, until its ``stop``."""
+    return Server(
+        sandbox, address=host, port=port, interface=Interfaces.ASGI, websockets=False, log_level=LogLevels.error
     )
+
+
+async def _serve(host: str, port: int, file: Path | None, base: str) -> None:
+    running = server(Sandbox(file, base), host, port)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
-    await server.serve()
+        loop.add_signal_handler(number, running.stop)
+    await running.serve()
