@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ _NO_KEY: Final = (
     "(e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://docs.stripe.com/api#authentication for details."
 )
 _HANG_S: Final = 120.0
+_log = logging.getLogger("ledger.sandbox")
 
 
 class Api:
@@ -53,6 +55,11 @@ class Api:
             kept = await self._kept(request, asked)
         except StripeError as error:
             return _refused(request, asked, error)
+        except Exception as error:
+            if isinstance(error, Cut):
+                raise
+            _log.exception("%s %s failed in the sandbox itself", request.method, request.path)
+            return _refused(request, asked, api_error())
         headers = _headers(request, asked)
         if key is not None:
             headers["Original-Request"] = kept.request_id

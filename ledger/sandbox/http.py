@@ -7,6 +7,7 @@ import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import closing
 from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qsl
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -53,6 +54,11 @@ def html(body: str, status: int = 200) -> Answer:
 def redirect(url: str) -> Answer:
     """To another address, with GET."""
     return Answer(303, b"", {"Location": url})
+
+
+def fields(request: Request) -> dict[str, str]:
+    """The fields of a page's form; of what is not a form none."""
+    return dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
 async def read(scope: Scope, receive: Receive) -> Request:

@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 from stripe import params as p
+from stripe.params import billing_portal as b
 from stripe.params import checkout as c
 
 from ledger.sandbox.resources import (
@@ -18,6 +19,7 @@ from ledger.sandbox.resources import (
     payment_links,
     payment_methods,
     payouts,
+    portal,
     refunds,
     setup_intents,
 )
@@ -121,6 +123,7 @@ ROUTES: Final = (
     Route("GET", "/v1/payment_links/{id}", p.PaymentLinkRetrieveParams, retrieve("payment_link")),
     Route("POST", "/v1/payment_links/{id}", p.PaymentLinkUpdateParams, payment_links.update),
     Route("GET", "/v1/payment_links/{id}/line_items", p.PaymentLinkListLineItemsParams, payment_links.line_items),
+    Route("POST", "/v1/billing_portal/sessions", b.SessionCreateParams, portal.create),
     Route("POST", "/v1/products", p.ProductCreateParams, catalog.create_product),
     Route(
         "GET",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import stripe
 
 from tests.sandbox.asking import charge_params, refused, session_params
@@ -79,3 +80,33 @@ def test_a_purchase_saves_the_card_where_that_was_asked_for(
     (saved,) = client.v1.customers.payment_methods.list(customer).data
     params = charge_params(saved.id, customer=customer, off_session=True)
     assert "succeeded" == client.v1.payment_intents.create(params).status
+
+
+def test_a_customer_changes_the_card_on_the_portal(
+    client: stripe.StripeClient, sandbox: SandboxAt, customer: str
+) -> None:
+    """A new one, which becomes the default; the old one again; and one that asks for its holder."""
+    flow: Any = {"type": "payment_method_update"}
+    session = client.v1.billing_portal.sessions.create(
+        {"customer": customer, "return_url": "https://shop.example/account", "flow_data": flow}
+    )
+    card = {"method": "card", "expiry": "12/39", "cvc": "123"}
+
+    def default() -> Any:
+        after = client.v1.customers.retrieve(customer, {"expand": ["invoice_settings.default_payment_method"]})
+        assert after.invoice_settings is not None
+        return after.invoice_settings.default_payment_method
+
+    assert 402 == httpx.post(session.url, data=card | {"number": "4000000000000002"}).status_code
+    answer = httpx.post(session.url, data=card | {"number": "4242424242424242"})
+    assert (303, "https://shop.example/account") == (answer.status_code, answer.headers["Location"])
+    first = default()
+    assert "4242" == first.card.last4
+    answer = httpx.post(session.url, data=card | {"number": "4000002760003184"})
+    httpx.post(httpx.URL(session.url).join(answer.headers["Location"]), data={"result": "complete"})
+    assert "3184" == default().card.last4
+    assert "Visa ending in 4242" in httpx.get(session.url).text
+    httpx.post(session.url, data={"method": first.id})
+    assert first.id == default().id
+    sandbox.pass_time(3601)
+    assert 404 == httpx.get(session.url).status_code

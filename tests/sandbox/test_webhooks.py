@@ -26,7 +26,7 @@ def test_events_come_signed(client: stripe.StripeClient, receiver: Receiver) -> 
     """As Stripe writes them, with the request that caused them."""
     made = client.v1.customers.create({"email": "ada@example.com"}, {"idempotency_key": "webhooks-1"})
     (event,) = receiver.wait_for("customer.created")
-    status, body, signature = receiver.deliveries[0]
+    _, body, signature = receiver.deliveries[0]
     assert signed_with(receiver.secret, body, signature)
     assert body.decode().startswith('{\n  "id": "evt_')
     raw = json.loads(body)

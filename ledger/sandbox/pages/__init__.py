@@ -4,7 +4,7 @@ from typing import Final, NamedTuple, Protocol
 
 from ledger.sandbox.engine import Engine
 from ledger.sandbox.http import Answer, Request
-from ledger.sandbox.pages import authentication, checkout, links, papers
+from ledger.sandbox.pages import authentication, checkout, links, papers, portal
 from ledger.sandbox.pages.html import message
 from ledger.sandbox.router import Router
 
@@ -31,6 +31,8 @@ PLACES: Final = (
     Place("POST", "/3ds/{intent}", authentication.submit),
     Place("GET", "/pl/{code}", links.visit),
     Place("GET", "/pl/{code}/thanks", links.thanks),
+    Place("GET", "/p/session/{code}", portal.show),
+    Place("POST", "/p/session/{code}", portal.submit),
     Place("GET", "/receipts/{charge}", papers.receipt),
     Place("GET", "/invoices/{invoice}", papers.invoice),
     Place("GET", "/invoices/{invoice}/pdf", papers.invoice_pdf),

@@ -1,9 +1,8 @@
 """The page where the holder of a card authenticates, as the bank's page would: complete it, or fail it."""
 
-from ledger.sandbox.codec import decode
 from ledger.sandbox.engine import Engine
 from ledger.sandbox.errors import Object, StripeError
-from ledger.sandbox.http import Answer, Request, redirect
+from ledger.sandbox.http import Answer, Request, fields, redirect
 from ledger.sandbox.pages.html import message, page, text
 from ledger.sandbox.resources import checkout_paying
 from ledger.sandbox.rules import money
@@ -32,7 +31,7 @@ def submit(engine: Engine, request: Request, /, *path: str) -> Answer:
     intent = _asking(engine, path[0])
     if intent is None:
         return show(engine, request, *path)
-    passed = decode(request.body.decode("utf-8", "replace")).get("result") == "complete"
+    passed = fields(request).get("result") == "complete"
 
     def work(world: World) -> Object:
         asking = world.get(intent["object"], intent["id"])
@@ -41,7 +40,8 @@ def submit(engine: Engine, request: Request, /, *path: str) -> Answer:
     outcome = engine.attempt(work)
     session = engine.objects.find(intent["_"].get("session", ""))
     if session is None:
-        return redirect(_way_back(intent))
+        url = intent["_"]["return_url"]
+        return message("Done", "You can close this page.") if url is None else redirect(_way_back(intent, url))
     if isinstance(outcome, StripeError) or not passed:
         return redirect(f"/c/pay/{session['id']}")
     return redirect(landing(session["success_url"], session["id"]))
@@ -52,10 +52,8 @@ def _asking(engine: Engine, named: str) -> Object | None:
     return intent if intent is not None and intent.get("status") == "requires_action" else None
 
 
-def _way_back(intent: Object) -> str:
+def _way_back(intent: Object, url: str) -> str:
     """Where the page of the merchant learns what came of it."""
-    kind, url = intent["object"], intent["_"]["return_url"]
-    if url is None:
-        return f"/3ds/{intent['id']}"
+    kind = intent["object"]
     joint = "&" if "?" in url else "?"
     return f"{url}{joint}{kind}={intent['id']}&{kind}_client_secret={intent['client_secret']}"

@@ -26,8 +26,8 @@ class Choice(NamedTuple):
 
 def read(form: dict[str, str], now: float, *, emailed: str | None) -> Choice:
     """What was chosen. Raises ValueError, which says what is wrong, for the buyer."""
-    email = emailed or form.get("email", "").strip()
-    if not _EMAIL.fullmatch(email):
+    email = form.get("email", "").strip() if emailed is None else emailed
+    if emailed is None and not _EMAIL.fullmatch(email):
         raise ValueError("Enter your e-mail address.")
     buyer = Buyer(email, form.get("name", "").strip() or None, save=form.get("save") == "yes")
     method = form.get("method", "card")
@@ -42,15 +42,14 @@ def read(form: dict[str, str], now: float, *, emailed: str | None) -> Choice:
     return Choice(buyer, instrument, expiry)
 
 
-def write(session: Object, saved: list[Object], form: dict[str, str]) -> str:
+def write(types: list[str], saved: list[Object], form: dict[str, str], *, savable: bool = False) -> str:
     """The fields. Number and security code are never written back."""
-    chosen = form.get("method") or (saved[0]["id"] if saved else session["payment_method_types"][0])
+    chosen = form.get("method") or (saved[0]["id"] if saved else types[0])
     parts = [_radio(one["id"], _named(one), chosen) for one in saved]
-    for kind in session["payment_method_types"]:
+    for kind in types:
         name = "Card" if kind == "card" else "US bank account"
         parts.append(f"<fieldset>{_radio(kind, name, chosen)}{_fields(kind, form)}</fieldset>")
-    options = session["saved_payment_method_options"] or {}
-    if options.get("payment_method_save") == "enabled":
+    if savable:
         parts.append('<label class="choice"><input type="checkbox" name="save" value="yes"> Save for next time</label>')
     return "\n".join(parts)
 

@@ -2,10 +2,9 @@
 
 from typing import Final
 
-from ledger.sandbox.codec import decode
 from ledger.sandbox.engine import Engine
 from ledger.sandbox.errors import Object, StripeError
-from ledger.sandbox.http import Answer, Request, redirect
+from ledger.sandbox.http import Answer, Request, fields, redirect
 from ledger.sandbox.pages import card_form
 from ledger.sandbox.pages.card_form import Choice
 from ledger.sandbox.pages.html import field, message, page, table, text
@@ -33,7 +32,7 @@ def show(engine: Engine, request: Request, /, *path: str) -> Answer:
 
 def submit(engine: Engine, request: Request, /, *path: str) -> Answer:
     """Pay, and go where that leads."""
-    form = {name: str(value) for name, value in decode(request.body.decode("utf-8", "replace")).items()}
+    form = fields(request)
     session = engine.objects.find(path[0])
     if session is None or session["object"] != "checkout.session" or session["status"] != "open":
         return show(engine, request, *path)
@@ -52,7 +51,7 @@ def submit(engine: Engine, request: Request, /, *path: str) -> Answer:
 def _pay(world: World, named: str, choice: Choice) -> Object:
     session = world.get("checkout.session", named)
     if choice.instrument is None:
-        method = world.get("payment_method", choice.saved or "")
+        method = payment_methods.owned(world, session["customer"] or "", choice.saved or "")
     else:
         details = {"billing_details": {"email": choice.buyer.email, "name": choice.buyer.name}}
         method = payment_methods.made(world, choice.instrument, choice.expiry, **details)
@@ -79,10 +78,12 @@ def _form(engine: Engine, session: Object, form: dict[str, str], error: str, *, 
     email = _emailed(session)
     known = f'<p class="soft">{text(email)}</p>' if email else _email(form)
     cancel = f'<p><a href="{text(session["cancel_url"])}">Cancel and go back</a></p>' if session["cancel_url"] else ""
+    saved, savable = _saved(engine, session), _savable(session)
+    fields_of_card = card_form.write(session["payment_method_types"], saved, form, savable=savable)
     body = (
         f'<p class="mode">Test mode</p>\n<h1>{text(merchant)}</h1>\n{_sold(session)}\n{said}\n'
         f'<form method="post" action="/c/pay/{text(session["id"])}">\n{known}\n'
-        f"{card_form.write(session, _saved(engine, session), form)}\n"
+        f"{fields_of_card}\n"
         f'<button type="submit">{text(_verb(session))}</button>\n</form>\n{cancel}\n{_hints()}'
     )
     return page(f"{merchant} – Checkout", body, status=status)
@@ -113,6 +114,11 @@ def _sold(session: Object) -> str:
     about = (session["_"]["asked"].get("payment_intent_data") or {}).get("description")
     described = f'<p class="soft">{text(about)}</p>' if about else ""
     return f'<p class="amount">{text(money.shown(session["amount_total"], currency))}</p>\n{described}\n{table(rows)}'
+
+
+def _savable(session: Object) -> bool:
+    """Whether the buyer is asked to save the card for next time."""
+    return (session["saved_payment_method_options"] or {}).get("payment_method_save") == "enabled"
 
 
 def _saved(engine: Engine, session: Object) -> list[Object]:

@@ -2,9 +2,9 @@
 
 from typing import Any, Final, NamedTuple
 
-from ledger.sandbox.errors import Object, StripeError, invalid
+from ledger.sandbox.errors import Object, invalid
 from ledger.sandbox.ids import letters
-from ledger.sandbox.resources import invoices, paying, payment_intents, payment_links, setup_intents
+from ledger.sandbox.resources import invoices, paying, payment_intents, payment_links, portal, setup_intents
 from ledger.sandbox.rules.checkout import OPEN_S_MAX
 from ledger.sandbox.shapes import people
 from ledger.sandbox.world import World
@@ -41,7 +41,9 @@ def authenticate(world: World, intent: Object, *, passed: bool) -> Object:
     if intent["status"] != "requires_action":
         raise invalid("There is nothing to authenticate.")
     work = paying if intent["object"] == "payment_intent" else setup_intents
-    return follow(world, work.authenticate(world, intent, passed=passed))
+    done = follow(world, work.authenticate(world, intent, passed=passed))
+    portal.follow(world, done)
+    return done
 
 
 def follow(world: World, intent: Object) -> Object:
@@ -157,8 +159,3 @@ def _end_waiting(world: World, session: Object, intent: Object) -> None:
         world.change(session, "checkout.session.async_payment_succeeded", payment_status="paid")
     elif intent["status"] == "requires_payment_method":
         world.change(session, "checkout.session.async_payment_failed")
-
-
-def declined_message(error: StripeError) -> str:
-    """What the page says of a failure."""
-    return str(error)

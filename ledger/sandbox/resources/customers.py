@@ -5,15 +5,14 @@ from ledger.sandbox.resources import payment_methods
 from ledger.sandbox.resources.common import Params, applied, living, updated
 from ledger.sandbox.resources.listing import Condition
 from ledger.sandbox.shapes import people
-from ledger.sandbox.shapes.base import address
+from ledger.sandbox.shapes.base import ADDRESS
 from ledger.sandbox.world import World
 
 
 def create(world: World, params: Params, /, *path: str) -> Object:
     """A new customer; a payment method that is named is attached."""
     customer = people.customer(world.now)
-    customer.update(applied(customer, params, "invoice_settings"))
-    customer["address"] = address(customer["address"])
+    customer.update(applied(customer, params, "address", "invoice_settings"))
     world.add(customer, "customer.created")
     if "payment_method" in params:
         payment_methods.attach_to(world, params["payment_method"], customer, param="payment_method")
@@ -51,6 +50,8 @@ def _with_default(world: World, customer: Object, params: Params, event: str | N
             "the customer."
         )
         raise invalid(message, param=_DEFAULT, code="resource_missing")
+    if params.get("address"):
+        params = {**params, "address": {**ADDRESS, **(customer["address"] or {}), **params["address"]}}
     return updated(world, customer, params, event)
 
 

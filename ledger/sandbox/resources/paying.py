@@ -8,7 +8,7 @@ from typing import Any, Final
 from ledger.sandbox import declined
 from ledger.sandbox.errors import Object, StripeError
 from ledger.sandbox.objects import public
-from ledger.sandbox.resources import payment_methods
+from ledger.sandbox.resources import charges, payment_methods
 from ledger.sandbox.rules import payments
 from ledger.sandbox.rules.declines import Decline
 from ledger.sandbox.rules.payments import Attempt
@@ -110,7 +110,10 @@ def authenticate(world: World, intent: Object, *, passed: bool) -> Object:
 def succeed(world: World, intent: Object, charge: Object, method: Object) -> Object:
     """The money is there: what follows in time is written down, too."""
     instrument = payment_methods.instrument_of(method)
-    world.later(world.config.fee_known_after_s, "fee", charge=charge["id"])
+    if intent["capture_method"] == "automatic":
+        charges.book_fee(world, charge["id"])
+    else:
+        world.later(world.config.fee_known_after_s, "fee", charge=charge["id"])
     if instrument.dispute is not None:
         facts = {"reason": instrument.dispute, "inquiry": instrument.inquiry}
         world.later(world.config.dispute_after_s, "dispute", charge=charge["id"], **facts)

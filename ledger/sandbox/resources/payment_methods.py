@@ -74,9 +74,14 @@ def of_customer(world: World, params: Params, /, *path: str) -> Object:
 
 def one_of_customer(world: World, params: Params, /, *path: str) -> Object:
     """One of the things that a customer can pay with."""
-    method = world.get("payment_method", path[1])
-    if method["customer"] != path[0]:
-        raise no_such("payment_method", path[1])
+    return owned(world, path[0], path[1])
+
+
+def owned(world: World, customer: str, named: str) -> Object:
+    """A payment method of this customer. Raises StripeError."""
+    method = world.get("payment_method", named)
+    if method["customer"] != customer:
+        raise no_such("payment_method", named)
     return method
 
 

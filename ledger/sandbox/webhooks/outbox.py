@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any, NamedTuple
 
+from ledger.sandbox.database import transaction
 from ledger.sandbox.objects import Objects
 from ledger.sandbox.webhooks.mishaps import Mishaps
 
@@ -60,8 +61,11 @@ class Outbox:
         self._db.execute(sql, (until, delivery.seq))
 
     def settle(self, delivery: Delivery, state: str, at: float) -> None:
-        """An attempt has ended."""
-        self._db.execute("UPDATE deliveries SET state = ?, at = ? WHERE seq = ?", (state, at, delivery.seq))
+        """An attempt has ended; the event says how many endpoints still wait for it."""
+        with transaction(self._db):
+            self._db.execute("UPDATE deliveries SET state = ?, at = ? WHERE seq = ?", (state, at, delivery.seq))
+            sql = "UPDATE objects SET body = json_set(body, '$.pending_webhooks', ?) WHERE id = ?"
+            self._db.execute(sql, (self.pending(delivery.event), delivery.event))
 
     def pending(self, event: str) -> int:
         """How many endpoints have not had an event yet."""
