@@ -84,6 +84,7 @@ class Engine:
         """Move the clock, and do what fell due on the way, each at its time."""
         self.clock.advance(seconds)
         self.run_due()
+        self.wake()
 
     def run_due(self) -> None:
         """Do what is due, the earliest first; a job's time is the one it was due at."""

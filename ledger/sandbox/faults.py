@@ -22,6 +22,9 @@ KINDS: Final = {
     "cut_after": "it is done, and the connection closed without an answer",
 }
 
+_SDK_REPEATS: Final = ("lock", "conflict")
+"""Stripe says of these that asking again will do; the SDK does so by itself then."""
+
 _REFUSALS: Final = {
     "unavailable": (503, "api_error", "Stripe is unavailable for a moment. Try again later.", None),
     "rate_limit": (429, "invalid_request_error", "Request rate limit exceeded.", "rate_limit"),
@@ -84,4 +87,5 @@ def refusal(fault: Fault) -> StripeError | None:
     if fault.kind not in _REFUSALS:
         return None
     status, kind, message, code = _REFUSALS[fault.kind]
-    return StripeError(status, kind, message, code=code, headers={"Stripe-Should-Retry": "true"})
+    headers = {"Stripe-Should-Retry": "true"} if fault.kind in _SDK_REPEATS else {}
+    return StripeError(status, kind, message, code=code, headers=headers)

@@ -74,4 +74,5 @@ class Keys:
 
 
 def _digest(body: bytes) -> str:
-    return hashlib.sha256(body).hexdigest()
+    """Of the parameters, in whatever order they were sent."""
+    return hashlib.sha256(b"&".join(sorted(body.split(b"&")))).hexdigest()

@@ -6,17 +6,16 @@ A name stays as it is once it is used: it stands in files. Each job is told the 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from ledger.sandbox.idempotency import KEPT_S
 from ledger.sandbox.resources import balance, charges, checkout_paying, debits, disputes, payouts, refunds
 from ledger.sandbox.rules.payouts import next_midnight
 from ledger.sandbox.world import World
 
-_HOUR_S: Final = 3600.0
-
 
 def prune(world: World) -> None:
-    """Once an hour: forget keys of idempotency that are a day old."""
+    """Once a day: forget keys of idempotency that are a day old. They have no effect any more by then."""
     world.keys.prune(world.moment)
-    world.later(_HOUR_S, "prune")
+    world.later(KEPT_S, "prune")
 
 
 JOBS: Final[Mapping[str, Callable[..., None]]] = {
@@ -40,6 +39,6 @@ def do(world: World, name: str, args: dict[str, Any]) -> None:
 
 def begin(world: World) -> None:
     """Write down what an account does for ever, at its first start."""
-    for name, first_at in (("payouts", next_midnight(world.moment)), ("prune", world.moment + _HOUR_S)):
+    for name, first_at in (("payouts", next_midnight(world.moment)), ("prune", world.moment + KEPT_S)):
         if not world.agenda.has(name):
             world.agenda.add(first_at, name, {})

@@ -56,6 +56,7 @@ def test_a_decline_keeps_the_session_open(client: stripe.StripeClient, sandbox: 
     told = sandbox.pay(session.id, card=DECLINED)
     assert ("card_declined", "open") == (told["error"]["code"], told["session"]["status"])
     first = told["session"]["payment_intent"]
+    assert "payment_intent_unexpected_state" == refused(lambda: client.v1.payment_intents.cancel(first)).code
     told = sandbox.pay(session.id)
     assert ("complete", first) == (told["session"]["status"], told["session"]["payment_intent"])
     assert "buyer@example.com" == told["session"]["customer_details"]["email"]

@@ -23,7 +23,7 @@ def happened(client: stripe.StripeClient, dispute: str) -> list[str]:
 
 
 def answer(client: stripe.StripeClient, dispute: str, text: str, **more: Any) -> stripe.Dispute:
-    return client.v1.disputes.update(dispute, {"evidence": {"uncategorized_text": text}, **more})  # type: ignore[typeddict-item]
+    return client.v1.disputes.update(dispute, {"evidence": {"uncategorized_text": text}, **more})
 
 
 def test_a_dispute_takes_the_money(client: stripe.StripeClient, sandbox: SandboxAt) -> None:

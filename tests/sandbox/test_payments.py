@@ -49,7 +49,7 @@ def test_money_is_held_and_taken_later(client: stripe.StripeClient) -> None:
 def test_without_a_way_back_a_confirmation_is_refused(client: stripe.StripeClient) -> None:
     """The account may have payment methods that redirect."""
     wanted = {"amount": 1000, "currency": "usd", "payment_method": "pm_card_visa", "confirm": True}
-    error = refused(lambda: client.v1.payment_intents.create(wanted))  # type: ignore[arg-type]
+    error = refused(lambda: client.v1.payment_intents.create(wanted))
     assert "return_url" in str(error)
 
 
@@ -185,7 +185,7 @@ def test_the_fee_comes_later(client: stripe.StripeClient, customer: str) -> None
     """First there is no balance transaction; then ``charge.updated`` brings one, with 2.9 % + 30¢ here."""
     intent = client.v1.payment_intents.create(charge_params(expand=["latest_charge"]))
     assert intent.latest_charge is not None
-    charge = settled(client, intent.latest_charge.id)  # type: ignore[union-attr]
+    charge = settled(client, intent.latest_charge.id)
     transaction: Any = charge.balance_transaction
     assert (1000, transaction.amount - transaction.fee) == (transaction.amount, transaction.net)
     assert (charge.id, "charge") == (transaction.source, transaction.type)

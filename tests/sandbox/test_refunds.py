@@ -108,10 +108,10 @@ def test_refunds_are_listed(client: stripe.StripeClient) -> None:
     charge = charged(client)
     refund = client.v1.refunds.create({"charge": charge.id, "amount": 100})
     for wanted in ({"charge": charge.id}, {"payment_intent": str(charge.payment_intent)}):
-        assert [refund.id] == [one.id for one in client.v1.refunds.list(wanted).data]  # type: ignore[arg-type]
-    assert "b" == client.v1.refunds.update(refund.id, {"metadata": {"a": "b"}}).metadata["a"]  # type: ignore[index]
+        assert [refund.id] == [one.id for one in client.v1.refunds.list(wanted).data]
+    assert "b" == client.v1.refunds.update(refund.id, {"metadata": {"a": "b"}}).metadata["a"]
 
 
 @pytest.mark.parametrize("params", [{}, {"charge": "ch_x"}, {"payment_intent": "pi_x"}])
 def test_a_refund_is_of_something(client: stripe.StripeClient, params: dict[str, str]) -> None:
-    assert 400 == refused(lambda: client.v1.refunds.create(params)).http_status  # type: ignore[arg-type]
+    assert 400 == refused(lambda: client.v1.refunds.create(params)).http_status

@@ -57,14 +57,14 @@ def test_an_empty_string_unsets(client: stripe.StripeClient) -> None:
 )
 def test_parameters_are_checked(client: stripe.StripeClient, params: dict[str, object], code: str, param: str) -> None:
     """By name, by type, by limits."""
-    error = refused(lambda: client.v1.payment_intents.create(params))  # type: ignore[arg-type]
+    error = refused(lambda: client.v1.payment_intents.create(params))
     assert (400, code, param) == (error.http_status, error.code, error.param)
 
 
 def test_the_parameter_that_endive_removed_is_refused_of_sessions_and_setups(client: stripe.StripeClient) -> None:
     for call in (
         lambda: client.v1.checkout.sessions.create(session_params(payment_method_types=["card"])),
-        lambda: client.v1.setup_intents.create({"payment_method_types": ["card"]}),  # type: ignore[typeddict-unknown-key]
+        lambda: client.v1.setup_intents.create({"payment_method_types": ["card"]}),
     ):
         assert REMOVED == refused(call).code
 

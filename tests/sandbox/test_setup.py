@@ -63,7 +63,7 @@ def test_a_session_saves_a_card(client: stripe.StripeClient, sandbox: SandboxAt,
     """Mode setup: nothing is paid."""
     wanted: Any = {"mode": "setup", "currency": "usd", "customer": customer, "line_items": None}
     params = {name: value for name, value in session_params(**wanted).items() if value is not None}
-    session = client.v1.checkout.sessions.create(params)  # type: ignore[arg-type]
+    session = client.v1.checkout.sessions.create(params)
     assert ("no_payment_required", None) == (session.payment_status, session.amount_total)
     sandbox.pay(session.id)
     done: Any = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["setup_intent.payment_method"]})

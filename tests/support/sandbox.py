@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class SandboxAt:
         """The SDK, pointed at it."""
         return stripe.StripeClient(
             key,
-            base_addresses=dict.fromkeys(BASES, self.base),  # type: ignore[arg-type]
+            base_addresses=dict.fromkeys(BASES, self.base),
             http_client=stripe.RequestsClient(timeout=timeout),
             max_network_retries=retries,
         )
@@ -82,5 +83,12 @@ def _run(loop: asyncio.AbstractEventLoop, running: Any) -> None:
 
 
 def _wait(at: SandboxAt) -> None:
-    with httpx.Client(transport=httpx.HTTPTransport(retries=10)) as client:
-        client.get(f"{at.base}/_sandbox").raise_for_status()
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            at.ask()
+        except httpx.TransportError:
+            assert time.monotonic() < deadline, "the sandbox does not answer"
+            time.sleep(0.005)
+        else:
+            return

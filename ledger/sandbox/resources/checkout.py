@@ -43,6 +43,8 @@ def opened(world: World, params: Params, **given: Any) -> Object:
         **given,
     )
     session.update(applied(session, params, *_FIXED))
+    if "saved_payment_method_options" in params:
+        session["saved_payment_method_options"] = {**_OFFERED, **params["saved_payment_method_options"]}
     if mode == "payment":
         session["invoice_creation"] = _invoice(params.get("invoice_creation") or {})
     session["_"]["asked"] = {name: params[name] for name in _REMEMBERED if name in params}
@@ -63,6 +65,12 @@ def _shown(world: World, session: Object) -> Object:
     return world.add(session)
 
 
+_OFFERED: Final = {
+    "allow_redisplay_filters": ["always"],
+    "payment_method_remove": "disabled",
+    "payment_method_save": None,
+}
+"""Which saved payment methods a page offers, and whether it offers to save one."""
 _REMEMBERED: Final = ("payment_intent_data", "setup_intent_data", "invoice_creation", "after_expiration")
 """What is needed of the parameters when the buyer pays, or does not."""
 

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from ledger.sandbox import declined
-from ledger.sandbox.errors import Object, StripeError, invalid
+from ledger.sandbox.errors import Object, StripeError, invalid, unexpected_state
 from ledger.sandbox.objects import public
 from ledger.sandbox.resources import intents, paying
 from ledger.sandbox.resources.common import Params, applied, check_amount, check_currency, living, updated
@@ -74,7 +74,7 @@ def update(world: World, params: Params, /, *path: str) -> Object:
 
 def confirm(world: World, params: Params, /, *path: str) -> Object:
     """Pay. Raises StripeError, with what a decline did kept."""
-    intent = world.get("payment_intent", path[0])
+    intent = _own(world, path[0])
     succeeded = intent["status"] == "succeeded"
     intents.require(intent, "confirm", payments.INTENT, _CONFIRM if succeeded else "")
     for name in ("setup_future_usage", "receipt_email"):
@@ -109,7 +109,7 @@ def capture(world: World, params: Params, /, *path: str) -> Object:
 
 def cancel(world: World, params: Params, /, *path: str) -> Object:
     """Give an intent up; money that is held is let go."""
-    intent = world.get("payment_intent", path[0])
+    intent = _own(world, path[0])
     intents.require(intent, "cancel", payments.INTENT, _CANCEL)
     return canceled(world, intent, params.get("cancellation_reason"))
 
@@ -120,6 +120,18 @@ def canceled(world: World, intent: Object, reason: str | None) -> Object:
         _release(world, world.get("charge", intent["latest_charge"]))
     fields = {"canceled_at": world.now, "cancellation_reason": reason, "amount_capturable": 0, "next_action": None}
     return world.change(intent, "payment_intent.canceled", status="canceled", **fields)
+
+
+def _own(world: World, named: str) -> Object:
+    """An intent of the API's. Raises StripeError for one that a Checkout Session steers."""
+    intent = world.get("payment_intent", named)
+    if "session" not in intent["_"]:
+        return intent
+    message = (
+        "You cannot confirm or cancel a PaymentIntent that was created by a Checkout Session. To cancel it, expire the "
+        "Checkout Session instead."
+    )
+    raise unexpected_state("payment_intent", message, public(intent))
 
 
 def _release(world: World, charge: Object) -> None:
