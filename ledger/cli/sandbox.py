@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import click
+
+from ledger.embedded import places
 
 
 @click.group()
@@ -25,4 +28,8 @@ def serve(host: str, port: int, data: Path | None, url: str | None) -> None:
     """Serve the sandbox until Ctrl-C. Every `sk_test_…` key opens it."""
     from ledger.sandbox import serve as sandbox_serve
 
-    sandbox_serve.serve(host, port, data, url=url)
+    places.require_free_port(host, port)
+    try:
+        sandbox_serve.serve(host, port, data, url=url)
+    except (OSError, sqlite3.Error) as error:
+        raise click.ClickException(f"The sandbox cannot keep anything in {data}: {error}") from error

@@ -38,12 +38,15 @@ CREATE INDEX IF NOT EXISTS deliveries_at ON deliveries (at, seq) WHERE state = '
 CREATE INDEX IF NOT EXISTS deliveries_of_event ON deliveries (event);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
+LOCK_S: Final = 1.0
+"""How long a file that somebody else has is waited for."""
 TABLES: Final = ("objects", "answers", "due", "deliveries", "facts")
 
 
 def connect(file: Path | None) -> sqlite3.Connection:
-    """The database in this file, or one in memory, with its tables."""
-    db = sqlite3.connect(file or ":memory:", isolation_level=None, check_same_thread=False)
+    """The database in this file, or one in memory, with its tables. Nobody else has it as long as we do."""
+    db = sqlite3.connect(file or ":memory:", timeout=LOCK_S, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA locking_mode = EXCLUSIVE")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
     db.executescript(_SCHEMA)

@@ -19,7 +19,9 @@ FILE: Final = "sandbox.sqlite"
 def serve(host: str, port: int, data: Path | None, *, url: str | None = None) -> None:
     """Serve until SIGTERM or SIGINT. ``data``: the directory that keeps everything; None keeps nothing.
 
-    ``url`` is the address that browsers reach the pages at, where that is not host and port.
+    ``url`` is the address that browsers reach the pages at, where that is not host and port. Raises OSError where the
+    directory cannot be used, sqlite3.Error where the file cannot. That the port is free must be seen to before: Granian
+    would share it with another Granian.
     """
     if data is not None:
         data.mkdir(parents=True, exist_ok=True)

@@ -68,7 +68,7 @@ class World:
         thing.update(fields)
         self.objects.save(thing)
         if event is not None:
-            self.emit(event, thing, previous(before, public(thing)))
+            self.emit(event, thing, previous(before, public(thing)) if _tells_before(event) else None)
         return thing
 
     def emit(self, kind: str, thing: Object, before: Object | None = None) -> None:
@@ -81,3 +81,8 @@ class World:
     def later(self, seconds: float, job: str, **args: Any) -> None:
         """Have a job done when so much time has passed."""
         self.agenda.add(self.moment + seconds, job, args)
+
+
+def _tells_before(event: str) -> bool:
+    """Whether events of a type have ``previous_attributes``."""
+    return event.endswith(".updated") or event in ("charge.refunded", "payment_method.detached")

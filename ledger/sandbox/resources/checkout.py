@@ -22,6 +22,14 @@ _FIXED: Final = (
     "mode",
     "permissions",
 )
+_OFFERED: Final = {
+    "allow_redisplay_filters": ["always"],
+    "payment_method_remove": "disabled",
+    "payment_method_save": None,
+}
+"""Which saved payment methods a page offers, and whether it offers to save one."""
+_REMEMBERED: Final = ("payment_intent_data", "setup_intent_data", "invoice_creation", "after_expiration")
+"""What is needed of the parameters when the buyer pays, or does not."""
 
 
 def create(world: World, params: Params, /, *path: str) -> Object:
@@ -63,16 +71,6 @@ def _shown(world: World, session: Object) -> Object:
     session["url"] = f"{world.base}/c/pay/{session['id']}"
     world.later(session["expires_at"] - world.moment, "expire", session=session["id"])
     return world.add(session)
-
-
-_OFFERED: Final = {
-    "allow_redisplay_filters": ["always"],
-    "payment_method_remove": "disabled",
-    "payment_method_save": None,
-}
-"""Which saved payment methods a page offers, and whether it offers to save one."""
-_REMEMBERED: Final = ("payment_intent_data", "setup_intent_data", "invoice_creation", "after_expiration")
-"""What is needed of the parameters when the buyer pays, or does not."""
 
 
 def update(world: World, params: Params, /, *path: str) -> Object:
