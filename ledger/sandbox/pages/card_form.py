@@ -48,20 +48,21 @@ def write(types: list[str], saved: list[Object], form: dict[str, str], *, savabl
     parts = [_radio(one["id"], _named(one), chosen) for one in saved]
     for kind in types:
         name = "Card" if kind == "card" else "US bank account"
-        parts.append(f"<fieldset>{_radio(kind, name, chosen)}{_fields(kind, form)}</fieldset>")
+        parts.append(f'<div class="method">{_radio(kind, name, chosen)}{_fields(kind, form)}</div>')
     if savable:
         parts.append('<label class="choice"><input type="checkbox" name="save" value="yes"> Save for next time</label>')
-    return "\n".join(parts)
+    inside = "\n".join(parts)
+    return f"<fieldset>\n<legend>Payment method</legend>\n{inside}\n</fieldset>"
 
 
 def _fields(kind: str, form: dict[str, str]) -> str:
     if kind == "us_bank_account":
-        return field("account", "Account number", hint="000123456789")
+        return field("account", "Account number", hint="000123456789", digits=True)
     return (
-        field("number", "Card number", hint="4242 4242 4242 4242", fill="cc-number")
+        field("number", "Card number", hint="4242 4242 4242 4242", fill="cc-number", digits=True)
         + '<div class="pair">'
         + field("expiry", "Expiry (MM / YY)", form.get("expiry", ""), hint="12 / 34", fill="cc-exp")
-        + field("cvc", "Security code", hint="123", fill="cc-csc")
+        + field("cvc", "Security code", hint="123", fill="cc-csc", digits=True)
         + "</div>"
         + field("name", "Name on card", form.get("name", ""), fill="cc-name")
     )

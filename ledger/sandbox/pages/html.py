@@ -33,12 +33,22 @@ def message(title: str, said: str, *, status: int = 200, link: tuple[str, str] |
     return page(title, f"<h1>{text(title)}</h1>\n<p>{text(said)}</p>\n{way}", status=status)
 
 
-def field(name: str, label: str, value: str = "", *, kind: str = "text", hint: str = "", fill: str = "off") -> str:
-    """An input with its label. ``fill``: what a browser may fill in by itself."""
+def field(
+    name: str,
+    label: str,
+    value: str = "",
+    *,
+    kind: str = "text",
+    hint: str = "",
+    fill: str = "off",
+    digits: bool = False,
+) -> str:
+    """An input with its label. ``fill``: what a browser may fill in by itself; ``digits``: which keyboard a phone shows."""
+    mode = ' inputmode="numeric"' if digits else ""
     return (
         f'<div class="field"><label for="{name}">{text(label)}</label>'
         f'<input id="{name}" name="{name}" type="{kind}" value="{text(value)}" placeholder="{text(hint)}" '
-        f'autocomplete="{fill}"></div>'
+        f'autocomplete="{fill}"{mode}></div>'
     )
 
 
