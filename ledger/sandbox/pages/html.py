@@ -43,7 +43,7 @@ def field(
     fill: str = "off",
     digits: bool = False,
 ) -> str:
-    """An input with its label. ``fill``: what a browser may fill in by itself; ``digits``: which keyboard a phone shows."""
+    """An input with its label. ``fill``: what a browser may fill in; ``digits``: which keyboard a phone shows."""
     mode = ' inputmode="numeric"' if digits else ""
     return (
         f'<div class="field"><label for="{name}">{text(label)}</label>'
