@@ -1,5 +1,6 @@
 """The pages and the code name the same things: nothing is left out, and nothing is told that is not there."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
@@ -8,6 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import click
+import msgspec
 import pytest
 
 from ledger.alerts.rules import WORSE, event_of
@@ -18,6 +20,10 @@ from ledger.errors import BY_CODE, LedgerError
 from ledger.handlers import HANDLERS
 from ledger.kit.failpoints import ACTIONS, POINTS
 from ledger.kit.outbox import ANNOUNCE
+from ledger.sandbox.config import Config
+from ledger.sandbox.control.routes import STEPS
+from ledger.sandbox.faults import KINDS
+from ledger.sandbox.rules.cards import ACCOUNTS, CARDS
 from ledger.settings import BOUNDS, LOG_FORMATS, LOG_LEVELS, Settings, variable
 from tests.docs.pages import (
     DOCS,
@@ -197,6 +203,18 @@ def test_every_kind_of_fault_is_documented() -> None:
     pairs = re.findall(r'\("\w+_hash", "(\w+)"\)', source)
     page = DOCS / "concepts" / "verify.md"
     assert set(names(page)) == {*calls, *pairs}
+
+
+def test_the_sandbox_is_documented() -> None:
+    """Its test cards and accounts, its faults and settings, and each step of its control plane."""
+    page = DOCS / "concepts" / "sandbox.md"
+    told = {tuple(cell.replace("`", "") for cell in row) for row in rows(page)}
+    for one, prefix in [(card, "pm_card") for card in CARDS] + [(one, "pm_usBankAccount") for one in ACCOUNTS]:
+        assert (one.number, f"{prefix}_{one.names[0]}", one.does) in told
+    assert {(kind, does.replace("`", "")) for kind, does in KINDS.items()} <= told
+    settings = {(name, json.dumps(value)) for name, value in msgspec.to_builtins(Config()).items()}
+    assert settings == {row for row in told if row[0] in Config.__struct_fields__}
+    assert {f"{step.method} {step.path}" for step in STEPS} == {row[0] for row in told if " /_sandbox" in row[0]}
 
 
 def test_words_stand_in_their_order() -> None:

@@ -1,0 +1,97 @@
+"""Requests and answers of the sandbox, on bare ASGI: Stripe's bytes are to be had exactly, and its silences, too."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import closing
+from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qsl
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+BODY_BYTES_MAX: Final = 2**20
+_FILES_MAX: Final = 4096
+
+
+class Request(NamedTuple):
+    """What was asked. Names of headers are in lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+    peer: tuple[str, int]
+
+
+class Answer(NamedTuple):
+    """What is answered."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+
+class Cut(Exception):
+    """The connection is to be closed without an answer."""
+
+
+def html(body: str, status: int = 200) -> Answer:
+    """A page."""
+    headers = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+    }
+    return Answer(status, body.encode(), headers)
+
+
+def redirect(url: str) -> Answer:
+    """To another address, with GET."""
+    return Answer(303, b"", {"Location": url})
+
+
+def fields(request: Request) -> dict[str, str]:
+    """The fields of a page's form; of what is not a form none."""
+    return dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+async def read(scope: Scope, receive: Receive) -> Request:
+    """The request with its whole body."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False) and len(body) <= BODY_BYTES_MAX
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    host, port = scope["client"]
+    query = scope["query_string"].decode("latin-1")
+    return Request(scope["method"], scope["path"], query, headers, body, (str(host), int(port)))
+
+
+async def write(answer: Answer, send: Send) -> None:
+    """Send an answer."""
+    length = {"Content-Length": str(len(answer.body))}
+    headers = [(name.lower().encode(), value.encode()) for name, value in {**answer.headers, **length}.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def cut(peer: tuple[str, int]) -> None:
+    """Close the connection that this peer has with us.
+
+    ASGI has no way to say that, so the socket is looked for among the open files of this process.
+    """
+    for number in range(3, _FILES_MAX):
+        try:
+            with closing(socket.socket(fileno=os.dup(number))) as found:
+                if found.getpeername()[:2] == peer:
+                    found.shutdown(socket.SHUT_RDWR)
+                    return
+        except OSError:
+            continue
