@@ -198,7 +198,7 @@ stripe_movements = Table(
     CheckConstraint("net = amount - fee", name="net"),
     Index("stripe_movements_payout_idx", "payout"),
 )
-"""Stripe's balance transactions, each with the last transaction of a book that it became; none where it is not booked."""
+"""Stripe's balance transactions, each with the transaction of a book that it became; none where it is not booked."""
 
 stripe_payouts = Table(
     "stripe_payouts",
