@@ -18,7 +18,7 @@ def test_a_wallet_id_is_read_back(wallet_id: int) -> None:
     assert len("wal_") + 11 == len(public)
 
 
-@given(WALLETS, st.integers(1_001, 2**63 - 1))
+@given(WALLETS, st.integers(1, 2**63 - 1))
 def test_a_row_id_is_read_back(wallet_id: int, number: int) -> None:
     assert (wallet_id, number) == ids.parse_row("txn", ids.row_public("txn", wallet_id, number), "transaction")
 
