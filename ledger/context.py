@@ -11,12 +11,14 @@ from ledger.kit.http.answers import Answer, created_as
 from ledger.kit.http.problems import RefusedBefore
 from ledger.kit.http.strict import StrictRequest
 from ledger.kit.idempotency import Work, once
+from ledger.payments.gateway import Gateway
 from ledger.rates.service import Cards
+from ledger.settings import Settings
 from ledger.wallets.directory import Directory
 
 
 class Services(NamedTuple):
-    """The parts of one process."""
+    """The parts of one process. ``stripe``: None where no key is set."""
 
     database: Database
     door: Door
@@ -24,6 +26,8 @@ class Services(NamedTuple):
     directory: Directory
     access: Access
     cards: Cards
+    settings: Settings
+    stripe: Gateway | None
 
 
 class LedgerRequest(StrictRequest):

@@ -73,6 +73,9 @@ def test_everything_can_be_set() -> None:
         ("LEDGER_DATABASE_URL", "postgresql:///ledger", "like postgresql://"),
         ("LEDGER_REDIS_URL", "localhost:6379", "like redis://"),
         ("LEDGER_STRIPE_API_BASE", "api.stripe.com", "like https://"),
+        ("LEDGER_STRIPE_WEBHOOK_SECRET", "whsec_1,", "begin with whsec_"),
+        ("LEDGER_PUBLIC_URL", "credits.example.com", "like https://"),
+        ("LEDGER_SETTLEMENT_CURRENCY", "usd", "ISO code"),
         *(
             ("LEDGER_CREDITS_PER_UNIT", rates, 'such as {"USD":"10","EUR":"11.5"}')
             for rates in (

@@ -1,0 +1,120 @@
+"""Rows of payments, read and changed by whoever works on them.
+
+A change names the state that it found: ``change`` says whether the row was still in it. What changes together with a
+posting is a rider of it instead (``book.commands.Rider``).
+"""
+
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.payments.tables import pay_tokens, payments, stripe_objects
+
+NAMESPACE: Final = "stripe"
+"""Keys of what Stripe's word posts: made of Stripe's ids, so that each of its effects is booked once whoever hears of
+it first. ``<id>:<effect>``."""
+
+ACTOR: Final = "stripe"
+
+_p = payments.c
+
+
+class Payment(NamedTuple):
+    """A row of ``payments``."""
+
+    wallet_id: int
+    payment: int
+    origin: str
+    parent: int | None
+    state: str
+    amount: int
+    currency: str
+    credits_micro: int
+    description: str | None
+    metadata: str
+    success_url: str | None
+    cancel_url: str | None
+    save_method: bool
+    token: UUID
+    actor: str
+    created_at: datetime
+    expires_at: datetime | None
+    answer: str | None
+    attempt: int
+    object: str | None
+    url: str | None
+    object_expires_at: datetime | None
+    payment_intent: str | None
+    charge: str | None
+    paid: int | None
+    tax: int | None
+    fee: int | None
+    method: str | None
+    receipt_url: str | None
+    invoice_url: str | None
+    number: int | None
+    paid_at: datetime | None
+    refunded: int
+    disputed: int
+    version: int
+    due_at: datetime | None
+    tries: int
+    problem: str | None
+
+
+assert Payment._fields == tuple(payments.c.keys())
+
+
+async def add(connection: AsyncConnection, **values: Any) -> Payment:
+    """A new payment, with the token of its page."""
+    row = (await connection.execute(insert(payments).values(**values).returning(payments))).one()
+    payment = Payment(*row)
+    await connection.execute(
+        insert(pay_tokens).values(token=payment.token, wallet_id=payment.wallet_id, payment=payment.payment)
+    )
+    return payment
+
+
+async def load(connection: AsyncConnection, wallet_id: int, payment: int) -> Payment | None:
+    row = (await connection.execute(select(payments).where(_p.wallet_id == wallet_id, _p.payment == payment))).first()
+    return None if row is None else Payment(*row)
+
+
+async def by_token(connection: AsyncConnection, token: UUID) -> Payment | None:
+    """The payment whose page this token opens."""
+    place = (await connection.execute(select(pay_tokens).where(pay_tokens.c.token == token))).first()
+    return None if place is None else await load(connection, place.wallet_id, place.payment)
+
+
+async def by_object(connection: AsyncConnection, *objects: str | None) -> Payment | None:
+    """The payment that one of these objects of Stripe belongs to, the first that is known."""
+    for name in objects:
+        if name is None:
+            continue
+        place = (await connection.execute(select(stripe_objects).where(stripe_objects.c.object == name))).first()
+        if place is not None and place.payment is not None:
+            return await load(connection, place.wallet_id, place.payment)
+    return None
+
+
+async def remember(connection: AsyncConnection, wallet_id: int, payment: int | None, *objects: str | None) -> None:
+    """Whose these objects of Stripe are."""
+    rows = [{"object": name, "wallet_id": wallet_id, "payment": payment} for name in objects if name is not None]
+    if rows:
+        await connection.execute(postgresql.insert(stripe_objects).values(rows).on_conflict_do_nothing())
+
+
+async def change(connection: AsyncConnection, found: Payment, **values: Any) -> Payment | None:
+    """Change a payment that is still as it was ``found``; None where it is not. Its version says so."""
+    statement = (
+        update(payments)
+        .where(_p.wallet_id == found.wallet_id, _p.payment == found.payment, _p.version == found.version)
+        .values(version=found.version + 1, **values)
+        .returning(payments)
+    )
+    row = (await connection.execute(statement)).first()
+    return None if row is None else Payment(*row)
