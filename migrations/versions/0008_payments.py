@@ -1,7 +1,4 @@
-"""Payments: links, what Stripe told, refunds, disputes, payouts, cards; and the house's own book.
-
-The house's book has the money lines that belong to no customer. Its wallet has no settings, and no public id.
-"""
+"""Payments: links, what Stripe told, refunds, disputes, payouts, cards."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,9 +7,6 @@ revision = "0008"
 down_revision = "0007"
 branch_labels = None
 depends_on = None
-
-HOUSE_HEAD = "da259f61e73e50104b637bfe1d23bc1677c6c462fd49a5bd42aaa3fafb46cb1d"
-"""SHA-256 of ``credit-ledger book 1``: what the first hash of its chain is made with."""
 
 
 def upgrade() -> None:
@@ -217,11 +211,9 @@ def upgrade() -> None:
         sa.Column("difference", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("payout", name=op.f("stripe_payouts_pkey")),
     )
-    op.execute(f"INSERT INTO wallets (wallet_id, head_hash) VALUES (1, decode('{HOUSE_HEAD}', 'hex'))")
 
 
 def downgrade() -> None:
-    op.execute("DELETE FROM wallets WHERE wallet_id = 1 AND number = 0")
     op.drop_table("stripe_payouts")
     op.drop_table("stripe_objects")
     op.drop_index("stripe_movements_payout_idx", table_name="stripe_movements")

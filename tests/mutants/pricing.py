@@ -221,8 +221,8 @@ MUTANTS = (
         "line-without-its-flat-amounts",
         "a line's tiers cost less than it says",
         LINE,
-        "if part.flat_pico else \"null\"",
-        "if part.flat_pico and part.start else \"null\"",
+        'if part.flat_pico else "null"',
+        'if part.flat_pico and part.start else "null"',
         (f"{LINES}test_a_line_can_be_worked_out_again",),
     ),
     # Numbers
