@@ -52,6 +52,10 @@ class SandboxAt:
         """Move its clock, and have everything happen that falls due."""
         self.tell("/clock/advance", seconds=seconds)
 
+    def forget_faults(self) -> None:
+        """Nothing goes wrong with requests any more."""
+        httpx.delete(f"{self.base}/_sandbox/faults").raise_for_status()
+
     def pay(self, session: str, **wanted: Any) -> Any:
         """Pay a session, by default with a card that pays."""
         return self.tell(f"/checkout/{session}/pay", **({"card": "4242424242424242"} | wanted))
