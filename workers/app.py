@@ -68,6 +68,7 @@ app.conf.update(
         "workers.budgets",
         "workers.rollups",
         "workers.forecast",
+        "workers.payments",
     ),
 )
 
