@@ -181,7 +181,7 @@ async def test_a_slow_method_gives_its_credits_when_the_money_is_there(shop: Sho
     wallet = await shop.api.wallet()
     link = await shop.link(wallet)
     session = await shop.session(link)
-    shop.sandbox.pay(session, payment_method="pm_usBankAccount_success", card=None)
+    shop.sandbox.pay(session, payment_method="pm_usBankAccount_success")
     await settle_session(shop.desk, session)
     assert ("processing", "0") == (await shop.status(link), await shop.api.available(wallet))
     shop.sandbox.pass_time(10 * 86_400)
@@ -192,10 +192,10 @@ async def test_a_slow_method_gives_its_credits_when_the_money_is_there(shop: Sho
 async def test_a_link_is_pending_while_stripe_is_away_and_issued_later(shop: Shop, database_url: str) -> None:
     """The address is given at once; a customer who comes too early is told to try again."""
     wallet = await shop.api.wallet()
-    shop.sandbox.tell("/faults", kind="unavailable", path="/v1", times=100)
+    shop.sandbox.tell("/faults", kind="unavailable", path="/v1/checkout/sessions", times=100)
     link = await shop.link(wallet)
     assert ("pending", 503) == (link["status"], (await shop.visit(link)).status_code)
-    shop.sandbox.tell("/faults/clear")
+    shop.sandbox.forget_faults()
     run_sql(database_url, "UPDATE payments SET due_at = ledger_now() WHERE state = 'pending'")
     assert 1 == await work_off(shop.desk)
     assert "open" == await shop.status(link)
