@@ -54,7 +54,7 @@ class SandboxAt:
 
     def forget_faults(self) -> None:
         """Nothing goes wrong with requests any more."""
-        httpx.delete(f"{self.base}/_sandbox/faults").raise_for_status()
+        httpx.delete(f"{self.base}/_sim/faults").raise_for_status()
 
     def pay(self, session: str, **wanted: Any) -> Any:
         """Pay a session, by default with a card that pays: session, intent and error afterwards."""
