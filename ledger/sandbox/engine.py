@@ -6,6 +6,7 @@ Everything runs on one thread (that of the event loop), and nothing in a unit of
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,12 +88,17 @@ class Engine:
         self.wake()
 
     def run_due(self) -> None:
-        """Do what is due, the earliest first; a job's time is the one it was due at."""
+        """Do what is due, the earliest first; a job's time is the one it was due at.
+
+        Raises sqlite3.Error where nothing can be written: what is due stays so.
+        """
         while (due := self.agenda.first()) is not None and due.at <= self.clock.now():
             try:
                 with self.unit(moment=due.at) as world:
                     self.agenda.done(due)
                     jobs.do(world, due.job, due.args)
+            except sqlite3.Error:
+                raise
             except Exception:
                 _log.exception("%s of the sandbox failed and is given up: %s", due.job, due.args)
                 self.agenda.done(due)

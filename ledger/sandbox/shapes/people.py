@@ -64,6 +64,10 @@ def payment_method(now: int, instrument: Instrument, expiry: tuple[int, int], **
     return {name: value for name, value in made.items() if name not in ("card", "us_bank_account") or value}
 
 
+_DISPLAYED: Final = {"amex": "american_express"}
+"""Brands that have another name for those who read it."""
+
+
 def card(instrument: Instrument, expiry: tuple[int, int]) -> Object:
     """The card of a payment method."""
     month, year = expiry
@@ -71,7 +75,7 @@ def card(instrument: Instrument, expiry: tuple[int, int]) -> Object:
         "brand": instrument.brand,
         "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
         "country": "US",
-        "display_brand": instrument.brand,
+        "display_brand": _DISPLAYED.get(instrument.brand, instrument.brand),
         "exp_month": month,
         "exp_year": year,
         "fingerprint": fingerprint(instrument),
