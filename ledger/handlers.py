@@ -12,6 +12,7 @@ import ledger.finance.api
 import ledger.forecast.api
 import ledger.health.api
 import ledger.holds.api
+import ledger.payments.inbox.api
 import ledger.rates.api
 import ledger.transactions.api
 import ledger.transfers.api
@@ -30,6 +31,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.holds.api.HANDLERS,
     *ledger.transfers.api.HANDLERS,
     *ledger.budgets.api.HANDLERS,
+    *ledger.payments.inbox.api.HANDLERS,
     *ledger.rates.api.HANDLERS,
     *ledger.finance.api.HANDLERS,
 )

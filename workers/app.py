@@ -11,6 +11,7 @@ from celery.signals import setup_logging, worker_process_init, worker_process_sh
 from ledger import settings
 from ledger.kit import telemetry
 from ledger.parts import make_database, make_door, make_gateway
+from ledger.payments.desk import Desk
 from workers import broker
 
 P = ParamSpec("P")
@@ -66,6 +67,7 @@ app.conf.update(
         "workers.book",
         "workers.anchor",
         "workers.budgets",
+        "workers.inbox",
         "workers.rollups",
         "workers.forecast",
     ),
@@ -81,6 +83,11 @@ class Process:
         self.door = make_door(self.database, config)
         self.stripe = make_gateway(config)
         self.runner.run(self.door.start())
+
+    @property
+    def desk(self) -> Desk | None:
+        """What working on payments needs; None where no key of Stripe's is set."""
+        return None if self.stripe is None else Desk(self.database, self.door, self.stripe, config)
 
     def close(self) -> None:
         """Finish what was accepted, and let go of the connections."""

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any, Final, NamedTuple
 
 from ledger.payments.desk import Desk
+from ledger.payments.fulfil import settle_intent, settle_session
 from ledger.payments.gateway import id_of
 from ledger.payments.inbox.told import Told
 from ledger.payments.methods.converge import converge_customer, converge_method
@@ -57,8 +58,6 @@ def _later(module: str, name: str) -> Does:
 
 
 # SWITCH ON: once these modules are there, import the functions themselves.
-settle_session = _later("ledger.payments.fulfil", "settle_session")
-settle_intent = _later("ledger.payments.fulfil", "settle_intent")
 book_charge = _later("ledger.payments.money.charges", "book_charge")
 converge_refund = _later("ledger.payments.refunds.converge", "converge_refund")
 converge_dispute = _later("ledger.payments.disputes.converge", "converge_dispute")
@@ -89,9 +88,7 @@ def _each(types: str, *effects: Effect) -> dict[str, tuple[Effect, ...]]:
 
 
 EFFECTS: Final[Effects] = {
-    **_each(
-        "checkout.session.completed", Effect(_purchase, settle_session), Effect(_saver, converge_customer)
-    ),
+    **_each("checkout.session.completed", Effect(_purchase, settle_session), Effect(_saver, converge_customer)),
     **_each(
         "checkout.session.async_payment_succeeded checkout.session.async_payment_failed checkout.session.expired",
         Effect(_purchase, settle_session),

@@ -55,9 +55,7 @@ async def poll(desk: Desk, *, work_s: float, effects: Effects = EFFECTS) -> int:
     return found
 
 
-async def _piece(
-    desk: Desk, since: datetime, before: datetime | None, effects: Effects
-) -> tuple[int, datetime | None]:
+async def _piece(desk: Desk, since: datetime, before: datetime | None, effects: Effects) -> tuple[int, datetime | None]:
     """How many events of this time were not there, and the time of the newest."""
     created = {"gte": int(since.timestamp())} | ({} if before is None else {"lt": int(before.timestamp())})
     wanted: Any = {"created": created, "limit": PAGE}

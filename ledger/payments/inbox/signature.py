@@ -16,7 +16,7 @@ SIGNATURES_MAX: Final = 20
 
 
 class NotSigned(Exception):
-    """Nobody who knows a secret sent these bytes just now. The message says what is missing, and nothing of a secret."""
+    """Nobody who knows a secret sent these bytes just now. The message says why, and nothing of a secret."""
 
 
 def check(body: bytes, header: bytes | None, secrets: Sequence[str], now_s: float) -> None:
