@@ -13,6 +13,8 @@ import ledger.forecast.api
 import ledger.health.api
 import ledger.holds.api
 import ledger.payments.inbox.api
+import ledger.payments.links.api
+import ledger.payments.pay.api
 import ledger.rates.api
 import ledger.transactions.api
 import ledger.transfers.api
@@ -31,7 +33,9 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.holds.api.HANDLERS,
     *ledger.transfers.api.HANDLERS,
     *ledger.budgets.api.HANDLERS,
-    *ledger.payments.inbox.api.HANDLERS,
     *ledger.rates.api.HANDLERS,
+    *ledger.payments.inbox.api.HANDLERS,
+    *ledger.payments.links.api.HANDLERS,
+    *ledger.payments.pay.api.HANDLERS,
     *ledger.finance.api.HANDLERS,
 )

@@ -11,7 +11,6 @@ from celery.signals import setup_logging, worker_process_init, worker_process_sh
 from ledger import settings
 from ledger.kit import telemetry
 from ledger.parts import make_database, make_door, make_gateway
-from ledger.payments.desk import Desk
 from workers import broker
 
 P = ParamSpec("P")
@@ -70,6 +69,7 @@ app.conf.update(
         "workers.inbox",
         "workers.rollups",
         "workers.forecast",
+        "workers.payments",
     ),
 )
 
@@ -83,11 +83,6 @@ class Process:
         self.door = make_door(self.database, config)
         self.stripe = make_gateway(config)
         self.runner.run(self.door.start())
-
-    @property
-    def desk(self) -> Desk | None:
-        """What working on payments needs; None where no key of Stripe's is set."""
-        return None if self.stripe is None else Desk(self.database, self.door, self.stripe, config)
 
     def close(self) -> None:
         """Finish what was accepted, and let go of the connections."""

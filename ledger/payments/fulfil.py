@@ -120,8 +120,14 @@ def purchase(payment: Payment, tax: int, stripe: dict[str, str]) -> Inflow:
 
 
 async def _payment_of(desk: Desk, session: dict[str, Any]) -> Payment | None:
+    """The payment of a session. One that was paid by another session, or that any number pay, has another one made."""
     async with desk.database.transaction() as connection:
-        return await rows.by_object(connection, session["id"], id_of(session.get("payment_link")))
+        payment = await rows.by_object(connection, session["id"], id_of(session.get("payment_link")))
+        if payment is None or session["payment_status"] != "paid":
+            return payment
+        if payment.origin == "reusable" or payment.payment_intent not in (None, _intent_id(session)):
+            return await rows.add_one_more(connection, payment, session["id"])
+        return payment
 
 
 async def _change(desk: Desk, payment: Payment, **values: Any) -> None:

@@ -4,11 +4,12 @@ A change names the state that it found: ``change`` says whether the row was stil
 posting is a rider of it instead (``book.commands.Rider``).
 """
 
+import secrets
 from datetime import datetime
 from typing import Any, Final, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -82,9 +83,46 @@ async def add(connection: AsyncConnection, **values: Any) -> Payment:
     return payment
 
 
+async def add_one_more(connection: AsyncConnection, payment: Payment, session: str) -> Payment:
+    """The payment of one session among several of the same payment; made once, whoever comes at the same time."""
+    name = secrets.randbelow(2**62) + 1
+    its_own = {"object": f"{session}:payment", "wallet_id": payment.wallet_id, "payment": name}
+    taken = postgresql.insert(stripe_objects).values(its_own).on_conflict_do_nothing().returning(stripe_objects)
+    if (await connection.execute(taken)).first() is None:
+        known = await by_object(connection, f"{session}:payment")
+        assert known is not None
+        return known
+    copied = ("wallet_id", "amount", "currency", "credits_micro", "description", "metadata", "actor")
+    return await add(
+        connection,
+        **{field: getattr(payment, field) for field in copied},
+        payment=name,
+        origin="link",
+        parent=payment.payment,
+        state="open",
+        token=uuid4(),
+        object=session,
+    )
+
+
 async def load(connection: AsyncConnection, wallet_id: int, payment: int) -> Payment | None:
     row = (await connection.execute(select(payments).where(_p.wallet_id == wallet_id, _p.payment == payment))).first()
     return None if row is None else Payment(*row)
+
+
+async def listed(connection: AsyncConnection, wallet_id: int, *, before: str | None, limit: int) -> list[Payment]:
+    """A wallet's payments, the newest first, from behind ``before`` on (``place``)."""
+    found = select(payments).where(_p.wallet_id == wallet_id)
+    if before is not None:
+        at, _, payment = before.partition(" ")
+        found = found.where(tuple_(_p.created_at, _p.payment) < tuple_(datetime.fromisoformat(at), int(payment)))
+    ordered = found.order_by(_p.created_at.desc(), _p.payment.desc()).limit(limit)
+    return [Payment(*row) for row in (await connection.execute(ordered)).all()]
+
+
+def place(payment: Payment) -> str:
+    """Where a payment stands in its wallet's list."""
+    return f"{payment.created_at.isoformat()} {payment.payment}"
 
 
 async def by_token(connection: AsyncConnection, token: UUID) -> Payment | None:

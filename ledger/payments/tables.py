@@ -75,6 +75,7 @@ payments = Table(
     CheckConstraint("disputed BETWEEN 0 AND coalesce(paid, 0)", name="disputed"),
     CheckConstraint("(state = 'paid') = (number IS NOT NULL AND paid IS NOT NULL)", name="booked"),
     Index("payments_due_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    Index("payments_created_idx", "wallet_id", "created_at", "payment"),
     postgresql_with={"fillfactor": "70"},
 )
 """``payment`` is a random number, so that an id tells nobody how many there are. ``object`` is the Checkout Session (or

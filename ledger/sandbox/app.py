@@ -1,8 +1,8 @@
 """The application: three faces on one simulated account, and its background work.
 
 /v1         what the SDK talks to (``api``)
-/_sandbox   how the simulation is steered (``control``)
-the rest    pages for buyers: checkout, authentication, receipts, invoices (``pages``)
+/_sim       how the simulation is steered (``control``)
+the rest    pages for buyers: checkout, authentication, receipts, invoices (``pages``); /_sim/pay is one, too
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Sandbox:
             return Answer(413, b"", {})
         if request.path == "/v1" or request.path.startswith(("/v1/", "/v2/")):
             return await self._api.answer(request)
-        if request.path.startswith("/_sandbox"):
+        if request.path.startswith("/_sim") and not request.path.startswith("/_sim/pay/"):
             return self._control.answer(request)
         return self._pages.answer(request)
 

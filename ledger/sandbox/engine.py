@@ -104,10 +104,14 @@ class Engine:
         return min((at for at in times if at is not None), default=None)
 
     def reset(self) -> None:
-        """Forget everything, as if new."""
+        """Forget everything, as if new, but for the endpoints that were placed from outside: they are no history."""
+        placed = self.objects.where("webhook_endpoint", **{"_.placed": True})
         database.empty(self.db)
         self.mishaps.set({})
         self._begin()
+        with self.unit() as world:
+            for endpoint in placed:
+                world.add(endpoint)
 
     def close(self) -> None:
         self.db.close()

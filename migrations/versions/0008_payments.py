@@ -138,6 +138,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("wallet_id", "payment", name=op.f("payments_pkey")),
         postgresql_with={"fillfactor": "70"},
     )
+    op.create_index("payments_created_idx", "payments", ["wallet_id", "created_at", "payment"], unique=False)
     op.create_index(
         "payments_due_idx", "payments", ["due_at"], unique=False, postgresql_where=sa.text("due_at IS NOT NULL")
     )
@@ -223,6 +224,7 @@ def downgrade() -> None:
     op.drop_table("stripe_events")
     op.drop_table("stripe_customers")
     op.drop_table("stripe_cursors")
+    op.drop_index("payments_created_idx", table_name="payments")
     op.drop_index("payments_due_idx", table_name="payments", postgresql_where=sa.text("due_at IS NOT NULL"))
     op.drop_table("payments")
     op.drop_index(

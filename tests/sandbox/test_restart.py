@@ -36,7 +36,7 @@ def running(data: Path, port: int) -> Iterator[tuple[SandboxAt, subprocess.Popen
 
 def _answers(at: SandboxAt) -> bool:
     try:
-        return httpx.get(f"{at.base}/_sandbox").is_success
+        return httpx.get(f"{at.base}/_sim").is_success
     except httpx.HTTPError:
         return False
 

@@ -76,7 +76,7 @@ def test_a_purchase_saves_the_card_where_that_was_asked_for(
 ) -> None:
     wanted: Any = {"setup_future_usage": "off_session"}
     session = client.v1.checkout.sessions.create(session_params(customer=customer, payment_intent_data=wanted))
-    sandbox.pay(session.id, card="4000002500003155", authenticate="complete")
+    sandbox.pay(session.id, card="4000002500003155", outcome="authenticate_complete")
     (saved,) = client.v1.customers.payment_methods.list(customer).data
     params = charge_params(saved.id, customer=customer, off_session=True)
     assert "succeeded" == client.v1.payment_intents.create(params).status

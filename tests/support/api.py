@@ -57,7 +57,7 @@ def counts(database_url: str) -> dict[str, int]:
 
 @asynccontextmanager
 async def running(database_url: str, settings: Settings | None = None) -> AsyncIterator[EdgedLitestar]:
-    """The application, started and stopped; with these settings, where there are any."""
+    """The application, started and stopped."""
     app = create_app(settings or Settings(database_url=database_url))
     async with app.lifespan():
         yield app

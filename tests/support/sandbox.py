@@ -40,25 +40,25 @@ class SandboxAt:
 
     def ask(self, path: str = "") -> Any:
         """What the control plane shows."""
-        return httpx.get(f"{self.base}/_sandbox{path}").raise_for_status().json()
+        return httpx.get(f"{self.base}/_sim{path}").raise_for_status().json()
 
     def tell(self, path: str, /, **wanted: Any) -> Any:
         """Have the control plane do something."""
-        answer = httpx.post(f"{self.base}/_sandbox{path}", json=wanted)
+        answer = httpx.post(f"{self.base}/_sim{path}", json=wanted, headers={"Accept": "application/json"})
         assert answer.is_success, answer.text
         return answer.json()
 
     def pass_time(self, seconds: float) -> None:
         """Move its clock, and have everything happen that falls due."""
-        self.tell("/clock/advance", seconds=seconds)
+        self.tell("/clock", advance_s=seconds)
 
     def forget_faults(self) -> None:
         """Nothing goes wrong with requests any more."""
-        httpx.delete(f"{self.base}/_sandbox/faults").raise_for_status()
+        httpx.delete(f"{self.base}/_sim/faults").raise_for_status()
 
     def pay(self, session: str, **wanted: Any) -> Any:
-        """Pay a session, by default with a card that pays."""
-        return self.tell(f"/checkout/{session}/pay", **({"card": "4242424242424242"} | wanted))
+        """Pay a session, by default with a card that pays: session, intent and error afterwards."""
+        return self.tell(f"/pay/{session}", **wanted)
 
 
 @contextmanager
