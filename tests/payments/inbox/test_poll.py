@@ -109,7 +109,7 @@ async def test_while_stripe_is_away_the_cursor_stays(desk: Desk, sandbox: Sandbo
     await find(desk)
     before = run_sql(database_url, "SELECT at FROM stripe_cursors")
     run_sql(database_url, "TRUNCATE stripe_events")
-    sandbox.tell("/faults", kind="unavailable", path="/v1/events", skip=1, next=3)
+    sandbox.tell("/faults", kind="unavailable", path="/v1/events", skip=1, times=3)
     with pytest.raises(StripeAway):
         await find(desk)
     assert before == run_sql(database_url, "SELECT at FROM stripe_cursors")
