@@ -13,6 +13,7 @@ import ledger.forecast.api
 import ledger.health.api
 import ledger.holds.api
 import ledger.payments.history.api
+import ledger.payments.inbox.api
 import ledger.payments.links.api
 import ledger.payments.pay.api
 import ledger.rates.api
@@ -35,6 +36,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.budgets.api.HANDLERS,
     *ledger.rates.api.HANDLERS,
     *ledger.payments.history.api.HANDLERS,
+    *ledger.payments.inbox.api.HANDLERS,
     *ledger.payments.links.api.HANDLERS,
     *ledger.payments.pay.api.HANDLERS,
     *ledger.finance.api.HANDLERS,

@@ -66,6 +66,7 @@ app.conf.update(
         "workers.book",
         "workers.anchor",
         "workers.budgets",
+        "workers.inbox",
         "workers.rollups",
         "workers.forecast",
         "workers.payments",

@@ -13,6 +13,8 @@ RELAY_S = 1.0
 DUE_S = 5.0
 ROLL_S = 10.0
 FORECAST_S = 5.0
+INBOX_S = 1.0
+POLL_S = 60.0
 LINKS_S = 5.0
 
 app.conf.beat_schedule = {
@@ -52,6 +54,18 @@ app.conf.beat_schedule = {
     "look for spikes": {
         "task": "budgets.watch",
         "schedule": float(LOOK_S),
+    },
+    "work on what Stripe told": {
+        "task": "payments.inbox",
+        "schedule": INBOX_S,
+    },
+    "ask for what Stripe told and nobody heard": {
+        "task": "payments.poll",
+        "schedule": POLL_S,
+    },
+    "forget what Stripe told long ago": {
+        "task": "payments.forget",
+        "schedule": crontab(hour="1", minute="20"),
     },
     "verify every book": {
         "task": "book.verify",

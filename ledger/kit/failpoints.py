@@ -30,6 +30,10 @@ POINTS: Final = (
     "announce.before_done",
     "due.before_book",
     "due.after_book",
+    "inbox.after_store",
+    "inbox.after_claim",
+    "inbox.before_done",
+    "poll.before_cursor",
 )
 ACTIONS: Final = ("kill", "stop", "error", "hang", "delay")
 
