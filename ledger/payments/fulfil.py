@@ -43,8 +43,8 @@ async def settle_session(desk: Desk, session_id: str) -> None:
         log.warning("stripe.session_unknown", session=session_id)
     elif session["payment_status"] == "paid":
         await _paid(desk, payment, session)
-    elif session["status"] == "complete" and payment.state in ("pending", "open"):
-        await _change(desk, payment, state="processing", object=session_id, payment_intent=_intent_id(session))
+    elif session["status"] == "complete":
+        await _not_yet(desk, payment, session)
 
 
 async def settle_intent(desk: Desk, intent_id: str) -> None:
@@ -56,12 +56,14 @@ async def settle_intent(desk: Desk, intent_id: str) -> None:
         await settle_session(desk, session["id"])
 
 
-async def unpaid(desk: Desk, session_id: str, state: str) -> None:
-    """A payment by a slow method came to nothing: it can be paid anew, or has failed."""
-    async with desk.database.transaction() as connection:
-        payment = await rows.by_object(connection, session_id)
-    if payment is not None and payment.state == "processing":
-        await _change(desk, payment, state=state)
+async def _not_yet(desk: Desk, payment: Payment, session: dict[str, Any]) -> None:
+    """Paid by a method that takes days: the money is on its way, or will not come, and the link can be paid anew."""
+    if payment.state not in ("pending", "open", "processing") or payment.object != session["id"]:
+        return
+    if session["payment_intent"]["status"] in ("requires_payment_method", "canceled"):
+        await _change(desk, payment, state="failed", object=None, url=None, object_expires_at=None)
+    elif payment.state != "processing":
+        await _change(desk, payment, state="processing", payment_intent=_intent_id(session))
 
 
 async def _paid(desk: Desk, payment: Payment, session: dict[str, Any]) -> None:
@@ -125,7 +127,8 @@ async def _payment_of(desk: Desk, session: dict[str, Any]) -> Payment | None:
         payment = await rows.by_object(connection, session["id"], id_of(session.get("payment_link")))
         if payment is None or session["payment_status"] != "paid":
             return payment
-        if payment.origin == "reusable" or payment.payment_intent not in (None, _intent_id(session)):
+        paid_otherwise = payment.state == "paid" and payment.payment_intent != _intent_id(session)
+        if payment.origin == "reusable" or paid_otherwise:
             return await rows.add_one_more(connection, payment, session["id"])
         return payment
 

@@ -200,6 +200,24 @@ async def test_a_slow_method_gives_its_credits_when_the_money_is_there(shop: Sho
     assert ("paid", "500") == (await shop.status(link), await shop.api.available(wallet))
 
 
+async def test_a_slow_method_that_fails_leaves_the_link_to_be_paid_anew(shop: Shop) -> None:
+    """The account was closed; a card pays."""
+    wallet = await shop.api.wallet()
+    link = await shop.link(wallet)
+    session = await shop.session(link)
+    shop.sandbox.pay(session, payment_method="pm_usBankAccount_accountClosed")
+    await settle_session(shop.desk, session)
+    shop.sandbox.pass_time(120)
+    await settle_session(shop.desk, session)
+    assert "failed" == await shop.status(link)
+    another = await shop.session(link)
+    assert session != another
+    shop.sandbox.pay(another)
+    await settle_session(shop.desk, another)
+    assert ("paid", "500") == (await shop.status(link), await shop.api.available(wallet))
+    verified(shop, wallet)
+
+
 async def test_a_link_is_pending_while_stripe_is_away_and_issued_later(shop: Shop, database_url: str) -> None:
     """The address is given at once; a customer who comes too early is told to try again."""
     wallet = await shop.api.wallet()
