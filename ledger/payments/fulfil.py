@@ -16,7 +16,7 @@ from ledger.kit import failpoints
 from ledger.payments import rows
 from ledger.payments.desk import Desk
 from ledger.payments.gateway import id_of, plain
-from ledger.payments.rows import ACTOR, NAMESPACE, Payment
+from ledger.payments.rows import ACTOR, NAMESPACE, Payment, payment_public
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +90,7 @@ async def _paid(desk: Desk, payment: Payment, session: dict[str, Any]) -> None:
         "receipt": charge.get("receipt_url"),
         "invoice": (session.get("invoice") or {}).get("hosted_invoice_url"),
     }
-    command = purchase(payment, tax, {"session": session["id"], "intent": intent["id"], "charge": id_of(charge) or ""})
+    command = purchase(payment, tax, {"session": session["id"], "intent": intent["id"]})
     attempt = Attempt(command=command, key=key, namespace=NAMESPACE, actor=ACTOR, riders=(Rider(_PAID, params),))
     await failpoints.reach("payments.before_purchase")
     [outcome] = await desk.door.submit([attempt])
@@ -117,7 +117,10 @@ def purchase(payment: Payment, tax: int, stripe: dict[str, str]) -> Inflow:
         join=False,
         description=payment.description,
         metadata=json.loads(payment.metadata),
-        facts={f"stripe_{name}": value for name, value in stripe.items() if value},
+        facts={
+            "payment_id": payment_public(payment),
+            **{f"stripe_{name}": value for name, value in stripe.items()},
+        },
     )
 
 

@@ -69,6 +69,7 @@ class Payment(NamedTuple):
     version: int
     due_at: datetime | None
     tries: int
+    told: bool
     problem: str | None
 
 

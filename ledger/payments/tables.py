@@ -64,6 +64,7 @@ payments = Table(
     Column("version", BigInteger, nullable=False, server_default=_ZERO),
     Column("due_at", Instant),
     Column("tries", Integer, nullable=False, server_default=_ZERO),
+    Column("told", Boolean, nullable=False, server_default=text("false")),
     Column("problem", Text),
     CheckConstraint("origin IN ('link', 'reusable', 'refill')", name="origin"),
     CheckConstraint(

@@ -122,6 +122,7 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("tries", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("told", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("problem", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "(state = 'paid') = (number IS NOT NULL AND paid IS NOT NULL)", name=op.f("payments_booked_check")

@@ -1,6 +1,7 @@
 """Payment links over HTTP: made, paid, issued anew, canceled, expired; and Stripe away. The sandbox is the judge."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, NamedTuple
@@ -70,6 +71,17 @@ def verified(shop: Shop, wallet: str) -> None:
     check(shop.api.database_url, [parse_wallet(wallet)])
 
 
+def events(shop: Shop, wallet: str, kind: str) -> list[dict[str, Any]]:
+    """What was told of a wallet."""
+    rows = run_sql(
+        shop.api.database_url,
+        "SELECT payload FROM outbox WHERE wallet_id = %s AND type = %s ORDER BY event",
+        parse_wallet(wallet),
+        kind,
+    )
+    return [json.loads(payload) for (payload,) in rows]
+
+
 async def test_a_link_is_paid_and_gives_credits_once(shop: Shop) -> None:
     """$50 buy 500 credits; the webhook, the poller and the return page come at the same time, and again."""
     wallet = await shop.api.wallet()
@@ -91,6 +103,13 @@ async def test_a_link_is_paid_and_gives_credits_once(shop: Shop) -> None:
     assert "500" == await shop.api.available(wallet)
     assert "paid" == await shop.status(link)
     [purchase] = (await shop.api.get(f"/v1/wallets/{wallet}/transactions", kind="purchase")).json()["items"]
+    [told] = events(shop, wallet, "payment.completed")
+    assert told["transaction_id"] == purchase["id"] and told["data"] == {
+        "payment_id": link["payment_id"],
+        "credits": "500",
+        "amount": "50.00",
+        "currency": "USD",
+    }
     assert [("issued:purchase", "wallet"), ("stripe_clearing", "deferred_revenue")] == [
         (line["debit"], line["credit"]) for line in purchase["postings"]
     ]
@@ -228,6 +247,8 @@ async def test_a_link_is_pending_while_stripe_is_away_and_issued_later(shop: Sho
     run_sql(database_url, "UPDATE payments SET due_at = ledger_now() WHERE state = 'pending'")
     assert 1 == await work_off(shop.desk)
     assert "open" == await shop.status(link)
+    [told] = events(shop, wallet, "payment_link.created")
+    assert told["data"] == {"payment_id": link["payment_id"], "payment_url": link["payment_url"]}
     session = await shop.session(link)
     shop.sandbox.pay(session)
     await settle_session(shop.desk, session)

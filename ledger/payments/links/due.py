@@ -4,11 +4,12 @@ from typing import Any, Final
 
 import structlog
 
+from ledger.book.commands import Attempt, Rider, Tell
 from ledger.payments import rows
 from ledger.payments.desk import Desk
 from ledger.payments.gateway import StripeAway, StripeRefused
 from ledger.payments.links.service import end, try_issue
-from ledger.payments.rows import Payment
+from ledger.payments.rows import NAMESPACE, Payment, payment_public
 
 log = structlog.get_logger(__name__)
 
@@ -21,6 +22,9 @@ WHERE (wallet_id, payment) IN (
     SELECT wallet_id, payment FROM payments WHERE due_at IS NOT NULL AND due_at <= ledger_now()
     ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
 RETURNING wallet_id, payment"""
+
+_TOLD: Final = """
+UPDATE payments SET told = true WHERE wallet_id = %(wallet)s AND payment = %(payment)s AND NOT told"""
 
 
 async def work_off(desk: Desk) -> int:
@@ -41,6 +45,20 @@ async def _do(desk: Desk, payment: Payment) -> None:
     if payment.state == "pending":
         issued = await try_issue(desk, payment)
         if issued.state == "open":
-            log.info("payment_link.created", payment=payment.payment)
+            await _tell(desk, issued)
     else:
         await end(desk, payment)
+
+
+async def _tell(desk: Desk, payment: Payment) -> None:
+    """A link that was pending can be paid now; told once."""
+    place = {"wallet": payment.wallet_id, "payment": payment.payment}
+    data = {"payment_id": payment_public(payment), "payment_url": f"{desk.public_url}/pay/{payment.token.hex}"}
+    attempt = Attempt(
+        command=Tell(wallet_id=payment.wallet_id, of_type="payment_link.created", data=data),
+        key=f"{payment.payment}:created",
+        namespace=NAMESPACE,
+        actor="system",
+        riders=(Rider(_TOLD, place),),
+    )
+    await desk.door.submit([attempt])
