@@ -16,7 +16,7 @@ from ledger.kit.http.direct import Direct
 from ledger.kit.http.edge import EdgedLitestar, authorized
 from ledger.kit.http.problems import refuse
 from ledger.kit.http.strict import BODY_MAX
-from ledger.parts import make_database, make_door
+from ledger.parts import make_database, make_door, make_gateway
 from ledger.rates.service import Cards
 from ledger.rollups.figures import FiguresBeside
 from ledger.settings import Settings, load
@@ -53,7 +53,9 @@ def _services(settings: Settings) -> Services:
     cards = Cards(database, settings.rates)
     door = make_door(database, settings, cards)
     reader = Reader(database, FiguresBeside())
-    return Services(database, door, reader, Directory(database), Access(database), cards)
+    return Services(
+        database, door, reader, Directory(database), Access(database), cards, settings, make_gateway(settings)
+    )
 
 
 @asynccontextmanager
@@ -71,4 +73,6 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
         await services.door.stop()
         await services.access.close()
         await services.cards.close()
+        if services.stripe is not None:
+            services.stripe.close()
         await services.database.dispose()

@@ -23,6 +23,7 @@
     │   ├── WalletClosed            WALLET_CLOSED
     │   ├── WalletNotEmpty          WALLET_NOT_EMPTY
     │   ├── HoldNotOpen             HOLD_NOT_OPEN
+    │   ├── PaymentNotCancelable    PAYMENT_NOT_CANCELABLE
     │   └── RiderConflict           STATE_CHANGED
     ├── PayloadTooLarge 413         PAYLOAD_TOO_LARGE
     ├── UnsupportedMediaType 415    UNSUPPORTED_MEDIA_TYPE
@@ -31,6 +32,9 @@
     │   ├── NotReversible           NOT_REVERSIBLE
     │   ├── ReversalExceedsOriginal REVERSAL_EXCEEDS_ORIGINAL
     │   ├── CreditsAlreadySpent     CREDITS_ALREADY_SPENT
+    │   ├── AmountTooLow            AMOUNT_TOO_LOW
+    │   ├── AmountTooHigh           AMOUNT_TOO_HIGH
+    │   ├── CurrencyNotTaken        CURRENCY_NOT_TAKEN
     │   ├── RefundExceedsUnspent    REFUND_EXCEEDS_UNSPENT
     │   ├── PeriodClosed            PERIOD_CLOSED
     │   ├── InvalidEffectiveAt      INVALID_EFFECTIVE_AT
@@ -53,6 +57,7 @@
     ├── InternalError 500           INTERNAL_ERROR
     └── Unavailable 503         try again later
         ├── DatabaseUnavailable     DATABASE_UNAVAILABLE
+        ├── StripeUnavailable       STRIPE_UNAVAILABLE
         ├── WalletBusy              WALLET_BUSY
         └── Overloaded              OVERLOADED
 
@@ -234,6 +239,14 @@ class HoldNotOpen(Conflict):
     remembered = True
 
 
+class PaymentNotCancelable(Conflict):
+    """``details.status``: what the payment is."""
+
+    code = "PAYMENT_NOT_CANCELABLE"
+    title = "The payment cannot be canceled any more"
+    remembered = False
+
+
 class RiderConflict(Conflict):
     """A row that was to change together with the posting was not as expected."""
 
@@ -285,6 +298,30 @@ class CreditsAlreadySpent(Unprocessable):
 
     code = "CREDITS_ALREADY_SPENT"
     title = "These credits were spent"
+
+
+class AmountTooLow(Unprocessable):
+    """``details.least``, in units of ``details.currency``."""
+
+    code = "AMOUNT_TOO_LOW"
+    title = "The amount is below what a payment can be of"
+    remembered = False
+
+
+class AmountTooHigh(Unprocessable):
+    """``details.most``, in units of ``details.currency``."""
+
+    code = "AMOUNT_TOO_HIGH"
+    title = "The amount is above what a payment can be of"
+    remembered = False
+
+
+class CurrencyNotTaken(Unprocessable):
+    """``details.currency``; ``details.settlement_currency`` is the one that payments are taken in."""
+
+    code = "CURRENCY_NOT_TAKEN"
+    title = "Payments are not taken in this currency"
+    remembered = False
 
 
 class RefundExceedsUnspent(Unprocessable):
@@ -430,6 +467,11 @@ class Unavailable(LedgerError):
 class DatabaseUnavailable(Unavailable):
     code = "DATABASE_UNAVAILABLE"
     title = "The database cannot be reached"
+
+
+class StripeUnavailable(Unavailable):
+    code = "STRIPE_UNAVAILABLE"
+    title = "Stripe cannot be reached"
 
 
 class WalletBusy(Unavailable):

@@ -12,6 +12,8 @@ import ledger.finance.api
 import ledger.forecast.api
 import ledger.health.api
 import ledger.holds.api
+import ledger.payments.links.api
+import ledger.payments.pay.api
 import ledger.rates.api
 import ledger.transactions.api
 import ledger.transfers.api
@@ -31,5 +33,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.transfers.api.HANDLERS,
     *ledger.budgets.api.HANDLERS,
     *ledger.rates.api.HANDLERS,
+    *ledger.payments.links.api.HANDLERS,
+    *ledger.payments.pay.api.HANDLERS,
     *ledger.finance.api.HANDLERS,
 )

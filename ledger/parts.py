@@ -9,6 +9,7 @@ from ledger.book.participants import Participant
 from ledger.budgets.participant import BudgetGuard
 from ledger.kit import failpoints
 from ledger.kit.db import SERVICE_ROLE, Database
+from ledger.payments.gateway import Gateway
 from ledger.rates.participant import Pricing
 from ledger.rates.service import Cards
 from ledger.settings import Settings
@@ -40,3 +41,8 @@ def make_door(database: Database, config: Settings, cards: Cards | None = None) 
     failpoints.arm(config.failpoints)
     taking_part = participants(cards or Cards(database, config.rates))
     return Door(database, participants=taking_part, batch_max=config.batch_commands_max)
+
+
+def make_gateway(config: Settings) -> Gateway | None:
+    """The way to Stripe; None where no key is set."""
+    return None if config.stripe_api_key is None else Gateway(config.stripe_api_key, config.stripe_api_base)

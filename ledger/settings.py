@@ -56,8 +56,13 @@ class Settings:
         redis_url: Redis or Valkey, `redis://host:port/0`, `rediss://…` or `unix:///path?db=0`. It
             holds nothing of value: tasks on their way, and rate limits.
         stripe_api_key: secret or restricted key of the Stripe account, `sk_…` or `rk_…`.
-        stripe_webhook_secret: signing secret of the Stripe webhook endpoint, `whsec_…`.
+        stripe_webhook_secret: signing secret of the Stripe webhook endpoint, `whsec_…`; while it is rolled over, the
+            new one and the old one, separated by a comma.
         stripe_api_base: address that Stripe is called at; the sandbox's, where one is used.
+        public_url: address at which customers reach this service, for links to pay; by default the one it listens on.
+        settlement_currency: currency in which Stripe settles, the only one that payments are taken in: an ISO code.
+        payment_methods: what payment links can be paid by, in Stripe's names, separated by commas.
+        terms_url: address of the terms that customers pay under, shown with each payment link.
         host: address the API listens on.
         port: TCP port the API listens on, 1 to 65535.
         log_level: debug, info, warning or error.
@@ -91,6 +96,10 @@ class Settings:
     stripe_api_key: str | None = field(default=None, repr=False)
     stripe_webhook_secret: str | None = field(default=None, repr=False)
     stripe_api_base: str = "https://api.stripe.com"
+    public_url: str | None = None
+    settlement_currency: str = "USD"
+    payment_methods: str = "card,us_bank_account"
+    terms_url: str | None = None
     host: str = "127.0.0.1"
     port: int = 8400
     log_level: str = "info"
@@ -261,6 +270,13 @@ def _secret(*prefixes: str) -> Callable[[str, str], str]:
     return read
 
 
+def _webhook_secrets(name: str, text: str) -> str:
+    secrets = [secret.strip() for secret in text.split(",")]
+    if not all(len(secret) > len("whsec_") and secret.startswith("whsec_") for secret in secrets):
+        raise _refuse(name, text[:3] + "…", "secrets that begin with whsec_, separated by commas")
+    return ",".join(secrets)
+
+
 def _anchor_key(name: str, text: str) -> str:
     if not (text.startswith("/") or re.fullmatch("ask_[0-9a-f]{64}", text)):
         # Nothing of it is shown: it may be a key in another form.
@@ -274,6 +290,18 @@ def _public_keys(name: str, text: str) -> str:
         if not re.fullmatch("apk_[0-9a-f]{64}", key):
             raise _refuse(name, key[:4] + "…", "public keys, each apk_ and 64 hex digits, separated by commas")
     return ",".join(keys)
+
+
+def _currency(name: str, text: str) -> str:
+    if not re.fullmatch("[A-Z]{3}", text):
+        raise _refuse(name, text, "the ISO code of a currency, such as USD")
+    return text
+
+
+def _payment_methods(name: str, text: str) -> str:
+    if not re.fullmatch("[a-z_]+(,[a-z_]+)*", text):
+        raise _refuse(name, text, "names such as card, separated by commas")
+    return text
 
 
 def _credits_per_unit(name: str, text: str) -> str:
@@ -356,8 +384,12 @@ _READERS: dict[str, Callable[[str, str], object]] = {
         allowed="like redis://host:6379/0, rediss://… or unix:///path/of/socket?db=0",
     ),
     "stripe_api_key": _secret("sk_", "rk_"),
-    "stripe_webhook_secret": _secret("whsec_"),
+    "stripe_webhook_secret": _webhook_secrets,
     "stripe_api_base": _url("https", "http", needs=_names_a_server, allowed="like https://api.stripe.com"),
+    "public_url": _url("https", "http", needs=_names_a_server, allowed="like https://credits.example.com"),
+    "settlement_currency": _currency,
+    "payment_methods": _payment_methods,
+    "terms_url": _url("https", "http", needs=_names_a_server, allowed="like https://example.com/terms"),
     "host": _text,
     "postgres_bin": _text,
     "log_level": _one_of(LOG_LEVELS),

@@ -9,6 +9,7 @@ import ledger.budgets.tables
 import ledger.forecast.tables
 import ledger.kit.idempotency
 import ledger.kit.outbox
+import ledger.payments.tables
 import ledger.rates.tables
 import ledger.rollups.tables
 import ledger.wallets.tables  # noqa: F401

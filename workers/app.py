@@ -10,7 +10,7 @@ from celery.signals import setup_logging, worker_process_init, worker_process_sh
 
 from ledger import settings
 from ledger.kit import telemetry
-from ledger.parts import make_database, make_door
+from ledger.parts import make_database, make_door, make_gateway
 from workers import broker
 
 P = ParamSpec("P")
@@ -68,6 +68,7 @@ app.conf.update(
         "workers.budgets",
         "workers.rollups",
         "workers.forecast",
+        "workers.payments",
     ),
 )
 
@@ -79,6 +80,7 @@ class Process:
         self.runner = asyncio.Runner()
         self.database = make_database(config, "credit-ledger worker", pool_size=min(4, config.db_pool_size))
         self.door = make_door(self.database, config)
+        self.stripe = make_gateway(config)
         self.runner.run(self.door.start())
 
     def close(self) -> None:
@@ -88,6 +90,8 @@ class Process:
 
     async def _close(self) -> None:
         await self.door.stop()
+        if self.stripe is not None:
+            self.stripe.close()
         await self.database.dispose()
 
 

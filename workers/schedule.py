@@ -13,6 +13,7 @@ RELAY_S = 1.0
 DUE_S = 5.0
 ROLL_S = 10.0
 FORECAST_S = 5.0
+LINKS_S = 5.0
 
 app.conf.beat_schedule = {
     "relay the outbox": {
@@ -43,6 +44,10 @@ app.conf.beat_schedule = {
         "task": "anchor.seal",
         "schedule": crontab(minute="*/5"),
         "options": {"expires": 280},
+    },
+    "issue and end payment links": {
+        "task": "payments.links",
+        "schedule": LINKS_S,
     },
     "look for spikes": {
         "task": "budgets.watch",

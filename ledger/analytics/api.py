@@ -29,8 +29,8 @@ BreakdownBy = Annotated[
     str | None,
     QueryParameter(
         max_length=300,
-        description="Any of service, meter, hour, day, week, month, user, purpose and `metadata:` with a key,"
-        " separated by commas.",
+        description="Any of service, meter, hour, day, week, month, user, purpose, session and `metadata:` with a key,"
+        " separated by commas. Sessions and metadata keys are read from the journal: of 50,000 transactions at most.",
     ),
 ]
 IncludeForecasting = Annotated[bool, QueryParameter(description="Tell the forecast, too.")]

@@ -28,6 +28,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     meter: str | None = None
     user: str | None = None
     purpose: str | None = None
+    session: str | None = None
     metadata: str | None = None
     quantity: Decimal = Decimal(0)
     credits_micro: int = 0
@@ -88,6 +89,7 @@ KEYS: Final[dict[str, Key]] = {
     "meter": lambda row: row.meter,
     "user": lambda row: row.user,
     "purpose": lambda row: row.purpose,
+    "session": lambda row: row.session,
     "metadata": lambda row: row.metadata,
     "hour": lambda row: f"{row.day}T{row.hour:02}",
     "day": lambda row: str(row.day),
@@ -111,6 +113,32 @@ def total(rows: Iterable[Row]) -> Sums:
         operations += row.operations
         sessions += row.sessions
     return Sums(spent, charged, refunded, quantity, operations, sessions)
+
+
+def rest(rows: Sequence[Row], named: Iterable[Row]) -> list[Row]:
+    """What ``named``, the same use by a label that not all of it has, leaves of ``rows``: one row without a label, or
+    none where nothing is left."""
+    whole, part = total(rows), total(named)
+    left = (
+        whole.charged_micro - part.charged_micro,
+        whole.refunded_micro - part.refunded_micro,
+        whole.operations - part.operations,
+        whole.sessions - part.sessions,
+    )
+    if not any(left):
+        return []
+    charged, refunded, operations, sessions = left
+    return [
+        Row(
+            day=rows[0].day,
+            hour=0,
+            service="",
+            credits_micro=charged,
+            refunded_micro=refunded,
+            operations=operations,
+            sessions=sessions,
+        )
+    ]
 
 
 def grouped(rows: Iterable[Row], by: str) -> dict[str | None, Sums]:

@@ -6,9 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.analytics import store
 from ledger.analytics.period import period_of
-from ledger.analytics.rules import Row
+from ledger.analytics.rules import Row, rest
 from ledger.analytics.shapes import ROOTS, Found
-from ledger.analytics.store import METADATA, Asked, Head
+from ledger.analytics.store import METADATA, Asked, Head, Used
 from ledger.errors import NotFound
 from ledger.kit.db import Database
 from ledger.kit.http.strict import invalid
@@ -36,13 +36,14 @@ async def read(database: Database, wallet_id: int, question: Question) -> Found:
         head = await _head(connection, wallet_id)
         period = period_of(question.timeframe, question.from_, question.to, head.today)
         asked = Asked(wallet_id, head.zone, period)
+        used = await store.used(connection, asked)
         return Found(
             head=head,
             period=period,
-            now=await store.by_meter(connection, asked),
-            before=await store.by_meter(connection, asked._replace(period=period.before)),
-            days=await store.rows_by(connection, asked, "day"),
-            others={by: await _rows(connection, asked, by, head.counted) for by in wanted},
+            now=used.now,
+            before=used.before,
+            days=used.days,
+            others={by: await _rows(connection, asked, used, by, head.counted) for by in wanted},
         )
 
 
@@ -60,12 +61,21 @@ async def _head(connection: AsyncConnection, wallet_id: int) -> Head:
     return head
 
 
-async def _rows(connection: AsyncConnection, asked: Asked, by: str, up_to: int) -> list[Row]:
-    if by == "meter":
-        return await store.quantities(connection, asked)
-    if by.startswith(METADATA):
-        return await store.rows_by_metadata(connection, asked, by.removeprefix(METADATA), up_to)
-    return await store.rows_by(connection, asked, by)
+async def _rows(connection: AsyncConnection, asked: Asked, used: Used, by: str, up_to: int) -> list[Row]:
+    match by:
+        case "service":
+            return used.now
+        case "day" | "week" | "month":
+            return used.days
+        case "meter":
+            return await store.in_units(connection, used.now)
+        case "hour":
+            return await store.by_hour(connection, asked)
+        case "user" | "purpose":
+            named = await store.by_label(connection, asked, by)
+            return [*named, *rest(used.now, named)]
+        case _:
+            return await store.by_journal(connection, asked, by, up_to)
 
 
 def _wanted(text: str | None) -> list[str]:

@@ -201,7 +201,7 @@ def _parts(rows: list[Row], by: str) -> list[BreakdownPart]:
     return found
 
 
-ROOTS = ("service", "user", "purpose", "hour", "day", "week", "month")
+ROOTS = ("service", "user", "purpose", "session", "hour", "day", "week", "month")
 """What a breakdown can be by, besides meters and metadata keys."""
 
 

@@ -1,63 +1,63 @@
 """The SQL of analytics: rows of ``rules.Row``, summed up in the database by what is asked for.
 
-All of an answer is read from one snapshot, of which the mark says up to which number of the book it goes. A metadata
-key is no column of the rollups: that breakdown is read from the journal, as far as its bounds allow.
+All of an answer is read from one snapshot, of which the mark says up to which number of the book it goes. Sessions and
+metadata keys are no columns of the rollups: those breakdowns are read from the journal, as far as its bounds allow.
 """
 
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, cast
 
+from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.analytics.period import Period
-from ledger.analytics.rules import TIMES, Row
+from ledger.analytics.rules import Row
 from ledger.book.read import NUMBER_AT
 from ledger.errors import AnalyticsTooLarge
+from ledger.kit.arrays import texts
 from ledger.rollups.store import ADDED, OF
 
 GROUPS_MAX: Final = 2_500
 """Parts of one breakdown: 90 days have 2,160 hours."""
 
 JOURNAL_MAX: Final = 50_000
-"""Transactions that a breakdown by a metadata key reads."""
+"""Transactions that a breakdown by session or by a metadata key reads."""
 
 METADATA: Final = "metadata:"
+SESSION: Final = "session"
 
 _HEAD: Final = """
-SELECT w.number, coalesce(m.number, 0), s.time_zone, ledger_now(), (ledger_now() AT TIME ZONE s.time_zone)::date,
+SELECT w.number, coalesce(m.number, 0), z.zone, ledger_now(), (ledger_now() AT TIME ZONE z.zone)::date,
     m.rolled_at, coalesce(m.earned_micro, 0), coalesce(m.charged_micro, 0), coalesce(m.refunded_micro, 0),
     coalesce(m.operations, 0), coalesce(m.sessions, 0), m.first_day, m.last_day
 FROM wallets w JOIN wallet_settings s USING (wallet_id) LEFT JOIN rollup_marks m USING (wallet_id)
-WHERE w.wallet_id = %(wallet)s"""
+CROSS JOIN LATERAL (SELECT coalesce(m.zone, s.time_zone) AS zone) AS z WHERE w.wallet_id = %(wallet)s"""
 
 _START: Final = "(%(first)s::date::timestamp AT TIME ZONE %(zone)s::text)"
 _END: Final = "(%(end)s::date::timestamp AT TIME ZONE %(zone)s::text)"
 
-_SUMS: Final = "sum(charged_micro), sum(refunded_micro), sum(operations)::bigint, sum(sessions)::bigint"
-_WITHIN: Final = f"FROM rollups WHERE wallet_id = %(wallet)s AND slot >= {_START} AND slot < {_END}"
+_SUMS: Final = "sum(quantity), sum(charged_micro), sum(refunded_micro), sum(operations)::bigint, sum(sessions)::bigint"
+_WITHIN: Final = "FROM rollup_days WHERE wallet_id = %(wallet)s AND day >= %(first)s::date AND day < %(end)s::date"
 
-_METERS: Final = f"SELECT service, meter, {_SUMS} {_WITHIN} GROUP BY 1, 2"
+_USED: Final = f"""
+SELECT day >= %(now)s::date, NULL::date, key, meter, {_SUMS} {_WITHIN} AND by = 'meter' GROUP BY 1, 3, 4
+UNION ALL
+SELECT true, day, '', '', quantity, charged_micro, refunded_micro, operations, sessions
+{_WITHIN} AND by = 'all' AND day >= %(now)s::date"""
 
-_QUANTITIES: Final = f"""
-SELECT r.service, r.meter, {_SUMS}, trim_scale(sum(r.quantity * power(10::numeric, -coalesce(x.decimals, 0))))
-FROM (SELECT * {_WITHIN}) AS r LEFT JOIN LATERAL (
-    SELECT (body::jsonb ->> 'decimals')::int AS decimals FROM meters
-    WHERE service = r.service AND meter = r.meter) AS x ON true GROUP BY 1, 2"""
+_HOURS: Final = f"""
+SELECT day, key, quantity, charged_micro, refunded_micro, operations, sessions
+{_WITHIN} AND by = 'hour' LIMIT {GROUPS_MAX + 1}"""
 
-_LOCAL: Final = "slot AT TIME ZONE %(zone)s::text"
+_LABELS: Final = f"SELECT key, {_SUMS} {_WITHIN} AND by = %(by)s GROUP BY 1 LIMIT {GROUPS_MAX + 1}"
 
-_KEYS: Final = {
-    "service": "service",
-    "user": "nullif(user_id, '')",
-    "purpose": "nullif(purpose, '')",
-    "hour": f"date_trunc('hour', {_LOCAL})",
-    **dict.fromkeys(("day", "week", "month"), f"({_LOCAL})::date"),
-}
-"""What rollups are grouped by. Weeks and months are put together from days."""
+_DECIMALS: Final = """
+SELECT service, meter, (body::jsonb ->> 'decimals')::int FROM meters
+WHERE (service, meter) IN (SELECT * FROM unnest(%(services)s::text[], %(meters)s::text[]))"""
 
 _JOURNAL: Final = f"""
-SELECT a.metadata ->> %(key)s::text, sum(a.charged), sum(a.refunded), sum(a.operations)::bigint, count(b.number)
+sum(a.quantity), sum(a.charged), sum(a.refunded), sum(a.operations)::bigint, count(b.number)
 FROM (
     SELECT {ADDED} FROM (
         SELECT * FROM transactions WHERE wallet_id = %(wallet)s AND number > %(after)s AND number <= %(up_to)s
@@ -65,6 +65,9 @@ FROM (
     {OF}) AS a
 LEFT JOIN rollup_sessions b ON b.wallet_id = a.wallet_id AND b.session = md5(a.session)::uuid AND b.number = a.number
 WHERE a.service IS NOT NULL AND a.at >= {_START} AND a.at < {_END} GROUP BY 1 LIMIT {GROUPS_MAX + 1}"""
+
+_SESSIONS: Final = f"SELECT a.session, {_JOURNAL}"
+_METADATA: Final = f"SELECT a.metadata ->> %(key)s::text, {_JOURNAL}"
 
 
 class Head(NamedTuple):
@@ -103,43 +106,55 @@ class Asked(NamedTuple):
         return {"wallet": self.wallet_id, "zone": self.zone, "first": first, "end": end}
 
 
+class Used(NamedTuple):
+    """By service and meter in the period and in the one before it, with quantities in the meters' smallest units; and
+    each day of the period that had any."""
+
+    now: list[Row]
+    before: list[Row]
+    days: list[Row]
+
+
 async def head(connection: AsyncConnection, wallet_id: int) -> Head | None:
     """None where there is no such wallet."""
     row: Any = (await connection.exec_driver_sql(_HEAD, {"wallet": wallet_id})).one_or_none()
     return None if row is None else Head(*row[:6], *map(int, row[6:11]), *row[11:])
 
 
-async def by_meter(connection: AsyncConnection, asked: Asked) -> list[Row]:
-    """Each service and meter, whenever in the period."""
-    day = asked.period.first
-    return [
-        _row(day, sums, service=service, meter=meter or None)
-        for service, meter, *sums in await _fetch(connection, _METERS, asked.params)
-    ]
+async def used(connection: AsyncConnection, asked: Asked) -> Used:
+    """What every answer is made of."""
+    first = asked.period.first
+    params = asked.params | {"first": asked.period.before.first, "now": first}
+    found = Used([], [], [])
+    for is_now, day, service, meter, *sums in await _fetch(connection, _USED, params):
+        rows = found.days if day else found.now if is_now else found.before
+        rows.append(_row(day or first, sums, service=service, meter=meter or None))
+    return found
 
 
-async def quantities(connection: AsyncConnection, asked: Asked) -> list[Row]:
-    """The same with what was counted, in units of each meter."""
-    day = asked.period.first
-    return [
-        _row(day, sums, service=service, meter=meter or None, quantity=quantity)
-        for service, meter, *sums, quantity in await _fetch(connection, _QUANTITIES, asked.params)
-    ]
+async def in_units(connection: AsyncConnection, rows: list[Row]) -> list[Row]:
+    """The same rows by meter, with their quantities in units of the meters."""
+    params = {"services": texts([row.service for row in rows]), "meters": texts([row.meter or "" for row in rows])}
+    decimals = {(service, meter): places for service, meter, places in await _fetch(connection, _DECIMALS, params)}
+    return [replace(row, quantity=_scaled(row.quantity, decimals.get((row.service, row.meter), 0))) for row in rows]
 
 
-async def rows_by(connection: AsyncConnection, asked: Asked, by: str) -> list[Row]:
-    """Rows for a breakdown by this. Raises AnalyticsTooLarge."""
-    sql = f"SELECT {_KEYS[by]}, {_SUMS} {_WITHIN} GROUP BY 1 LIMIT {GROUPS_MAX + 1}"
-    found = await _fetch(connection, sql, asked.params)
+async def by_hour(connection: AsyncConnection, asked: Asked) -> list[Row]:
+    """Each hour of each day. Raises AnalyticsTooLarge."""
+    found = await _fetch(connection, _HOURS, asked.params)
+    _check(len(found), "hour")
+    return [_row(day, sums, hour=int(hour)) for day, hour, *sums in found]
+
+
+async def by_label(connection: AsyncConnection, asked: Asked, by: str) -> list[Row]:
+    """Each user or each purpose; what has none has no row. Raises AnalyticsTooLarge."""
+    found = await _fetch(connection, _LABELS, asked.params | {"by": by})
     _check(len(found), by)
-    if by in TIMES:
-        return [_row(key, sums) if by != "hour" else _row(key.date(), sums, hour=key.hour) for key, *sums in found]
     return [_row(asked.period.first, sums, **{by: key}) for key, *sums in found]
 
 
-async def rows_by_metadata(connection: AsyncConnection, asked: Asked, key: str, up_to: int) -> list[Row]:
-    """The same by a key of the metadata, out of the journal up to a number. Raises AnalyticsTooLarge."""
-    by = METADATA + key
+async def by_journal(connection: AsyncConnection, asked: Asked, by: str, up_to: int) -> list[Row]:
+    """Each session, or each value of a metadata key, out of the journal up to a number. Raises AnalyticsTooLarge."""
     # Nothing is recorded before it occurred.
     start = f"SELECT {_START} - interval '1 hour'"
     at = (await connection.exec_driver_sql(start, asked.params)).scalar_one()
@@ -152,10 +167,11 @@ async def rows_by_metadata(connection: AsyncConnection, asked: Asked, key: str, 
             breakdown_by=by,
             limit=JOURNAL_MAX,
         )
-    params = asked.params | {"key": key, "after": after, "up_to": up_to}
-    rows = await _fetch(connection, _JOURNAL, params)
+    params = asked.params | {"key": by.removeprefix(METADATA), "after": after, "up_to": up_to}
+    rows = await _fetch(connection, _SESSIONS if by == SESSION else _METADATA, params)
     _check(len(rows), by)
-    return [_row(asked.period.first, sums, metadata=value) for value, *sums in rows]
+    field = SESSION if by == SESSION else "metadata"
+    return [_row(asked.period.first, sums, **{field: value}) for value, *sums in rows]
 
 
 def _check(groups: int, by: str) -> None:
@@ -167,11 +183,11 @@ def _check(groups: int, by: str) -> None:
         )
 
 
-def _row(day: date, sums: list[Any], *, quantity: Decimal = Decimal(0), service: str = "", **more: Any) -> Row:
-    charged, refunded, operations, sessions = sums
+def _row(day: date, sums: list[Any], *, service: str = "", hour: int = 0, **more: Any) -> Row:
+    quantity, charged, refunded, operations, sessions = sums
     return Row(
         day=day,
-        hour=more.pop("hour", 0),
+        hour=hour,
         service=service,
         quantity=quantity,
         credits_micro=int(charged),
@@ -180,6 +196,11 @@ def _row(day: date, sums: list[Any], *, quantity: Decimal = Decimal(0), service:
         sessions=sessions,
         **more,
     )
+
+
+def _scaled(smallest: Decimal, decimals: int) -> Decimal:
+    """A quantity in the meter's unit, without zeros at its end."""
+    return (smallest.scaleb(-decimals)).normalize()
 
 
 async def _fetch(connection: AsyncConnection, sql: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:

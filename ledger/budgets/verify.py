@@ -6,13 +6,11 @@ some are missing, the budgets of members are left out.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-import psycopg
-
+from ledger.book.verify.beside import Connection, reading
 from ledger.book.verify.report import Report
 from ledger.budgets.participant import calendar_of
 from ledger.budgets.periods import window_of
@@ -31,7 +29,6 @@ _SPENT: Final = """
 SELECT budget, start, spent_micro FROM budget_spent
 WHERE wallet_id = %(wallet)s AND budget = ANY(%(budgets)s::bigint[])"""
 
-Connection = psycopg.Connection[tuple[Any, ...]]
 Place = tuple[int, datetime]
 """(budget, start of the period)."""
 
@@ -40,7 +37,7 @@ def verify_budgets(database_url: str, report: Report, wallet_ids: Iterable[int] 
     """Compare all budgets, or those of some wallets, and tell the report. Changes nothing."""
     ids = None if wallet_ids is None else sorted(set(wallet_ids))
     report.checked["budgets"] = 0
-    with _connect(database_url) as connection:
+    with reading(database_url) as connection:
         wallets = connection.execute(_WALLETS, {"all": ids is None, "ids": ids or []}).fetchall()
         for (wallet_id,) in wallets:
             with connection.transaction():
@@ -69,16 +66,3 @@ def _check(connection: Connection, report: Report, wallet_id: int) -> None:
         if expected[place] != found[place]:
             name = f"{row_public('bud', wallet_id, place[0])} from {place[1].isoformat()}"
             report.say(wallet_id, "budget_spent", None, name, expected[place], found[place])
-
-
-@contextmanager
-def _connect(url: str) -> Iterator[Connection]:
-    """Each transaction sees one state of the database, however long the journal is that it reads."""
-    head, _, rest = url.partition("://")
-    options = "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c timezone=UTC"
-    with psycopg.connect(
-        f"{head.partition('+')[0]}://{rest}", autocommit=True, application_name="credit-ledger verify", options=options
-    ) as connection:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
-        yield connection

@@ -25,7 +25,8 @@ LEFT JOIN forecasts f USING (wallet_id) WHERE w.wallet_id = %(wallet)s"""
 
 _DAYS: Final = """
 SELECT day, (charged_micro - refunded_micro)::bigint FROM rollup_days
-WHERE wallet_id = %(wallet)s AND day >= %(today)s::date - %(back)s::int AND day < %(today)s ORDER BY day"""
+WHERE wallet_id = %(wallet)s AND by = 'all' AND day >= %(today)s::date - %(back)s::int AND day < %(today)s
+ORDER BY day"""
 
 _ASK: Final = """
 INSERT INTO forecasts (wallet_id, due_at) VALUES (%(wallet)s, ledger_now())

@@ -9,10 +9,8 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-import psycopg
-
+from ledger.book.verify.beside import reading
 from ledger.book.verify.report import Report
-from ledger.kit.db import sync_url
 
 _SOME: Final = "(%(all)s OR u.wallet_id = ANY(%(ids)s::bigint[]))"
 
@@ -76,12 +74,7 @@ WHERE coalesce(e.carry, 0) <> coalesce(f.carry, 0)"""
 def verify_usage(database_url: str, report: Report, wallet_ids: Iterable[int] | None = None) -> None:
     """Compare all priced events, or those of some wallets, and tell the report. Changes nothing."""
     params: dict[str, Any] = {"all": wallet_ids is None, "ids": sorted(set(wallet_ids or ()))}
-    options = "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
-    with psycopg.connect(
-        sync_url(database_url).replace("+psycopg", ""), application_name="credit-ledger verify", options=options
-    ) as connection:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
+    with reading(database_url) as connection, connection.transaction():
         ((report.checked["priced events"],),) = connection.execute(_COUNT, params)
         for query in (_CHARGED, _LINE, _VOIDED, _USED, _FREE, _CARRY):
             for wallet_id, number, place, expected, found in connection.execute(query, params):

@@ -11,11 +11,13 @@ What is added, where:
 - a session where it began: with the first transaction of the book that names it.
 
 Sums stand by quarters of an hour because every time zone is off by a multiple of that: hours, days and months of any
-zone are made of them. ``rollup_days`` has the days of the wallet's own zone besides, for the balance, which is read
-all the time; they are made anew where the zone changes.
+zone are made of them. ``rollup_days`` has the days of the wallet's own zone besides, summed up by what is asked for,
+and is what reads read; they are made anew where the zone changes.
 
     tables.py   rollups, rollup_days, rollup_sessions, rollup_marks
     store.py    the SQL: what a transaction adds (ADDED), and adding it
+    days.py     the SQL of rollup_days: what slots come to in them
     roller.py   roll_up(), roll_moved(), rebuild(): in chunks, any number of rollers
     figures.py  what the balance shows of them, with what is not rolled up yet
+    verify.py   whether they agree with each other and with the journal
 """

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.errors import NotFound
 from ledger.kit.db import RETRYABLE, Database, sqlstate
 from ledger.kit.ids import wallet_public
-from ledger.rollups import store
+from ledger.rollups import days, store
 
 log = structlog.get_logger(__name__)
 
@@ -57,9 +57,13 @@ async def roll_up(database: Database, wallet_id: int, *, most: int = READ_MAX) -
 
 
 async def caught_up(database: Database, wallet_id: int) -> None:
-    """``roll_up`` for a read that can do without: what goes wrong is logged, and the answer says how far it goes."""
+    """``roll_up`` for a read that can do without: what goes wrong is logged, and the answer says how far it goes. Where
+    nothing is missing, nothing is locked or written."""
     try:
-        await roll_up(database, wallet_id)
+        async with database.transaction() as connection:
+            missing = await store.is_behind(connection, wallet_id)
+        if missing:
+            await roll_up(database, wallet_id)
     except DBAPIError as error:
         log.error("rollups.failed", wallet_id=wallet_id, error=str(error.orig))
 
@@ -91,8 +95,11 @@ async def rebuild(database: Database, wallet_id: int) -> bool:
         await store.forget(connection, marks[0])
         mark = marks[0]._replace(number=0)
         while mark.number < marks[0].number:
-            added = await store.add(connection, [mark], CHUNK, up_to=marks[0].number)
+            added = await store.add(connection, [mark], CHUNK, up_to=marks[0].number, days=False)
             mark = mark._replace(number=mark.number + added[wallet_id])
+        # Once: each chunk would add to the same few rows, and as long as this transaction lasts none of their old
+        # versions can go.
+        await days.make(connection, wallet_id, mark.time_zone)
         return before != await store.content(connection, wallet_id)
 
     while not await roll_up(database, wallet_id):
@@ -133,5 +140,5 @@ async def _lock(connection: AsyncConnection, wallet_ids: Sequence[int], *, wait:
     marks = await store.lock(connection, wallet_ids, wait=wait)
     for mark in marks:
         if mark.zone != mark.time_zone:
-            await store.new_zone(connection, mark)
+            await days.make(connection, mark.wallet_id, mark.time_zone)
     return marks

@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple, cast
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.kit.arrays import numbers, texts
-from ledger.rollups.tables import EPOCH, LABEL_MAX, RECENT_DAYS
+from ledger.rollups.days import ADD_DAYS, MORE, keep_recent
+from ledger.rollups.tables import LABEL_MAX
 
 ADDED: Final = f"""
     t.wallet_id, t.number, coalesce(l.service, u.service) AS service, coalesce(u.meter, '') AS meter,
@@ -56,7 +57,7 @@ WHERE m.wallet_id = ANY(%(wallets)s::bigint[]) ORDER BY m.wallet_id FOR NO KEY U
 
 _LOCK_FREE_ONES: Final = _LOCK + " SKIP LOCKED"
 
-_ROLL: Final = f"""
+_ADDING: Final = f"""
 WITH added AS MATERIALIZED (
     SELECT {ADDED}, m.zone
     FROM unnest(%(wallets)s::bigint[], %(numbers)s::bigint[], %(zones)s::text[]) AS m(wallet_id, number, zone)
@@ -69,24 +70,20 @@ begun AS (
     SELECT DISTINCT ON (wallet_id, session) wallet_id, md5(session)::uuid, number FROM added
     WHERE operations > 0 AND session IS NOT NULL ORDER BY wallet_id, session, number
     ON CONFLICT (wallet_id, session) DO NOTHING RETURNING wallet_id, number),
-summed AS (
+slots AS MATERIALIZED (
+    SELECT wallet_id, date_bin('15 minutes', at, 'epoch') AS slot, service, meter, user_id, purpose,
+        sum(quantity) AS quantity, sum(charged) AS charged_micro, sum(refunded) AS refunded_micro,
+        sum(operations) AS operations, count(b.number) AS sessions, zone
+    FROM added LEFT JOIN begun b USING (wallet_id, number) WHERE service IS NOT NULL
+    GROUP BY wallet_id, 2, service, meter, user_id, purpose, zone),
+by_slot AS (
     INSERT INTO rollups AS r (wallet_id, slot, service, meter, user_id, purpose, quantity, charged_micro,
         refunded_micro, operations, sessions)
-    SELECT wallet_id, date_bin('15 minutes', at, 'epoch'), service, meter, user_id, purpose, sum(quantity),
-        sum(charged), sum(refunded), sum(operations), count(b.number)
-    FROM added LEFT JOIN begun b USING (wallet_id, number) WHERE service IS NOT NULL
-    GROUP BY 1, 2, 3, 4, 5, 6
-    ON CONFLICT (wallet_id, slot, service, meter, user_id, purpose) DO UPDATE
-    SET quantity = r.quantity + excluded.quantity, charged_micro = r.charged_micro + excluded.charged_micro,
-        refunded_micro = r.refunded_micro + excluded.refunded_micro, operations = r.operations + excluded.operations,
-        sessions = r.sessions + excluded.sessions),
-by_day AS (
-    INSERT INTO rollup_days AS d (wallet_id, day, charged_micro, refunded_micro)
-    SELECT wallet_id, (at AT TIME ZONE zone)::date, sum(charged), sum(refunded)
-    FROM added WHERE service IS NOT NULL GROUP BY 1, 2
-    ON CONFLICT (wallet_id, day) DO UPDATE
-    SET charged_micro = d.charged_micro + excluded.charged_micro,
-        refunded_micro = d.refunded_micro + excluded.refunded_micro)
+    SELECT wallet_id, slot, service, meter, user_id, purpose, quantity, charged_micro, refunded_micro, operations,
+        sessions FROM slots
+    ON CONFLICT (wallet_id, slot, service, meter, user_id, purpose) DO UPDATE SET {MORE.format(of="r")})"""
+
+_MOVING: Final = """
 UPDATE rollup_marks m
 SET number = s.number, earned_micro = m.earned_micro + s.earned, charged_micro = m.charged_micro + s.charged,
     refunded_micro = m.refunded_micro + s.refunded, operations = m.operations + s.operations,
@@ -102,24 +99,8 @@ FROM (
 WHERE m.wallet_id = s.wallet_id
 RETURNING m.wallet_id, s.found"""
 
-_RECENT: Final = f"""
-UPDATE rollup_marks m SET recent = coalesce((
-    SELECT json_agg(json_build_array(day - date '{EPOCH}', charged_micro - refunded_micro) ORDER BY day)::text
-    FROM rollup_days d WHERE d.wallet_id = m.wallet_id
-        AND day > (ledger_now() AT TIME ZONE m.zone)::date - {RECENT_DAYS}), '[]')
-WHERE wallet_id = ANY(%(wallets)s::bigint[])"""
-
-_NEW_ZONE: Final = """
-WITH gone AS (DELETE FROM rollup_days WHERE wallet_id = %(wallet)s)
-UPDATE rollup_marks SET zone = %(zone)s, first_day = NULL, last_day = NULL WHERE wallet_id = %(wallet)s"""
-
-_NEW_DAYS: Final = """
-WITH made AS (
-    INSERT INTO rollup_days (wallet_id, day, charged_micro, refunded_micro)
-    SELECT wallet_id, (slot AT TIME ZONE %(zone)s::text)::date, sum(charged_micro), sum(refunded_micro)
-    FROM rollups WHERE wallet_id = %(wallet)s GROUP BY 1, 2 RETURNING day)
-UPDATE rollup_marks SET first_day = s.first, last_day = s.last
-FROM (SELECT min(day) AS first, max(day) AS last FROM made) AS s WHERE wallet_id = %(wallet)s"""
+_ROLL: Final = f"{_ADDING}, by_day AS ({ADD_DAYS.format(zone='zone', slots='slots')}) {_MOVING}"
+_ROLL_SLOTS: Final = f"{_ADDING} {_MOVING}"
 
 _FORGET: Final = """
 WITH sums AS (DELETE FROM rollups WHERE wallet_id = %(wallet)s),
@@ -134,11 +115,17 @@ SELECT (SELECT md5(string_agg(r::text, '|' ORDER BY r::text)) FROM rollups r WHE
     (SELECT (earned_micro, charged_micro, refunded_micro, operations, sessions, first_day, last_day, recent)::text
      FROM rollup_marks WHERE wallet_id = %(wallet)s)"""
 
-# What the planner believes of ``unsealed`` and of tables that were small is wrong. And no commit is waited for: what a
-# crash takes away is sums and mark alike, and is added again.
+# What the planner believes of ``unsealed`` and of tables that were small is wrong. Compiling a statement takes longer
+# than running it, and no look-up of it is made twice. And no commit is waited for: what a crash takes away is sums and
+# mark alike, and is added again.
 _SET: Final = """
 SELECT set_config(name, 'off', true)
-FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'synchronous_commit']) AS name"""
+FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'enable_memoize', 'jit', 'synchronous_commit']) AS name"""
+
+_IS_BEHIND: Final = """
+SELECT w.number > coalesce(m.number, 0) OR m.zone <> s.time_zone
+FROM wallets w JOIN wallet_settings s USING (wallet_id) LEFT JOIN rollup_marks m USING (wallet_id)
+WHERE w.wallet_id = %(wallet)s"""
 
 _BEHIND: Final = """
 SELECT p.wallet_id, w.number > coalesce(m.number, 0)
@@ -167,9 +154,11 @@ async def lock(connection: AsyncConnection, wallet_ids: Iterable[int], *, wait: 
     return [Mark(*row) for row in rows]
 
 
-async def add(connection: AsyncConnection, marks: Sequence[Mark], limit: int, *, up_to: int = LAST) -> dict[int, int]:
+async def add(
+    connection: AsyncConnection, marks: Sequence[Mark], limit: int, *, up_to: int = LAST, days: bool = True
+) -> dict[int, int]:
     """Add the next transactions of each of these locked wallets, ``limit`` at most and none above ``up_to``, and move
-    its mark; gives how many there were of each that had any."""
+    its mark; gives how many there were of each that had any. Without ``days``, to their slots alone."""
     params = {
         "wallets": numbers(mark.wallet_id for mark in marks),
         "numbers": numbers(mark.number for mark in marks),
@@ -177,19 +166,11 @@ async def add(connection: AsyncConnection, marks: Sequence[Mark], limit: int, *,
         "limit": limit,
         "up_to": up_to,
     }
-    rows: Any = await connection.exec_driver_sql(_ROLL, params)
+    rows: Any = await connection.exec_driver_sql(_ROLL if days else _ROLL_SLOTS, params)
     added: dict[int, int] = dict(list(rows))
-    if added:
-        await connection.exec_driver_sql(_RECENT, {"wallets": numbers(added)})
+    if added and days:
+        await keep_recent(connection, added)
     return added
-
-
-async def new_zone(connection: AsyncConnection, mark: Mark) -> None:
-    """Make the days of a locked wallet anew, for the time zone that it has now."""
-    params = {"wallet": mark.wallet_id, "zone": mark.time_zone}
-    await connection.exec_driver_sql(_NEW_ZONE, params)
-    await connection.exec_driver_sql(_NEW_DAYS, params)
-    await connection.exec_driver_sql(_RECENT, {"wallets": numbers([mark.wallet_id])})
 
 
 async def forget(connection: AsyncConnection, mark: Mark) -> None:
@@ -200,6 +181,12 @@ async def forget(connection: AsyncConnection, mark: Mark) -> None:
 async def content(connection: AsyncConnection, wallet_id: int) -> tuple[Any, ...]:
     """What is equal for equal sums."""
     return tuple((await connection.exec_driver_sql(_CONTENT, {"wallet": wallet_id})).one())
+
+
+async def is_behind(connection: AsyncConnection, wallet_id: int) -> bool:
+    """Whether something of a wallet is not rolled up, or not by the time zone that it has now."""
+    found = await connection.exec_driver_sql(_IS_BEHIND, {"wallet": wallet_id})
+    return bool(found.scalar_one_or_none())
 
 
 async def behind(connection: AsyncConnection, among: str, after: int, limit: int) -> tuple[list[int], int | None]:

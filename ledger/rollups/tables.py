@@ -46,13 +46,22 @@ rollup_days = Table(
     "rollup_days",
     metadata,
     Column("wallet_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("by", Text, primary_key=True),
     Column("day", Date, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("meter", Text, primary_key=True),
+    Column("quantity", Numeric, nullable=False, server_default=_ZERO),
     Column("charged_micro", Numeric, nullable=False, server_default=_ZERO),
     Column("refunded_micro", Numeric, nullable=False, server_default=_ZERO),
+    Column("operations", BigInteger, nullable=False, server_default=_ZERO),
+    Column("sessions", BigInteger, nullable=False, server_default=_ZERO),
+    CheckConstraint("by IN ('all', 'hour', 'meter', 'user', 'purpose')", name="by"),
     CheckConstraint("charged_micro >= 0 AND refunded_micro >= 0", name="not_negative"),
     postgresql_with={"fillfactor": "80"},
 )
-"""The same by days of the time zone that stands in the mark: for forecasts, and for ``rollup_marks.recent``."""
+"""Days of the time zone that stands in the mark, each summed up in five ways, so that an answer reads as many rows as
+it has lines: ``all`` of it, by ``hour`` of the day (``key`` is 00 to 23), by ``meter`` (``key`` is the service; only
+here are quantities), by ``user`` and by ``purpose``. What has no user or purpose has no row by it."""
 
 rollup_sessions = Table(
     "rollup_sessions",

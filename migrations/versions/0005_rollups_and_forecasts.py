@@ -33,11 +33,18 @@ def upgrade() -> None:
     op.create_table(
         "rollup_days",
         sa.Column("wallet_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("meter", sa.Text(), nullable=False),
+        sa.Column("quantity", sa.Numeric(), server_default=sa.text("0"), nullable=False),
         sa.Column("charged_micro", sa.Numeric(), server_default=sa.text("0"), nullable=False),
         sa.Column("refunded_micro", sa.Numeric(), server_default=sa.text("0"), nullable=False),
+        sa.Column("operations", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("sessions", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.CheckConstraint("by IN ('all', 'hour', 'meter', 'user', 'purpose')", name=op.f("rollup_days_by_check")),
         sa.CheckConstraint("charged_micro >= 0 AND refunded_micro >= 0", name=op.f("rollup_days_not_negative_check")),
-        sa.PrimaryKeyConstraint("wallet_id", "day", name=op.f("rollup_days_pkey")),
+        sa.PrimaryKeyConstraint("wallet_id", "by", "day", "key", "meter", name=op.f("rollup_days_pkey")),
         postgresql_with={"fillfactor": "80"},
     )
     op.create_table(

@@ -6,14 +6,17 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ledger.analytics.rules import (
     KEYS,
     Mover,
     Row,
+    Sums,
     average_per_day,
     breakdown,
     movers,
+    rest,
     total,
 )
 from ledger.kit.money import MICRO
@@ -32,8 +35,37 @@ def test_a_breakdown_adds_up_to_the_whole(rows: list[Row], by: str) -> None:
     assert len({part.key for part in parts}) == len(parts)
 
 
+@given(any_rows())
+def test_what_has_no_label_is_what_the_labels_leave(rows: list[Row]) -> None:
+    """A breakdown out of the rows that have one, and of what is left, is that of all rows."""
+    named = [row for row in rows if row.user is not None]
+
+    expected = {part.key: part for part in breakdown(rows, "user") if part.key or _something(part.sums)}
+    found = {part.key: part for part in breakdown([*named, *rest(rows, named)], "user")}
+
+    assert expected.keys() == found.keys()
+    for key, part in expected.items():
+        assert part.percent == found[key].percent
+        assert replace(part.sums, quantity=Decimal(0)) == replace(found[key].sums, quantity=Decimal(0))
+
+
+def _something(sums: Sums) -> bool:
+    return any((sums.charged_micro, sums.refunded_micro, sums.operations, sums.sessions))
+
+
 ROWS = [
-    row("chat", 6, user="ann", meter="tokens", day=6, hour=23, operations=4, sessions=1, quantity=Decimal("1.5")),
+    row(
+        "chat",
+        6,
+        user="ann",
+        meter="tokens",
+        day=6,
+        hour=23,
+        operations=4,
+        sessions=1,
+        session="s1",
+        quantity=Decimal("1.5"),
+    ),
     row("chat", 2, user="bob", meter="images", day=7, hour=0, operations=0, metadata="blue"),
     row("gpu", 5, day=7, hour=0, refunded=1, operations=3, purpose="training"),
 ]
@@ -47,6 +79,7 @@ ROWS = [
         ("meter", "tokens 50.00, images 16.67, None 33.33"),
         ("user", "ann 50.00, bob 16.67, None 33.33"),
         ("purpose", "training 33.33, None 66.67"),
+        ("session", "s1 50.00, None 50.00"),
         ("metadata", "blue 16.67, None 83.33"),
         ("hour", "2026-03-08T23 50.00, 2026-03-09T00 50.00"),
         ("day", "2026-03-08 50.00, 2026-03-09 50.00"),

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from tests.bench import door
+from tests.bench import analytics, door
 from tests.bench.load import Answered, Load, run
 from tests.bench.lots import LotWallets, measure_lots, prepare_lots
-from tests.bench.machine import Machine
+from tests.bench.machine import Machine, open_wallets
 from tests.bench.peers import Peers
 from tests.bench.report import Row
 from tests.bench.verified import run_verify, verify_rate
@@ -99,6 +99,16 @@ class Bench:
             self.measured.add(f"unit_{size}_trips", unit.round_trips)
             self.measured.add(f"unit_{size}_wal", unit.wal_bytes_per_post)
             self.measured.add(f"unit_{size}_ms", unit.milliseconds)
+
+    def analytics(self, events: int) -> None:
+        """Measure questions about one wallet of so many events."""
+        (wallet_id,) = open_wallets(self.machine.url, 1)
+        asyncio.run(analytics.fill(self.machine.url, wallet_id, events))
+        self.measured.add("analytics_events", events)
+        for by, took in asyncio.run(analytics.measure(self.machine.url, wallet_id)).items():
+            self.measured.add(f"analytics_{by}", took.ours)
+            self.measured.add(f"analytics_{by}_plain", took.plain)
+            self._say(f"analytics by {by}: {took.ours * 1000:.1f} ms, {took.plain / took.ours:.0f} times as fast")
 
     def _posts(
         self,
@@ -214,6 +224,8 @@ def rows(measured: Measured) -> list[Row]:
         _most(m, "round trips of a unit of 1", "unit_1_trips", 6, "round trips"),
         _most(m, "round trips of a unit of 64", "unit_64_trips", 6, "round trips"),
     ]
+    asked = {by: analytics.Took(m[f"analytics_{by}"], m[f"analytics_{by}_plain"]) for by in analytics.PLAIN}
+    table += analytics.rows(int(m["analytics_events"]), asked)
     for connections in (1, 16, 64, 256):
         for part, unit in (("", "per second"), ("_p50", "ms"), ("_p99", "ms")):
             of = f", {part[1:]}" if part else ""

@@ -91,7 +91,9 @@ async def record(call: Recorder) -> None:
     await call("adjust_credits", "POST", f"{wallet}/adjustments", correction)
     await call("get_balance", "GET", f"{wallet}/balance")
     await call("get_stats", "GET", f"{wallet}/stats")
-    await call("get_analytics", "GET", f"{wallet}/usage/analytics?timeframe=7d&breakdown_by=user,metadata:campaign")
+    await call(
+        "get_analytics", "GET", f"{wallet}/usage/analytics?timeframe=7d&breakdown_by=user,session,metadata:campaign"
+    )
     await _forecast(call)
     await call("list_lots", "GET", f"{wallet}/lots")
     await call("freeze_wallet", "POST", f"{wallet}/freeze")

@@ -107,6 +107,21 @@ async def test_an_answer_adds_up_and_names_what_it_knows(api: Api, wallet: str, 
     assert len(found["daily_usage"]) == 7
 
 
+async def test_a_breakdown_by_session(api: Api, wallet: str, clock: Clock) -> None:
+    """Each has all of its use, and counts as a session where it began; what came back is that of the use it is of."""
+    await use(api, wallet, "4", noon(clock), metadata={"user_id": "ann"})
+    found = await read(api, wallet, timeframe="7d", breakdown_by="session")
+    lines = [
+        (line["key"], line["credits"], line["refunded"], line["sessions"]) for line in found["breakdowns"]["session"]
+    ]
+    assert [("s1", "30", "15", 1), ("s2", "6", "0", 1), (None, "4", "0", 0)] == lines
+    # It began a day before the first day that is asked about.
+    later = await read(api, wallet, **{"from": str(noon(clock, 2).date())}, breakdown_by="session")
+    assert [("s1", "15", 0), ("s2", "6", 1), (None, "4", 0)] == [
+        (line["key"], line["credits"], line["sessions"]) for line in later["breakdowns"]["session"]
+    ]
+
+
 async def test_what_moved_is_told_against_the_period_before(api: Api, wallet: str) -> None:
     found = await read(api, wallet, timeframe="7d")
     assert found["compared_with"]["total_credits_used"] == "10"
@@ -200,13 +215,13 @@ async def test_questions_that_cannot_be_answered(api: Api, query: dict[str, str]
 
 
 async def test_a_breakdown_has_bounds(api: Api, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts of it, and transactions that a metadata key is looked up in."""
+    """Parts of it, and transactions that sessions and metadata keys are looked up in."""
     wallet = await api.wallet("10")
     for number in range(4):
         await use(api, wallet, "1", clock.now(), metadata={"user_id": f"u{number}"})
     monkeypatch.setattr(store, "GROUPS_MAX", 3)
     monkeypatch.setattr(store, "JOURNAL_MAX", 3)
-    for by, limit in (("user", 3), ("metadata:x", 3)):
+    for by, limit in (("user", 3), ("metadata:x", 3), ("session", 3)):
         answer = await api.get(f"/v1/wallets/{wallet}/usage/analytics", breakdown_by=by)
         assert (answer.status_code, answer.json()["code"]) == (422, "ANALYTICS_TOO_LARGE")
         assert answer.json()["details"] == {"breakdown_by": by, "limit": limit}

@@ -111,7 +111,7 @@ async def test_another_time_zone_counts_at_once(api: Api, clock: Clock) -> None:
     at = (clock.now() - timedelta(days=2)).replace(hour=23, minute=50)
     await use(api, wallet, "3", occurred_at=at.isoformat())
     await roll(api, wallet)
-    days = "SELECT day FROM rollup_days WHERE wallet_id = %s"
+    days = "SELECT day FROM rollup_days WHERE wallet_id = %s AND by = 'all'"
     assert [(at.date(),)] == run_sql(api.database_url, days, parse_wallet(wallet))
     await api.send("PATCH", f"/v1/wallets/{wallet}", json={"time_zone": "Asia/Kolkata"})
     await figures(api, wallet)

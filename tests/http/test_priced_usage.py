@@ -3,6 +3,7 @@
 import csv
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import httpx
@@ -287,3 +288,34 @@ async def test_real_requests_are_priced_once_and_as_computed(api: Api, database_
         whole, _, part = balance.partition(".")
         left = int(whole) * 10**6 + int(part.ljust(6, "0"))
         assert 1_000 * 10**6 - costs[number] // 10**6 == left
+        await analytics_are_as_computed(api, wallet, [item for item in items if item["wallet_id"] == wallet])
+
+
+async def analytics_are_as_computed(api: Api, wallet: str, items: list[dict[str, str]]) -> None:
+    """By service, meter, hour and session, from the events of one wallet, in the order in which they were reported."""
+    expected: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0, 0]))
+    tokens: dict[str, int] = defaultdict(int)
+    cost = 0
+    for item in items:
+        hour, month, count = item["occurred_at"][:13], item["occurred_at"][:7], int(item["quantity"])
+        cheap = max(0, tokens[month] + count - 50_000) - max(0, tokens[month] - 50_000)
+        tokens[month] += count
+        charged = (cost + (count - cheap) * 10_000_000 + cheap * 2_500_000) // 10**6 - cost // 10**6
+        cost += (count - cheap) * 10_000_000 + cheap * 2_500_000
+        keys = {"service": item["service"], "meter": "tokens", "hour": hour, "session": item["session"]}
+        for by, key in keys.items():
+            sums = expected[by][key]
+            expected[by][key] = [sums[0] + charged, sums[1] + count, sums[2] + 1]
+    answer = await api.get(f"/v1/wallets/{wallet}/usage/analytics", breakdown_by=",".join(expected))
+    found = answer.json()
+    assert (200, len(expected["session"]), len(items)) == (answer.status_code, found["sessions"], found["operations"])
+    assert cost // 10**6 == Decimal(found["total_credits_used"]).scaleb(6)
+    for by, lines in found["breakdowns"].items():
+        assert expected[by].keys() == {line["key"] for line in lines}
+        assert 100 == sum(Decimal(line["percentage"]) for line in lines)
+        for line in lines:
+            charged, quantity, operations = expected[by][line["key"]]
+            assert (charged, operations) == (Decimal(line["credits"]).scaleb(6), line["operations"])
+            assert abs(Decimal(100 * charged) / (cost // 10**6) - Decimal(line["percentage"])) <= Decimal("0.01")
+            assert by != "meter" or str(quantity) == line["quantity"]
+            assert by not in ("hour", "session") or 1 == line["sessions"]

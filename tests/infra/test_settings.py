@@ -32,6 +32,10 @@ def test_everything_can_be_set() -> None:
         "LEDGER_STRIPE_API_KEY": "sk_test_1",
         "LEDGER_STRIPE_WEBHOOK_SECRET": "whsec_1",
         "LEDGER_STRIPE_API_BASE": "http://127.0.0.1:12111",
+        "LEDGER_PUBLIC_URL": "https://credits.example.com",
+        "LEDGER_SETTLEMENT_CURRENCY": "EUR",
+        "LEDGER_PAYMENT_METHODS": "card",
+        "LEDGER_TERMS_URL": "https://example.com/terms",
         "LEDGER_HOST": "0.0.0.0",
         "LEDGER_PORT": "9000",
         "LEDGER_LOG_LEVEL": "DEBUG",
@@ -73,6 +77,10 @@ def test_everything_can_be_set() -> None:
         ("LEDGER_DATABASE_URL", "postgresql:///ledger", "like postgresql://"),
         ("LEDGER_REDIS_URL", "localhost:6379", "like redis://"),
         ("LEDGER_STRIPE_API_BASE", "api.stripe.com", "like https://"),
+        ("LEDGER_STRIPE_WEBHOOK_SECRET", "who", "begin with whsec_"),
+        ("LEDGER_PAYMENT_METHODS", "Card", "names such as card"),
+        ("LEDGER_PUBLIC_URL", "credits.example.com", "like https://"),
+        ("LEDGER_SETTLEMENT_CURRENCY", "usd", "ISO code"),
         *(
             ("LEDGER_CREDITS_PER_UNIT", rates, 'such as {"USD":"10","EUR":"11.5"}')
             for rates in (

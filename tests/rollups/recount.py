@@ -41,9 +41,27 @@ SELECT to_timestamp(floor(extract(epoch FROM at) / 900) * 900), service, coalesc
     sum(charged), sum(refunded), sum(CASE WHEN is_use THEN 1 WHEN is_void THEN -1 ELSE 0 END), sum(began)
 FROM counted GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"""
 
+# Each line counts once in every way of summing up a day; only meters have quantities.
 _DAYS = """
-SELECT (at AT TIME ZONE (SELECT time_zone FROM wallet_settings WHERE wallet_id = %s))::date, sum(charged), sum(refunded)
-FROM counted GROUP BY 1 ORDER BY 1"""
+, local AS (
+    SELECT *, at AT TIME ZONE (SELECT time_zone FROM wallet_settings WHERE wallet_id = %s) AS local,
+        CASE WHEN is_use THEN 1 WHEN is_void THEN -1 ELSE 0 END AS operation FROM counted),
+lines AS (
+    SELECT 'all' AS by, local::date AS day, '' AS key, '' AS meter, 0 AS quantity, charged, refunded, operation, began
+    FROM local
+    UNION ALL
+    SELECT 'hour', local::date, substr(local::time::text, 1, 2), '', 0, charged, refunded, operation, began FROM local
+    UNION ALL
+    SELECT 'meter', local::date, service, coalesce(meter, ''), coalesce(quantity, 0) * operation, charged, refunded,
+        operation, began FROM local
+    UNION ALL
+    SELECT 'user', local::date, substr(notes->'metadata'->>'user_id', 1, 255), '', 0, charged, refunded, operation,
+        began FROM local WHERE notes->'metadata'->>'user_id' <> ''
+    UNION ALL
+    SELECT 'purpose', local::date, notes->'metadata'->>'purpose', '', 0, charged, refunded, operation, began
+    FROM local WHERE notes->'metadata'->>'purpose' <> '')
+SELECT by, day, key, meter, sum(quantity), sum(charged), sum(refunded), sum(operation), sum(began)
+FROM lines GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
 
 _TOTALS = """
 SELECT (SELECT max(number) FROM transactions WHERE wallet_id = %s), coalesce(sum(charged), 0), coalesce(sum(refunded), 0),
@@ -73,7 +91,8 @@ def rolled_up(url: str, wallet_id: int) -> dict[str, list[Any]]:
         ),
         "days": run_sql(
             url,
-            "SELECT day, charged_micro, refunded_micro FROM rollup_days WHERE wallet_id = %s ORDER BY 1",
+            "SELECT by, day, key, meter, quantity, charged_micro, refunded_micro, operations, sessions"
+            " FROM rollup_days WHERE wallet_id = %s ORDER BY 1, 2, 3, 4",
             wallet_id,
         ),
         "totals": run_sql(

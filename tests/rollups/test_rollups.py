@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.http.fields import shown
 from ledger.rates.participant import Pricing
 from ledger.rates.service import Cards
-from ledger.rollups import roller
+from ledger.rollups import days, roller
 from ledger.rollups.roller import rebuild, roll_moved, roll_up
 from tests.book.conftest import Clock
 from tests.rollups.recount import recounted, rolled_up
@@ -273,3 +273,28 @@ async def test_rebuilding_mends_what_was_changed_by_hand_and_says_so(database_ur
         with pytest.raises(NotFound):
             await rebuild(database, 1)
     assert recounted(database_url, wallet) == rolled_up(database_url, wallet)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("zone", ["America/New_York", "Australia/Lord_Howe", "Pacific/Chatham"])
+async def test_days_are_made_anew_for_another_time_zone(database_url: str, monkeypatch: Any, zone: str) -> None:
+    """On the days on which clocks change, by an hour or by half of one; and from some slots at a time."""
+    monkeypatch.setattr(days, "TOGETHER", 29)
+    (wallet,) = new_wallets(database_url)
+    nights = [datetime(2025, month, day, tzinfo=UTC) for month, day in ((3, 9), (4, 5), (9, 27), (10, 4), (11, 2))]
+    uses = [
+        Use(wallet_id=wallet, amount=CREDIT, service="chat", facts={"occurred_at": shown(at), "session": f"{at.month}"})
+        for at in (night + timedelta(minutes=30 * half) for night in nights for half in range(48))
+    ]
+    async with opened(database_url) as (database, door):
+        await post(door, Inflow(wallet_id=wallet, amount=1_000 * CREDIT, source="promotional"))
+        await door.submit([attempt(command) for command in uses])
+        await roll_up(database, wallet)
+        in_utc = rolled_up(database_url, wallet)
+        for name in (zone, "UTC"):
+            run_sql(database_url, "UPDATE wallet_settings SET time_zone = %s WHERE wallet_id = %s", name, wallet)
+            await roll_up(database, wallet)
+            found = rolled_up(database_url, wallet)
+            assert recounted(database_url, wallet) == found
+            assert (found["days"] == in_utc["days"]) == (name == "UTC")
+            assert not await rebuild(database, wallet)

@@ -17,6 +17,7 @@ from ledger.budgets.verify import verify_budgets
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.ids import new_wallet_id
 from ledger.rates.verify import verify_usage
+from ledger.rollups.verify import verify_rollups
 
 CREDIT = 1_000_000
 """One credit."""
@@ -74,6 +75,7 @@ def check(url: str, wallet_ids: Sequence[int]) -> Report:
     report = verify_now(url, wallet_ids)
     verify_budgets(url, report, wallet_ids)
     verify_usage(url, report, wallet_ids)
+    verify_rollups(url, report, wallet_ids)
     assert report.ok, "\n".join(str(fault) for fault in report.faults)
     assert report.checked["wallets"] == len(set(wallet_ids))
     return report

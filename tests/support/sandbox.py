@@ -60,6 +60,10 @@ class SandboxAt:
         """Move its clock, and have everything happen that falls due."""
         self.tell("/clock", advance_s=seconds)
 
+    def forget_faults(self) -> None:
+        """Nothing goes wrong with requests any more."""
+        httpx.delete(f"{self.base}/_sim/faults").raise_for_status()
+
     def pay(self, session: str, **wanted: Any) -> Any:
         """Pay a session, by default with a card that pays: session, intent and error afterwards."""
         return self.tell(f"/pay/{session}", **wanted)
