@@ -12,6 +12,7 @@ import ledger.finance.api
 import ledger.forecast.api
 import ledger.health.api
 import ledger.holds.api
+import ledger.payments.history.api
 import ledger.payments.inbox.api
 import ledger.payments.links.api
 import ledger.payments.pay.api
@@ -34,8 +35,9 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.transfers.api.HANDLERS,
     *ledger.budgets.api.HANDLERS,
     *ledger.rates.api.HANDLERS,
-    *ledger.payments.inbox.api.HANDLERS,
+    *ledger.payments.history.api.HANDLERS,
     *ledger.payments.links.api.HANDLERS,
     *ledger.payments.pay.api.HANDLERS,
+    *ledger.payments.inbox.api.HANDLERS,
     *ledger.finance.api.HANDLERS,
 )

@@ -95,6 +95,16 @@ async def test_a_link_is_paid_and_gives_credits_once(shop: Shop) -> None:
         (line["debit"], line["credit"]) for line in purchase["postings"]
     ]
     assert 200 == (await shop.visit(link)).status_code
+    history = (await shop.api.get(f"/v1/wallets/{wallet}/payments")).json()
+    [paid] = history["items"]
+    assert paid == (await shop.api.get(f"/v1/payments/{link['payment_id']}")).json()
+    assert ("paid", "50.00", "0.00", "50.00", "500") == tuple(
+        paid[name] for name in ("status", "amount", "tax", "total", "credits")
+    )
+    assert ("card", "visa", "4242") == tuple(paid["method"][name] for name in ("type", "brand", "last4"))
+    assert purchase["id"] == paid["transaction_id"] and paid["receipt_url"] and paid["invoice_url"]
+    assert (1, "50.00", "500") == tuple(history["summary"][name] for name in ("payments", "total", "credits"))
+    assert ["50.00"] == [month["total"] for month in history["period_stats"]]
     verified(shop, wallet)
 
 

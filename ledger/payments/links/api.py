@@ -9,7 +9,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.context import LedgerRequest
-from ledger.errors import NotFound, StripeUnavailable
+from ledger.errors import StripeUnavailable
 from ledger.kit import ids
 from ledger.kit.http.answers import Answer, answer, created_as, encode
 from ledger.kit.http.paging import Cursor, Limit, Page, page, place_of
@@ -18,8 +18,8 @@ from ledger.payments import rows
 from ledger.payments.desk import Desk
 from ledger.payments.gateway import StripeAway, StripeRefused
 from ledger.payments.links import service
-from ledger.payments.links.shapes import Link, Links, NewLink, NewLinks, link_of, payment_public
-from ledger.payments.rows import Payment
+from ledger.payments.links.shapes import Link, Links, NewLink, NewLinks, link_of
+from ledger.payments.rows import Payment, payment_public
 from ledger.payments.tables import payments
 
 _made = msgspec.json.Decoder(list[int]).decode
@@ -126,12 +126,8 @@ def _first_answer(payment: Payment, body: str) -> Any:
 
 
 async def _find(desk: Desk, payment_id: str) -> Payment:
-    wallet_id, number = ids.parse_row("pay", payment_id, "payment")
     async with desk.database.transaction() as connection:
-        payment = await rows.load(connection, wallet_id, number)
-    if payment is None:
-        raise NotFound(f"there is no payment {payment_id}")
-    return payment
+        return await rows.find(connection, payment_id)
 
 
 HANDLERS = [create_payment_link, create_payment_links, list_payment_links, get_payment_link, cancel_payment_link]

@@ -25,8 +25,8 @@ from ledger.payments.customers import customer_of
 from ledger.payments.desk import Desk
 from ledger.payments.fulfil import settle_session
 from ledger.payments.gateway import StripeAway, StripeRefused, plain
-from ledger.payments.links.shapes import NewLink, payment_public
-from ledger.payments.rows import Payment
+from ledger.payments.links.shapes import NewLink
+from ledger.payments.rows import Payment, payment_public
 
 log = structlog.get_logger(__name__)
 

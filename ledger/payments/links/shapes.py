@@ -6,11 +6,11 @@ import msgspec
 from msgspec import Meta
 
 from ledger.kit.http.fields import Decimal, Metadata, Time, shown, shown_or_none
-from ledger.kit.ids import row_public, wallet_public
+from ledger.kit.ids import wallet_public
 from ledger.kit.money import CREDIT, format_amount
 from ledger.payments.desk import Desk
 from ledger.payments.links.qr import png_of, svg_of
-from ledger.payments.rows import Payment
+from ledger.payments.rows import Payment, payment_public
 
 State = Literal["pending", "open", "processing", "paid", "failed", "expired", "canceled"]
 
@@ -85,10 +85,6 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
 class Links(msgspec.Struct, frozen=True):
     links: list[Link]
-
-
-def payment_public(payment: Payment) -> str:
-    return row_public("pay", payment.wallet_id, payment.payment)
 
 
 def link_of(payment: Payment, desk: Desk) -> Link:

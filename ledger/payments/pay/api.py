@@ -29,7 +29,7 @@ HTML: Final = b"text/html; charset=utf-8"
 Session = Annotated[str | None, QueryParameter(max_length=200, description="The Checkout Session that was paid.")]
 
 
-@get("/pay/{token:str}", opt={"open": True}, include_in_schema=False)
+@get("/pay/{token:str}", opt={"open": True, "hidden": True})
 async def open_pay_page(request: LedgerRequest, token: FromPath[str]) -> Answer[str]:
     """303 to a live page of Stripe's; else a page that says how the payment stands."""
     desk = request.desk
@@ -46,7 +46,7 @@ async def open_pay_page(request: LedgerRequest, token: FromPath[str]) -> Answer[
     return _standing(payment)
 
 
-@get("/pay/{token:str}/done", opt={"open": True}, include_in_schema=False)
+@get("/pay/{token:str}/done", opt={"open": True, "hidden": True})
 async def return_from_pay_page(request: LedgerRequest, token: FromPath[str], session_id: Session = None) -> Answer[str]:
     """Where Stripe sends who has paid: the credits are given now, if no webhook came first."""
     desk = request.desk
