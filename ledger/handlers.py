@@ -15,6 +15,7 @@ import ledger.holds.api
 import ledger.payments.history.api
 import ledger.payments.inbox.api
 import ledger.payments.links.api
+import ledger.payments.methods.api
 import ledger.payments.pay.api
 import ledger.rates.api
 import ledger.transactions.api
@@ -38,6 +39,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.payments.history.api.HANDLERS,
     *ledger.payments.links.api.HANDLERS,
     *ledger.payments.pay.api.HANDLERS,
+    *ledger.payments.methods.api.HANDLERS,
     *ledger.payments.inbox.api.HANDLERS,
     *ledger.finance.api.HANDLERS,
 )
