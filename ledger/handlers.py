@@ -15,6 +15,7 @@ import ledger.holds.api
 import ledger.payments.history.api
 import ledger.payments.inbox.api
 import ledger.payments.links.api
+import ledger.payments.methods.api
 import ledger.payments.pay.api
 import ledger.rates.api
 import ledger.transactions.api
@@ -36,8 +37,9 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.budgets.api.HANDLERS,
     *ledger.rates.api.HANDLERS,
     *ledger.payments.history.api.HANDLERS,
-    *ledger.payments.inbox.api.HANDLERS,
     *ledger.payments.links.api.HANDLERS,
     *ledger.payments.pay.api.HANDLERS,
+    *ledger.payments.methods.api.HANDLERS,
+    *ledger.payments.inbox.api.HANDLERS,
     *ledger.finance.api.HANDLERS,
 )

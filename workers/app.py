@@ -67,6 +67,7 @@ app.conf.update(
         "workers.anchor",
         "workers.budgets",
         "workers.inbox",
+        "workers.methods",
         "workers.rollups",
         "workers.forecast",
         "workers.payments",

@@ -67,6 +67,10 @@ app.conf.beat_schedule = {
         "task": "payments.forget",
         "schedule": crontab(hour="1", minute="20"),
     },
+    "tell of cards that expire": {
+        "task": "payments.expiring",
+        "schedule": crontab(hour="6", minute="30"),
+    },
     "verify every book": {
         "task": "book.verify",
         "schedule": crontab(hour="3", minute="10"),

@@ -10,7 +10,7 @@ from tests.faults.judge import Row, key_hash
 from tests.faults.priced import Budget, Recount, Sums, compare_months, recount
 from tests.model.prices import Price, Prices, Step
 
-WALLET = "wal_00000000001"
+WALLET = "wal_00000000zzz"
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LATE = NOW - timedelta(days=30)
 CHANGE = NOW + timedelta(hours=1)

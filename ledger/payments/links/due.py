@@ -4,12 +4,14 @@ from typing import Any, Final
 
 import structlog
 
-from ledger.book.commands import Attempt, Rider, Tell
+from ledger.book.commands import Rider
+from ledger.book.participants import Event
 from ledger.payments import rows
 from ledger.payments.desk import Desk
 from ledger.payments.gateway import StripeAway, StripeRefused
 from ledger.payments.links.service import end, try_issue
-from ledger.payments.rows import NAMESPACE, Payment, payment_public
+from ledger.payments.rows import Payment, payment_public
+from ledger.payments.telling import tell
 
 log = structlog.get_logger(__name__)
 
@@ -51,14 +53,8 @@ async def _do(desk: Desk, payment: Payment) -> None:
 
 
 async def _tell(desk: Desk, payment: Payment) -> None:
-    """A link that was pending can be paid now; told once."""
-    place = {"wallet": payment.wallet_id, "payment": payment.payment}
+    """A link that was pending can be paid now."""
     data = {"payment_id": payment_public(payment), "payment_url": f"{desk.public_url}/pay/{payment.token.hex}"}
-    attempt = Attempt(
-        command=Tell(wallet_id=payment.wallet_id, of_type="payment_link.created", data=data),
-        key=f"{payment.payment}:created",
-        namespace=NAMESPACE,
-        actor="system",
-        riders=(Rider(_TOLD, place),),
-    )
-    await desk.door.submit([attempt])
+    event = Event(payment.wallet_id, "payment_link.created", data, None)
+    mark = Rider(_TOLD, {"wallet": payment.wallet_id, "payment": payment.payment})
+    await tell(desk, event, f"{payment.payment}:created", mark)

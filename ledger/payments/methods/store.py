@@ -72,10 +72,9 @@ async def keep(connection: AsyncConnection, wallet_id: int, methods: Sequence[di
 
 
 async def methods_of(connection: AsyncConnection, wallet_id: int) -> list[Method]:
-    """The default one first, then by when they were saved."""
+    """The first that was saved first."""
     found = select(payment_methods).where(_m.wallet_id == wallet_id)
-    ordered = found.order_by(_m.is_default.desc(), _m.attached_at, _m.method)
-    return [Method(*row) for row in await connection.execute(ordered)]
+    return [Method(*row) for row in await connection.execute(found.order_by(_m.attached_at, _m.method))]
 
 
 async def expiring(connection: AsyncConnection, limit: int) -> list[Method]:

@@ -17,6 +17,7 @@ TOLD: Final = {
     "canceled": ("No longer needed", "This payment was called off. Nothing was charged."),
     "expired": ("Expired", "This link has expired. Ask for a new one; nothing was charged."),
     "away": ("One moment, please", "The payment page cannot be opened right now. Nothing was charged; try again."),
+    "saved": ("Thank you", "It is saved, and nothing was charged. You can close this page."),
     "unknown": ("Not found", "There is no payment under this address."),
 }
 """Title and text, by what there is to tell."""

@@ -45,6 +45,9 @@ _PAYMENT_METHOD: Final[Object] = {
     "type": "card",
     "us_bank_account": None,
 }
+_DISPLAYED: Final = {"amex": "american_express"}
+"""Brands that are another word where they are shown."""
+
 _BANK: Final = "STRIPE TEST BANK"
 _ROUTING: Final = "110000000"
 
