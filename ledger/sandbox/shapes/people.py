@@ -67,10 +67,6 @@ def payment_method(now: int, instrument: Instrument, expiry: tuple[int, int], **
     return {name: value for name, value in made.items() if name not in ("card", "us_bank_account") or value}
 
 
-_DISPLAYED: Final = {"amex": "american_express"}
-"""Brands that have another name for those who read it."""
-
-
 def card(instrument: Instrument, expiry: tuple[int, int]) -> Object:
     """The card of a payment method."""
     month, year = expiry

@@ -66,7 +66,7 @@ async def test_who_asked_first_does_not_write_last(scene: Scene) -> None:
     wallet = await scene.wallet()
     method = await scene.save(wallet)
     customer = await scene.customer(wallet)
-    scene.sandbox.tell("/faults", kind="hang", path="/v1/customers/*/payment_methods", seconds=1)
+    scene.sandbox.tell("/faults", kind="hang", path="/v1/customers/*/payment_methods", delay_s=1)
     slow = asyncio.create_task(converge_customer(scene.desk, customer))
     while scene.sandbox.ask("/faults"):  # noqa: ASYNC110 - it is in another thread
         await asyncio.sleep(0.01)
