@@ -34,6 +34,7 @@ POINTS: Final = (
     "inbox.after_claim",
     "inbox.before_done",
     "poll.before_cursor",
+    "payments.before_purchase",
 )
 ACTIONS: Final = ("kill", "stop", "error", "hang", "delay")
 

@@ -36,13 +36,13 @@ class Served:
 
 
 @contextmanager
-def served(database_url: str, home: Path) -> Iterator[Served]:
-    """Serve the API until the end of the block."""
+def served(database_url: str, home: Path, **environ: str) -> Iterator[Served]:
+    """Serve the API until the end of the block, with these variables too."""
     port = free_port()
     program = Program(
         name="api",
         argv=api_argv(replace(Settings(), port=port, log_level="warning")),
-        environ={**os.environ, "LEDGER_DATABASE_URL": database_url, "PYTHONPATH": os.pathsep.join(sys.path)},
+        environ={**os.environ, "LEDGER_DATABASE_URL": database_url, "PYTHONPATH": os.pathsep.join(sys.path), **environ},
         log=home / "api.log",
         note=home / "api.json",
     )

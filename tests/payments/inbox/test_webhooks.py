@@ -11,6 +11,7 @@ import pytest
 import stripe
 import structlog
 
+from ledger.kit import failpoints
 from ledger.kit.http.strict import BODY_MAX
 from ledger.settings import Settings
 from tests.payments.events import HOOK, event, inbox, send, signed
@@ -240,6 +241,18 @@ async def test_the_database_is_away(database_url: str) -> None:
     async with running(away.database, away) as app:
         answer = await send(Api(app, None, database_url).client, told())
     assert 503 == answer.status_code
+
+
+async def test_an_answer_that_is_lost_stores_it_once(api: Api, database_url: str) -> None:
+    """Who dies right after it was stored is sent it again."""
+    found = event()
+    failpoints.arm("inbox.after_store:error")
+    try:
+        assert 500 == (await send(api.client, found)).status_code
+    finally:
+        failpoints.arm(None)
+    assert "new" == inbox(database_url)[found["id"]]
+    assert 200 == (await send(api.client, found)).status_code
 
 
 async def test_no_other_method_is_taken(api: Api) -> None:
