@@ -12,6 +12,9 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.book.chart import HOUSE
+from ledger.book.hashing import genesis
+from ledger.book.tables import wallets
 from ledger.payments.tables import pay_tokens, payments, stripe_objects
 
 NAMESPACE: Final = "stripe"
@@ -118,3 +121,9 @@ async def change(connection: AsyncConnection, found: Payment, **values: Any) -> 
     )
     row = (await connection.execute(statement)).first()
     return None if row is None else Payment(*row)
+
+
+async def open_house(connection: AsyncConnection) -> None:
+    """Make the house's own book, which has what belongs to no customer, where there is none yet."""
+    house = postgresql.insert(wallets).values(wallet_id=HOUSE, head_hash=genesis(HOUSE))
+    await connection.execute(house.on_conflict_do_nothing())
