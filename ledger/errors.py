@@ -23,6 +23,8 @@
     │   ├── WalletClosed            WALLET_CLOSED
     │   ├── WalletNotEmpty          WALLET_NOT_EMPTY
     │   ├── HoldNotOpen             HOLD_NOT_OPEN
+    │   ├── PaymentNotPaid          PAYMENT_NOT_PAID
+    │   ├── PaymentDisputed         PAYMENT_DISPUTED
     │   └── RiderConflict           STATE_CHANGED
     ├── PayloadTooLarge 413         PAYLOAD_TOO_LARGE
     ├── UnsupportedMediaType 415    UNSUPPORTED_MEDIA_TYPE
@@ -32,6 +34,7 @@
     │   ├── ReversalExceedsOriginal REVERSAL_EXCEEDS_ORIGINAL
     │   ├── CreditsAlreadySpent     CREDITS_ALREADY_SPENT
     │   ├── RefundExceedsUnspent    REFUND_EXCEEDS_UNSPENT
+    │   ├── RefundExceedsPaid       REFUND_EXCEEDS_PAID
     │   ├── PeriodClosed            PERIOD_CLOSED
     │   ├── InvalidEffectiveAt      INVALID_EFFECTIVE_AT
     │   ├── InvalidExpiry           INVALID_EXPIRY
@@ -54,7 +57,8 @@
     └── Unavailable 503         try again later
         ├── DatabaseUnavailable     DATABASE_UNAVAILABLE
         ├── WalletBusy              WALLET_BUSY
-        └── Overloaded              OVERLOADED
+        ├── Overloaded              OVERLOADED
+        └── StripeNotConfigured     STRIPE_NOT_CONFIGURED
 
 Each class has a stable ``code``, an HTTP ``status`` and a ``title``; an instance has a ``detail`` for
 a person, and ``facts`` (JSON values) for a program. Facts named in ``TOP_LEVEL_FACTS`` stand at the
@@ -234,6 +238,20 @@ class HoldNotOpen(Conflict):
     remembered = True
 
 
+class PaymentNotPaid(Conflict):
+    """``details.state``: pending, open, processing, failed, expired or canceled."""
+
+    code = "PAYMENT_NOT_PAID"
+    title = "The payment is not paid"
+
+
+class PaymentDisputed(Conflict):
+    """``details.disputed``: money that the bank has taken back, until the dispute is won."""
+
+    code = "PAYMENT_DISPUTED"
+    title = "The payment is disputed"
+
+
 class RiderConflict(Conflict):
     """A row that was to change together with the posting was not as expected."""
 
@@ -292,6 +310,14 @@ class RefundExceedsUnspent(Unprocessable):
 
     code = "REFUND_EXCEEDS_UNSPENT"
     title = "Credits of this purchase were spent"
+
+
+class RefundExceedsPaid(Unprocessable):
+    """``refundable``: what is left of the payment, ``details.paid`` and ``details.refunded``."""
+
+    code = "REFUND_EXCEEDS_PAID"
+    title = "More than is left of the payment"
+    remembered = False
 
 
 class PeriodClosed(Unprocessable):
@@ -442,6 +468,13 @@ class WalletBusy(Unavailable):
 class Overloaded(Unavailable):
     code = "OVERLOADED"
     title = "Too much work is waiting"
+
+
+class StripeNotConfigured(Unavailable):
+    """No key of Stripe is set."""
+
+    code = "STRIPE_NOT_CONFIGURED"
+    title = "Payments are not set up"
 
 
 def leaves(root: type[LedgerError] = LedgerError) -> list[type[LedgerError]]:
