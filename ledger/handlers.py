@@ -12,6 +12,8 @@ import ledger.finance.api
 import ledger.forecast.api
 import ledger.health.api
 import ledger.holds.api
+import ledger.payments.disputes.api
+import ledger.payments.refunds.api
 import ledger.rates.api
 import ledger.transactions.api
 import ledger.transfers.api
@@ -30,6 +32,8 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.holds.api.HANDLERS,
     *ledger.transfers.api.HANDLERS,
     *ledger.budgets.api.HANDLERS,
+    *ledger.payments.refunds.api.HANDLERS,
+    *ledger.payments.disputes.api.HANDLERS,
     *ledger.rates.api.HANDLERS,
     *ledger.finance.api.HANDLERS,
 )
