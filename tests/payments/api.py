@@ -10,8 +10,8 @@ from tests.support.sandbox import SandboxAt
 
 
 @asynccontextmanager
-async def selling(database_url: str, sandbox: SandboxAt) -> AsyncIterator[Api]:
+async def selling(database_url: str, sandbox: SandboxAt, **more: str) -> AsyncIterator[Api]:
     """A client of it, with a key that may do anything."""
-    app = create_app(settings_of(database_url, sandbox))
+    app = create_app(settings_of(database_url, sandbox, **more))
     async with app.lifespan():
         yield Api(app, make_key(database_url, "admin")[1], database_url)

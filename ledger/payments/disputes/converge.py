@@ -76,6 +76,7 @@ async def _take(
             money = lines_of(movement) if does == "fee" else rules.recovered(movement)
             facts = posting.facts_of(movement, dispute=dispute)
             command = Entry(wallet_id=payment.wallet_id, of_kind=_KINDS[does], money=money, facts=facts)
+            riders = [store.recovered(payment, dispute)] if does == "recover" else []
         case _:
             raise AssertionError(f"no command for {step}")
     return await posting.post(desk, command, key, *claim, *riders)

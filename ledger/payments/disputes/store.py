@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,6 +26,10 @@ WHERE wallet_id = %(wallet)s AND dispute = %(dispute)s AND (number IS NULL OR se
 _SETTLED: Final = f"""
 UPDATE payment_disputes SET settled_number = {_NUMBER}
 WHERE wallet_id = %(wallet)s AND dispute = %(dispute)s AND number = %(number)s AND settled_number IS NULL"""
+
+_RECOVERED: Final = """
+UPDATE payment_disputes SET settled_number = settled_number
+WHERE wallet_id = %(wallet)s AND dispute = %(dispute)s AND settled_number IS NOT NULL"""
 
 _DISPUTED: Final = """
 UPDATE payments SET disputed = disputed + %(more)s, version = version + 1
@@ -77,13 +81,14 @@ async def note(connection: AsyncConnection, payment: Payment, told: Mapping[str,
 
 
 async def stage(connection: AsyncConnection, wallet_id: int, dispute: str, movements: Sequence[str]) -> Stage:
-    """How far the book is with a dispute."""
-    found = (
-        await connection.execute(select(payment_disputes).where(_d.wallet_id == wallet_id, _d.dispute == dispute))
-    ).one()
-    booked = select(_m.movement, _m.number).where(_m.movement.in_(movements), _m.number.is_not(None))
-    rows = await connection.execute(booked)
-    return Stage(found.number, found.settled_number, {row.movement: row.number for row in rows})
+    """How far the book is with a dispute: in one statement, so that row and movements are of one moment."""
+    booked = and_(_m.movement.in_(movements), _m.number.is_not(None))
+    known = select(_d.number, _d.settled_number, _m.movement, _m.number.label("booked"))
+    mine = known.select_from(payment_disputes.outerjoin(stripe_movements, booked))
+    rows = (await connection.execute(mine.where(_d.wallet_id == wallet_id, _d.dispute == dispute))).all()
+    return Stage(
+        rows[0].number, rows[0].settled_number, {row.movement: row.booked for row in rows if row.movement is not None}
+    )
 
 
 async def refunded_micro(connection: AsyncConnection, payment: Payment) -> int:
@@ -110,6 +115,11 @@ def opened(payment: Payment, dispute: str, key: str) -> Rider:
 def settled(payment: Payment, dispute: str, number: int, key: str) -> Rider:
     """What ``number`` set aside was given back or written off by the posting under ``key``."""
     return Rider(_SETTLED, {"wallet": payment.wallet_id, "dispute": dispute, "number": number, "key": key})
+
+
+def recovered(payment: Payment, dispute: str) -> Rider:
+    """It had come to its end before."""
+    return Rider(_RECOVERED, {"wallet": payment.wallet_id, "dispute": dispute})
 
 
 def disputed(payment: Payment, more: int) -> Rider:

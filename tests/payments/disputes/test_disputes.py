@@ -53,6 +53,18 @@ async def test_what_is_unspent_is_set_aside_and_the_rest_is_owed(shop: Shop, out
         assert 5_000 == (await shop.again(payment)).disputed
 
 
+@pytest.mark.parametrize("outcome", ["won", "lost"])
+async def test_those_who_hear_of_all_of_it_at_once_book_it_once(shop: Shop, outcome: str) -> None:
+    """Each step is decided by what the others have not booked yet, seen at one moment."""
+    for _ in range(4):
+        payment = await shop.buy()
+        dispute = str(shop.sandbox.tell(f"/charges/{payment.charge}/dispute")["id"])
+        shop.sandbox.tell(f"/disputes/{dispute}/resolve", outcome=outcome)
+        await asyncio.gather(*(converge_dispute(shop.desk, dispute) for _ in range(5)))
+        assert ["purchase", "fee", "dispute", f"dispute_{outcome}"] == shop.kinds(payment)
+        assert "dispute_receivable" not in shop.money(payment)
+
+
 async def test_an_inquiry_moves_nothing_until_it_is_a_dispute(shop: Shop) -> None:
     payment = await shop.buy()
     dispute = await disputed(shop, payment, inquiry=True)
