@@ -13,6 +13,7 @@ import ledger.forecast.api
 import ledger.health.api
 import ledger.holds.api
 import ledger.payments.disputes.api
+import ledger.payments.reconcile.api
 import ledger.payments.refunds.api
 import ledger.rates.api
 import ledger.transactions.api
@@ -34,6 +35,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.budgets.api.HANDLERS,
     *ledger.payments.refunds.api.HANDLERS,
     *ledger.payments.disputes.api.HANDLERS,
+    *ledger.payments.reconcile.api.HANDLERS,
     *ledger.rates.api.HANDLERS,
     *ledger.finance.api.HANDLERS,
 )

@@ -13,6 +13,7 @@ RELAY_S = 1.0
 DUE_S = 5.0
 ROLL_S = 10.0
 FORECAST_S = 5.0
+REFUNDS_S = 10.0
 
 app.conf.beat_schedule = {
     "relay the outbox": {
@@ -47,6 +48,14 @@ app.conf.beat_schedule = {
     "look for spikes": {
         "task": "budgets.watch",
         "schedule": float(LOOK_S),
+    },
+    "finish refunds": {
+        "task": "payments.refunds",
+        "schedule": REFUNDS_S,
+    },
+    "reconcile with Stripe": {
+        "task": "payments.reconcile",
+        "schedule": crontab(hour="4", minute="20"),
     },
     "verify every book": {
         "task": "book.verify",
