@@ -6,11 +6,13 @@ from ledger.access.service import Access, Principal
 from ledger.book.commands import Attempt, Changed, Command, Outcome, Posted, Refused, Rider
 from ledger.book.door import Door
 from ledger.book.read import Reader
+from ledger.errors import StripeUnavailable
 from ledger.kit.db import Database
 from ledger.kit.http.answers import Answer, created_as
 from ledger.kit.http.problems import RefusedBefore
 from ledger.kit.http.strict import StrictRequest
 from ledger.kit.idempotency import Work, once
+from ledger.payments.desk import Desk
 from ledger.payments.gateway import Gateway
 from ledger.rates.service import Cards
 from ledger.settings import Settings
@@ -42,6 +44,14 @@ class LedgerRequest(StrictRequest):
     def principal(self) -> Principal:
         principal: Principal = self.scope["auth"]
         return principal
+
+    @property
+    def desk(self) -> Desk:
+        """What working on payments needs. Raises StripeUnavailable where this service has no key for Stripe."""
+        services = self.services
+        if services.stripe is None:
+            raise StripeUnavailable("this service takes no payments: no key for Stripe is set")
+        return Desk(services.database, services.door, services.stripe, services.settings)
 
     def attempt(self, command: Command, key: str, riders: tuple[Rider, ...] = ()) -> Attempt:
         """The command as this caller's attempt."""

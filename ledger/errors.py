@@ -25,6 +25,7 @@
     │   ├── HoldNotOpen             HOLD_NOT_OPEN
     │   ├── PaymentNotPaid          PAYMENT_NOT_PAID
     │   ├── PaymentDisputed         PAYMENT_DISPUTED
+    │   ├── PaymentNotCancelable    PAYMENT_NOT_CANCELABLE
     │   └── RiderConflict           STATE_CHANGED
     ├── PayloadTooLarge 413         PAYLOAD_TOO_LARGE
     ├── UnsupportedMediaType 415    UNSUPPORTED_MEDIA_TYPE
@@ -33,6 +34,9 @@
     │   ├── NotReversible           NOT_REVERSIBLE
     │   ├── ReversalExceedsOriginal REVERSAL_EXCEEDS_ORIGINAL
     │   ├── CreditsAlreadySpent     CREDITS_ALREADY_SPENT
+    │   ├── AmountTooLow            AMOUNT_TOO_LOW
+    │   ├── AmountTooHigh           AMOUNT_TOO_HIGH
+    │   ├── CurrencyNotTaken        CURRENCY_NOT_TAKEN
     │   ├── RefundExceedsUnspent    REFUND_EXCEEDS_UNSPENT
     │   ├── RefundExceedsPaid       REFUND_EXCEEDS_PAID
     │   ├── PeriodClosed            PERIOD_CLOSED
@@ -56,9 +60,9 @@
     ├── InternalError 500           INTERNAL_ERROR
     └── Unavailable 503         try again later
         ├── DatabaseUnavailable     DATABASE_UNAVAILABLE
+        ├── StripeUnavailable       STRIPE_UNAVAILABLE
         ├── WalletBusy              WALLET_BUSY
-        ├── Overloaded              OVERLOADED
-        └── StripeNotConfigured     STRIPE_NOT_CONFIGURED
+        └── Overloaded              OVERLOADED
 
 Each class has a stable ``code``, an HTTP ``status`` and a ``title``; an instance has a ``detail`` for
 a person, and ``facts`` (JSON values) for a program. Facts named in ``TOP_LEVEL_FACTS`` stand at the
@@ -252,6 +256,14 @@ class PaymentDisputed(Conflict):
     title = "The payment is disputed"
 
 
+class PaymentNotCancelable(Conflict):
+    """``details.status``: what the payment is."""
+
+    code = "PAYMENT_NOT_CANCELABLE"
+    title = "The payment cannot be canceled any more"
+    remembered = False
+
+
 class RiderConflict(Conflict):
     """A row that was to change together with the posting was not as expected."""
 
@@ -303,6 +315,30 @@ class CreditsAlreadySpent(Unprocessable):
 
     code = "CREDITS_ALREADY_SPENT"
     title = "These credits were spent"
+
+
+class AmountTooLow(Unprocessable):
+    """``details.least``, in units of ``details.currency``."""
+
+    code = "AMOUNT_TOO_LOW"
+    title = "The amount is below what a payment can be of"
+    remembered = False
+
+
+class AmountTooHigh(Unprocessable):
+    """``details.most``, in units of ``details.currency``."""
+
+    code = "AMOUNT_TOO_HIGH"
+    title = "The amount is above what a payment can be of"
+    remembered = False
+
+
+class CurrencyNotTaken(Unprocessable):
+    """``details.currency``; ``details.settlement_currency`` is the one that payments are taken in."""
+
+    code = "CURRENCY_NOT_TAKEN"
+    title = "Payments are not taken in this currency"
+    remembered = False
 
 
 class RefundExceedsUnspent(Unprocessable):
@@ -458,6 +494,11 @@ class DatabaseUnavailable(Unavailable):
     title = "The database cannot be reached"
 
 
+class StripeUnavailable(Unavailable):
+    code = "STRIPE_UNAVAILABLE"
+    title = "Stripe cannot be reached"
+
+
 class WalletBusy(Unavailable):
     """The wallet's row was locked by somebody else for too long."""
 
@@ -468,13 +509,6 @@ class WalletBusy(Unavailable):
 class Overloaded(Unavailable):
     code = "OVERLOADED"
     title = "Too much work is waiting"
-
-
-class StripeNotConfigured(Unavailable):
-    """No key of Stripe is set."""
-
-    code = "STRIPE_NOT_CONFIGURED"
-    title = "Payments are not set up"
 
 
 def leaves(root: type[LedgerError] = LedgerError) -> list[type[LedgerError]]:

@@ -13,6 +13,11 @@ import ledger.forecast.api
 import ledger.health.api
 import ledger.holds.api
 import ledger.payments.disputes.api
+import ledger.payments.history.api
+import ledger.payments.inbox.api
+import ledger.payments.links.api
+import ledger.payments.methods.api
+import ledger.payments.pay.api
 import ledger.payments.reconcile.api
 import ledger.payments.refunds.api
 import ledger.rates.api
@@ -37,5 +42,10 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.payments.disputes.api.HANDLERS,
     *ledger.payments.reconcile.api.HANDLERS,
     *ledger.rates.api.HANDLERS,
+    *ledger.payments.history.api.HANDLERS,
+    *ledger.payments.links.api.HANDLERS,
+    *ledger.payments.pay.api.HANDLERS,
+    *ledger.payments.methods.api.HANDLERS,
+    *ledger.payments.inbox.api.HANDLERS,
     *ledger.finance.api.HANDLERS,
 )

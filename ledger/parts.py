@@ -10,6 +10,7 @@ from ledger.budgets.participant import BudgetGuard
 from ledger.kit import failpoints
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.payments.gateway import Gateway
+from ledger.payments.participant import PaymentEvents
 from ledger.rates.participant import Pricing
 from ledger.rates.service import Cards
 from ledger.settings import Settings
@@ -30,7 +31,7 @@ def make_database(config: Settings, name: str, *, pool_size: int | None = None) 
 
 def participants(cards: Cards) -> list[Participant]:
     """The concepts that take part in every posting, in this order."""
-    return [BalanceLevels(), Pricing(cards), BudgetGuard()]
+    return [BalanceLevels(), Pricing(cards), BudgetGuard(), PaymentEvents()]
 
 
 def make_door(database: Database, config: Settings, cards: Cards | None = None) -> Door:

@@ -61,6 +61,8 @@ class Settings:
         stripe_api_base: address that Stripe is called at; the sandbox's, where one is used.
         public_url: address at which customers reach this service, for links to pay; by default the one it listens on.
         settlement_currency: currency in which Stripe settles, the only one that payments are taken in: an ISO code.
+        payment_methods: what payment links can be paid by, in Stripe's names, separated by commas.
+        terms_url: address of the terms that customers pay under, shown with each payment link.
         host: address the API listens on.
         port: TCP port the API listens on, 1 to 65535.
         log_level: debug, info, warning or error.
@@ -96,6 +98,8 @@ class Settings:
     stripe_api_base: str = "https://api.stripe.com"
     public_url: str | None = None
     settlement_currency: str = "USD"
+    payment_methods: str = "card,us_bank_account"
+    terms_url: str | None = None
     host: str = "127.0.0.1"
     port: int = 8400
     log_level: str = "info"
@@ -294,6 +298,12 @@ def _currency(name: str, text: str) -> str:
     return text
 
 
+def _payment_methods(name: str, text: str) -> str:
+    if not re.fullmatch("[a-z_]+(,[a-z_]+)*", text):
+        raise _refuse(name, text, "names such as card, separated by commas")
+    return text
+
+
 def _credits_per_unit(name: str, text: str) -> str:
     try:
         rates = json.loads(text, object_pairs_hook=_no_name_twice, parse_float=_no_float, parse_constant=_no_float)
@@ -378,6 +388,8 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "stripe_api_base": _url("https", "http", needs=_names_a_server, allowed="like https://api.stripe.com"),
     "public_url": _url("https", "http", needs=_names_a_server, allowed="like https://credits.example.com"),
     "settlement_currency": _currency,
+    "payment_methods": _payment_methods,
+    "terms_url": _url("https", "http", needs=_names_a_server, allowed="like https://example.com/terms"),
     "host": _text,
     "postgres_bin": _text,
     "log_level": _one_of(LOG_LEVELS),

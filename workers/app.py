@@ -67,8 +67,11 @@ app.conf.update(
         "workers.anchor",
         "workers.budgets",
         "workers.payments_money",
+        "workers.inbox",
+        "workers.methods",
         "workers.rollups",
         "workers.forecast",
+        "workers.payments",
     ),
 )
 

@@ -3,11 +3,12 @@
 import structlog
 
 from ledger.kit.db import SERVICE_ROLE, Database
-from ledger.payments.desk import Desk
+from ledger.payments.fulfil import settle_intent
 from ledger.payments.money.work import look_again
 from ledger.payments.reconcile.service import reconcile
 from ledger.payments.refunds import send
-from workers.app import LIMIT_S, config, process, task
+from workers.app import LIMIT_S, config, task
+from workers.payments import desk
 
 log = structlog.get_logger(__name__)
 
@@ -17,17 +18,15 @@ REFUNDS_S = 10.0
 @task("payments.refunds", at_most_every_s=REFUNDS_S / 2)
 async def finish_refunds() -> int:
     """Go on with refunds that are due, and look again at what could not be booked; gives how many of both."""
-    desk = _desk()
-    if desk is None:
-        return 0
-    return await send.work(desk) + await look_again(desk)
+    at = desk()
+    return 0 if at is None else await send.work(at) + await look_again(at)
 
 
 @task("payments.reconcile")
 async def reconcile_with_stripe() -> int:
     """Hold what Stripe has against what is here; gives how many differences there are, each an error in the log."""
-    desk = _desk()
-    if desk is None:
+    at = desk()
+    if at is None:
         return 0
     reading = Database(
         config.database,
@@ -37,14 +36,8 @@ async def reconcile_with_stripe() -> int:
         application_name="credit-ledger reconcile",
     )
     try:
-        report = await reconcile(desk, reading)
+        report = await reconcile(at, reading, settle=settle_intent)
     finally:
         await reading.dispose()
     log.info("payments.reconciled", ok=report.ok, differences=len(report.differences))
     return len(report.differences)
-
-
-def _desk() -> Desk | None:
-    """None where no key of Stripe is set."""
-    own = process()
-    return None if own.stripe is None else Desk(own.database, own.door, own.stripe, config)

@@ -14,6 +14,9 @@ DUE_S = 5.0
 ROLL_S = 10.0
 FORECAST_S = 5.0
 REFUNDS_S = 10.0
+INBOX_S = 1.0
+POLL_S = 60.0
+LINKS_S = 5.0
 
 app.conf.beat_schedule = {
     "relay the outbox": {
@@ -45,6 +48,10 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="*/5"),
         "options": {"expires": 280},
     },
+    "issue and end payment links": {
+        "task": "payments.links",
+        "schedule": LINKS_S,
+    },
     "look for spikes": {
         "task": "budgets.watch",
         "schedule": float(LOOK_S),
@@ -56,6 +63,22 @@ app.conf.beat_schedule = {
     "reconcile with Stripe": {
         "task": "payments.reconcile",
         "schedule": crontab(hour="4", minute="20"),
+    },
+    "work on what Stripe told": {
+        "task": "payments.inbox",
+        "schedule": INBOX_S,
+    },
+    "ask for what Stripe told and nobody heard": {
+        "task": "payments.poll",
+        "schedule": POLL_S,
+    },
+    "forget what Stripe told long ago": {
+        "task": "payments.forget",
+        "schedule": crontab(hour="1", minute="20"),
+    },
+    "tell of cards that expire": {
+        "task": "payments.expiring",
+        "schedule": crontab(hour="6", minute="30"),
     },
     "verify every book": {
         "task": "book.verify",

@@ -28,7 +28,7 @@ ON CONFLICT (wallet_id) DO UPDATE SET level = excluded.level, since = excluded.s
 class BalanceLevels:
     """The participant: ``balance.low``, ``.critical``, ``.depleted``, ``.recovered``."""
 
-    def load(self, wallet_ids: Sequence[int], attempts: Sequence[Attempt]) -> Sequence[Statement]:
+    def load(self, wallet_ids: Sequence[int], attempts: Sequence[Attempt]) -> Sequence[Statement] | None:
         return [Statement(_LOAD, {"wallets": numbers(wallet_ids)})]
 
     def begin(self, rows: Sequence[list[Row]], now: datetime) -> Part:

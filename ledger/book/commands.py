@@ -233,7 +233,17 @@ class BookDue(Command, frozen=True, kw_only=True, tag="due"):
     """Nothing but what is due: expired holds and lots are booked, as before any other command."""
 
 
-WRITES_NOTHING: Final = (SetStatus, SetOverdraft, BookDue)
+class Tell(Command, frozen=True, kw_only=True, tag="tell"):
+    """Tell an event of something that no transaction says, with the wallet's next event number.
+
+    Nothing of it is remembered: a rider makes sure that it is told once.
+    """
+
+    of_type: str
+    data: dict[str, Any]
+
+
+WRITES_NOTHING: Final = (SetStatus, SetOverdraft, BookDue, Tell)
 """Commands that write no transaction."""
 
 

@@ -21,8 +21,8 @@ __all__ = ["Event", "Outdated", "Part", "Participant", "Rows", "Statement"]
 class Participant(Protocol):
     """A concept that takes part in postings."""
 
-    def load(self, wallet_ids: Sequence[int], attempts: Sequence[Attempt]) -> Sequence[Statement]:
-        """What to read for these wallets and attempts; nothing where there is nothing to take part in."""
+    def load(self, wallet_ids: Sequence[int], attempts: Sequence[Attempt]) -> Sequence[Statement] | None:
+        """What to read for these wallets and attempts; None where there is nothing to take part in."""
         ...
 
     def begin(self, rows: Sequence[list[Row]], now: datetime) -> Part | None:

@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 
 from ledger.book import commands as c
 from ledger.book.load import FREE_ONES, SNAPSHOT, WAITING, Beginning, Pipe, look_again, queue_reads
-from ledger.book.participants import Event, Participant, Rows
+from ledger.book.participants import Participant, Rows
 from ledger.book.rules.fold import Deferred, Replay, Result, Unit, begin, fails, fold
 from ledger.book.write import writing, writing_ahead
 from ledger.book.writer import ROLLBACK, Writer
@@ -186,7 +186,7 @@ async def _look(
     loaded: list[tuple[Participant, list[list[Row]]]] = []
     for participant in participants:
         statements = participant.load(wallet_ids, attempts)
-        if statements:
+        if statements is not None:
             loaded.append((participant, [[] for _ in statements]))
             for statement, rows in zip(statements, loaded[-1][1], strict=True):
                 pipe.add(statement.sql, statement.params, partial(_keep, rows))
@@ -227,7 +227,7 @@ def _write(wire: Wire, unit: Unit, decided: _Decided) -> Sequence[Statement]:
     work on it while they are put together."""
     if not unit.books:
         return []
-    events: list[Event] = []
+    events = list(unit.told)
     rows: list[Rows] = []
     for part in unit.parts:
         told, its_rows = part.finish(unit.written)

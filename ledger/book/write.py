@@ -466,7 +466,7 @@ def _event(book: Book, event: Event, unit: Unit) -> tuple[int, int, str, str]:
         "timestamp": unit.now,
         "wallet_id": wallet_public(book.wallet_id),
         "number": book.event_number,
-        "transaction_id": row_public("txn", book.wallet_id, event.transaction),
+        "transaction_id": None if event.transaction is None else row_public("txn", book.wallet_id, event.transaction),
         "data": dict(event.data),
     }
     return book.wallet_id, book.event_number, event.type, _json.encode(payload).decode()

@@ -84,7 +84,7 @@ _turns: Final = msgspec.json.Decoder(list[tuple[datetime, str]]).decode
 class BudgetGuard:
     """The participant: hard limits, ``budget.threshold_reached`` and ``usage.spike``."""
 
-    def load(self, wallet_ids: Sequence[int], attempts: Sequence[Attempt]) -> Sequence[Statement]:
+    def load(self, wallet_ids: Sequence[int], attempts: Sequence[Attempt]) -> Sequence[Statement] | None:
         earliest: dict[int, datetime] = {}
         captured, undone, looking = [], [], []
         for attempt in attempts:

@@ -36,6 +36,7 @@ COMMANDS: dict[str, str] = {
     "import-usage": "ledger.cli.import_usage:import_usage",
     "backup": "ledger.cli.backup:backup",
     "restore": "ledger.cli.restore:restore",
+    "stripe": "ledger.cli.stripe:stripe",
     "sandbox": "ledger.cli.sandbox:sandbox",
     "doctor": "ledger.cli.doctor:doctor",
 }

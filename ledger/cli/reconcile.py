@@ -16,6 +16,7 @@ from ledger.kit import telemetry
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.parts import make_door, make_gateway
 from ledger.payments.desk import Desk
+from ledger.payments.fulfil import settle_intent
 from ledger.payments.gateway import Gateway, StripeAway, StripeRefused
 from ledger.payments.reconcile.report import Reconciliation, text_of
 from ledger.payments.reconcile.service import DAYS, reconcile
@@ -65,7 +66,7 @@ async def _reconcile(url: str, config: Settings, gateway: Gateway, days: int) ->
     door = make_door(database, config)
     await door.start()
     try:
-        return await reconcile(Desk(database, door, gateway, config), reading, days=days)
+        return await reconcile(Desk(database, door, gateway, config), reading, days=days, settle=settle_intent)
     finally:
         await door.stop()
         await reading.dispose()

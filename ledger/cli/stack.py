@@ -1,4 +1,4 @@
-"""What `up` runs: the two servers, the API, a worker and beat, in this order, kept running.
+"""What `up` runs: the two servers, a sandbox Stripe, the API, a worker and beat, in this order, kept running.
 
 Everything is started, waited for and announced here; how a process is kept and found again is
 `ledger.embedded`'s. `up.json` is written when all of them answer, and only then.
@@ -17,7 +17,8 @@ from pathlib import Path
 
 import redis
 
-from ledger.cli import serve
+from ledger.cli import serve, upsandbox
+from ledger.cli.upsandbox import UpSandbox
 from ledger.embedded import places
 from ledger.embedded.postgres import DURABLE, Postgres
 from ledger.embedded.process import Child, Program, stop_leftover, wait_until
@@ -39,6 +40,7 @@ class Stack:
         home: the directory.
         say: told of progress, a line at a time.
         answer: what up.json says, once started.
+        sandbox: the address of the simulated Stripe, if there is one.
     """
 
     def __init__(self, home: Path, port: int | None, say: Callable[[str], None]) -> None:
@@ -46,6 +48,7 @@ class Stack:
         self.home = home
         self.say = say
         self.answer: dict[str, object] = {}
+        self.sandbox: str | None = None
         self.config = replace(given, port=port) if port else given
         self._supervisor = Supervisor(say)
 
@@ -58,6 +61,7 @@ class Stack:
         self._make_room()
         database_url, redis_url = self._start_database(), self._start_broker()
         self.config = replace(self.config, database_url=database_url, redis_url=redis_url)
+        self._start_sandbox()
         self._make_anchor_key()
         self._migrate(database_url)
         self._start_services()
@@ -82,6 +86,7 @@ class Stack:
         places.require_free_space(self.home)
         (self.home / "up.json").unlink(missing_ok=True)
         end_services(self.home)
+        upsandbox.end_leftover(self.home)
         places.require_free_port(self.config.host, self.config.port)
         for log in (self.home / "logs").glob("*.log"):
             if log.name != "up.log" and log.stat().st_size > LOG_BYTES_MAX:
@@ -114,6 +119,22 @@ class Stack:
         valkey.wait_ready(self._supervisor.start(valkey.program(), valkey.prepare))
         return valkey.url
 
+    def _start_sandbox(self) -> None:
+        """A simulated Stripe in the place of the real one, unless a key of that is set."""
+        if self.config.stripe_api_key is not None:
+            return
+        sandbox = UpSandbox(self.home)
+        sandbox.wait_ready(self._supervisor.start(sandbox.program(), sandbox.prepare))
+        sandbox.tell(f"{self.api}/stripe/webhooks")
+        self.sandbox = sandbox.base
+        self.config = replace(
+            self.config,
+            stripe_api_key=sandbox.facts.key,
+            stripe_webhook_secret=sandbox.facts.webhook_secret,
+            stripe_api_base=sandbox.base,
+        )
+        self.say(f"sandbox     {sandbox.base}, a simulated Stripe: LEDGER_STRIPE_API_KEY is not set")
+
     def _migrate(self, database_url: str) -> None:
         from ledger.cli import migrate
 
@@ -144,7 +165,7 @@ class Stack:
         from ledger.access.service import create_first_key
 
         key = create_first_key(database_url)
-        write_private(file, {"key": key})
+        places.write_private(file, {"key": key})
         return key
 
     def _opens(self, key: str) -> bool:
@@ -183,7 +204,9 @@ class Stack:
         return self._supervisor.start(program)
 
     def _settings(self) -> dict[str, str]:
-        changed = ("database_url", "redis_url", "port", "anchor_key")
+        changed = ["database_url", "redis_url", "port", "anchor_key"]
+        if self.sandbox is not None:
+            changed += ["stripe_api_key", "stripe_webhook_secret", "stripe_api_base"]
         return {variable(name): str(getattr(self.config, name)) for name in changed}
 
     def _child(self, name: str) -> Child:
@@ -220,7 +243,7 @@ class Stack:
         self.answer = {
             "api": self.api,
             "key": key,
-            "sandbox": None,
+            "sandbox": self.sandbox,
             "console": None,
             "database_url": self.config.database_url,
             "redis_url": self.config.redis_url,
@@ -228,11 +251,12 @@ class Stack:
             "anchor_public_keys": self._anchor_public_keys(),
             "pid": os.getpid(),
         }
-        write_private(self.home / "up.json", self.answer)
+        places.write_private(self.home / "up.json", self.answer)
         for line in (
             "",
             f"Ready. API {self.api}, its description {self.api}/docs",
             f"       key {key}",
+            *([f"       sandbox Stripe {self.sandbox}"] if self.sandbox else []),
             f"       everything else in {self.home / 'up.json'}, logs in {self.home / 'logs'}",
             "",
             "Try:   "
@@ -252,24 +276,14 @@ def end_services(home: Path) -> bool:
 def end_leftovers(home: Path) -> bool:
     """End all that an earlier run left on this directory; whether there was anything."""
     services = end_services(home)
+    sandbox = upsandbox.end_leftover(home)
     broker = stop_leftover(_note(home, "valkey"), signal.SIGTERM, timeout_s=5)
-    return Postgres(home, DURABLE).end_leftovers() or services or broker
+    return Postgres(home, DURABLE).end_leftovers() or services or sandbox or broker
 
 
 def schedule_exists(schedule: Path) -> Callable[[], bool]:
     """Whether beat has written its schedule, under whatever ending."""
     return lambda: any(schedule.parent.glob(f"{schedule.name}*"))
-
-
-def write_private(path: Path, answer: object) -> None:
-    """Write the file as a whole, for our eyes only."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    fresh.touch(mode=0o600)
-    with fresh.open("w") as file:
-        file.write(json.dumps(answer, indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
 
 
 def _note(home: Path, name: str) -> Path:

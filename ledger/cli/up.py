@@ -49,7 +49,8 @@ def up(detach: bool, port: int | None, data: Path, as_json: bool) -> None:
     """Start everything on this machine, and stay until Ctrl-C.
 
     PostgreSQL and Valkey are brought along, unless LEDGER_DATABASE_URL and LEDGER_REDIS_URL name
-    others. Data stays in the directory; start again on it at any time, whatever ended the last run.
+    others, and a simulated Stripe, unless LEDGER_STRIPE_API_KEY is set. Data stays in the
+    directory; start again on it at any time, whatever ended the last run.
     """
     home = data.absolute()
     if detach:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pwd
 import secrets
@@ -47,6 +48,17 @@ def make_home(home: Path) -> None:
     """
     for part, mode in ((home, 0o755), (home / "logs", 0o755), (home / "run", 0o700)):
         make_directory(part, mode=mode)
+
+
+def write_private(path: Path, answer: object) -> None:
+    """Write the file as a whole, for our eyes only."""
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    fresh.touch(mode=0o600)
+    with fresh.open("w") as file:
+        file.write(json.dumps(answer, indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
 
 
 def require_free_space(path: Path, bytes_min: int = FREE_BYTES_MIN) -> None:

@@ -32,6 +32,10 @@ POINTS: Final = (
     "due.after_book",
     "refunds.before_call",
     "refunds.after_call",
+    "inbox.after_store",
+    "inbox.after_claim",
+    "inbox.before_done",
+    "poll.before_cursor",
 )
 ACTIONS: Final = ("kill", "stop", "error", "hang", "delay")
 

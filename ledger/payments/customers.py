@@ -48,6 +48,13 @@ async def wallet_of(connection: AsyncConnection, customer: str | None) -> int | 
     return (await connection.execute(found)).scalar_one_or_none()
 
 
+async def holder_of(connection: AsyncConnection, thing: str) -> str | None:
+    """The Customer of the wallet that this object of Stripe belongs to, where both are known."""
+    owned = stripe_objects.join(stripe_customers, _c.wallet_id == stripe_objects.c.wallet_id)
+    found = select(_c.customer).select_from(owned).where(stripe_objects.c.object == thing)
+    return (await connection.execute(found)).scalar_one_or_none()
+
+
 async def forget(connection: AsyncConnection, wallet_id: int, customer: str) -> None:
     """The Customer is gone: the wallet gets another one when it needs one."""
     await connection.execute(delete(stripe_customers).where(_c.wallet_id == wallet_id, _c.customer == customer))

@@ -4,17 +4,20 @@ A change names the state that it found: ``change`` says whether the row was stil
 posting is a rider of it instead (``book.commands.Rider``).
 """
 
+import secrets
 from datetime import datetime
 from typing import Any, Final, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book.chart import HOUSE
 from ledger.book.hashing import genesis
 from ledger.book.tables import wallets
+from ledger.errors import NotFound
+from ledger.kit.ids import parse_row, row_public
 from ledger.payments.tables import pay_tokens, payments, stripe_objects
 
 NAMESPACE: Final = "stripe"
@@ -66,6 +69,7 @@ class Payment(NamedTuple):
     version: int
     due_at: datetime | None
     tries: int
+    told: bool
     problem: str | None
 
 
@@ -82,9 +86,96 @@ async def add(connection: AsyncConnection, **values: Any) -> Payment:
     return payment
 
 
+async def add_one_more(connection: AsyncConnection, payment: Payment, session: str) -> Payment:
+    """The payment of one session among several of the same payment; made once, whoever comes at the same time."""
+    name = secrets.randbelow(2**62) + 1
+    its_own = {"object": f"{session}:payment", "wallet_id": payment.wallet_id, "payment": name}
+    taken = postgresql.insert(stripe_objects).values(its_own).on_conflict_do_nothing().returning(stripe_objects)
+    if (await connection.execute(taken)).first() is None:
+        known = await by_object(connection, f"{session}:payment")
+        assert known is not None
+        return known
+    copied = ("wallet_id", "amount", "currency", "credits_micro", "description", "metadata", "actor")
+    return await add(
+        connection,
+        **{field: getattr(payment, field) for field in copied},
+        payment=name,
+        origin="link",
+        parent=payment.payment,
+        state="open",
+        token=uuid4(),
+        object=session,
+    )
+
+
 async def load(connection: AsyncConnection, wallet_id: int, payment: int) -> Payment | None:
     row = (await connection.execute(select(payments).where(_p.wallet_id == wallet_id, _p.payment == payment))).first()
     return None if row is None else Payment(*row)
+
+
+async def listed(connection: AsyncConnection, wallet_id: int, *, before: str | None, limit: int) -> list[Payment]:
+    """A wallet's payments, the newest first, from behind ``before`` on (``place``)."""
+    found = select(payments).where(_p.wallet_id == wallet_id)
+    if before is not None:
+        at, _, payment = before.partition(" ")
+        found = found.where(tuple_(_p.created_at, _p.payment) < tuple_(datetime.fromisoformat(at), int(payment)))
+    ordered = found.order_by(_p.created_at.desc(), _p.payment.desc()).limit(limit)
+    return [Payment(*row) for row in (await connection.execute(ordered)).all()]
+
+
+def place(payment: Payment) -> str:
+    """Where a payment stands in its wallet's list."""
+    return f"{payment.created_at.isoformat()} {payment.payment}"
+
+
+_SUMMED: Final = """count(*), coalesce(sum(paid), 0)::bigint, coalesce(sum(refunded), 0)::bigint,
+    coalesce(sum(credits_micro), 0)::bigint, min(paid_at), max(paid_at)"""
+_PAID: Final = "wallet_id = %(wallet)s AND state = 'paid' AND currency = %(currency)s"
+
+_SUMS: Final = f"SELECT {_SUMMED} FROM payments WHERE {_PAID}"
+
+_MONTHS: Final = f"""
+SELECT to_char(paid_at AT TIME ZONE time_zone, 'YYYY-MM'), {_SUMMED}
+FROM payments JOIN wallet_settings USING (wallet_id)
+WHERE {_PAID} AND paid_at >= date_trunc('month', ledger_now(), time_zone) - interval '11 months'
+GROUP BY 1 ORDER BY 1 DESC"""
+
+
+class Sums(NamedTuple):
+    """Of payments that were paid: how many, what was paid and refunded, what it bought, when."""
+
+    payments: int
+    paid: int
+    refunded: int
+    credits_micro: int
+    first_at: datetime | None
+    last_at: datetime | None
+
+
+async def sums(connection: AsyncConnection, wallet_id: int, currency: str) -> Sums:
+    """Of all payments of a wallet."""
+    found = await connection.exec_driver_sql(_SUMS, {"wallet": wallet_id, "currency": currency})
+    return Sums._make(found.one())
+
+
+async def sums_by_month(connection: AsyncConnection, wallet_id: int, currency: str) -> list[tuple[str, Sums]]:
+    """The same by month, the last first; those without any are left out."""
+    found = await connection.exec_driver_sql(_MONTHS, {"wallet": wallet_id, "currency": currency})
+    by_month: list[Any] = list(found.fetchall())
+    return [(row[0], Sums._make(row[1:])) for row in by_month]
+
+
+def payment_public(payment: Payment) -> str:
+    return row_public("pay", payment.wallet_id, payment.payment)
+
+
+async def find(connection: AsyncConnection, payment_id: str) -> Payment:
+    """The payment of a path. Raises NotFound."""
+    wallet_id, number = parse_row("pay", payment_id, "payment")
+    payment = await load(connection, wallet_id, number)
+    if payment is None:
+        raise NotFound(f"there is no payment {payment_id}")
+    return payment
 
 
 async def by_token(connection: AsyncConnection, token: UUID) -> Payment | None:

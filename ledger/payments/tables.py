@@ -77,6 +77,7 @@ payments = Table(
     Column("version", BigInteger, nullable=False, server_default=_ZERO),
     Column("due_at", Instant),
     Column("tries", Integer, nullable=False, server_default=_ZERO),
+    Column("told", Boolean, nullable=False, server_default=text("false")),
     Column("problem", Text),
     CheckConstraint("origin IN ('link', 'reusable', 'refill')", name="origin"),
     CheckConstraint(
@@ -88,6 +89,7 @@ payments = Table(
     CheckConstraint("disputed BETWEEN 0 AND coalesce(paid, 0)", name="disputed"),
     CheckConstraint("(state = 'paid') = (number IS NOT NULL AND paid IS NOT NULL)", name="booked"),
     Index("payments_due_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    Index("payments_created_idx", "wallet_id", "created_at", "payment"),
     postgresql_with={"fillfactor": "70"},
 )
 """``payment`` is a random number, so that an id tells nobody how many there are. ``object`` is the Checkout Session (or

@@ -56,7 +56,7 @@ class Pricing:
     def __init__(self, cards: Cards) -> None:
         self._cards = cards
 
-    def load(self, wallet_ids: Sequence[int], attempts: Sequence[c.Attempt]) -> Sequence[Statement]:
+    def load(self, wallet_ids: Sequence[int], attempts: Sequence[c.Attempt]) -> Sequence[Statement] | None:
         measured: dict[tuple[int, str, str, date | None], None] = {}
         voids: list[tuple[int, int]] = []
         for attempt in attempts:
@@ -69,7 +69,7 @@ class Pricing:
             elif isinstance(command, c.Reverse) and command.void:
                 voids.append((command.wallet_id, command.number))
         if not measured and not voids:
-            return ()
+            return None
         wallets, services, meters, months = zip(*measured, strict=True) if measured else ((), (), (), ())
         statements = [
             Statement(

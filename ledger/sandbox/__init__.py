@@ -11,7 +11,7 @@ webhooks   who is told of which event, how it goes wrong on the way, and the sen
 codec, params, router, routes, expand, idempotency, faults, api
            requests under /v1, from the bytes to the handler and back
 pages      what buyers see
-control    how it is steered, under /_sandbox
+control    how it is steered, under /_sim
 app, http, serve
            the ASGI application and its server
 

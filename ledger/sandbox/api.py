@@ -79,7 +79,7 @@ class Api:
                 return found
         with self._in_flight(asked.idempotency_key):
             if fault is not None and fault.kind == "slow":
-                await asyncio.sleep(fault.seconds)
+                await asyncio.sleep(fault.delay_s)
             kept = self._do(request, asked, fault)
         if fault is not None:
             await _after(fault)
@@ -172,7 +172,7 @@ async def _after(fault: Fault) -> None:
     if fault.kind == "cut_after":
         raise Cut
     if fault.kind == "hang":
-        await asyncio.sleep(fault.seconds or _HANG_S)
+        await asyncio.sleep(fault.delay_s or _HANG_S)
 
 
 def _refused(request: Request, asked: Asked, error: StripeError) -> Answer:

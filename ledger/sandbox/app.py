@@ -1,14 +1,15 @@
 """The application: three faces on one simulated account, and its background work.
 
 /v1         what the SDK talks to (``api``)
-/_sandbox   how the simulation is steered (``control``)
-the rest    pages for buyers: checkout, authentication, receipts, invoices (``pages``)
+/_sim       how the simulation is steered (``control``)
+the rest    pages for buyers: checkout, authentication, receipts, invoices (``pages``); /_sim/pay is one, too
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from pathlib import Path
 from typing import Final
 
@@ -53,7 +54,7 @@ class Sandbox:
             return Answer(413, b"", {})
         if request.path == "/v1" or request.path.startswith(("/v1/", "/v2/")):
             return await self._api.answer(request)
-        if request.path.startswith("/_sandbox"):
+        if request.path.startswith("/_sim") and not request.path.startswith("/_sim/pay/"):
             return self._control.answer(request)
         return self._pages.answer(request)
 
@@ -76,10 +77,14 @@ async def _background(engine: Engine) -> None:
     try:
         while True:
             woken.clear()
-            engine.run_due()
-            sender.send_due()
-            next_at = engine.next_at()
-            pause_s = _PAUSE_S_MAX if next_at is None else next_at - engine.clock.now()
+            pause_s = _PAUSE_S_MAX
+            try:
+                engine.run_due()
+                sender.send_due()
+                if (next_at := engine.next_at()) is not None:
+                    pause_s = next_at - engine.clock.now()
+            except sqlite3.Error as error:  # a full disk, say: it is tried again when there is room
+                _log.error("the sandbox cannot write what is due: %s", error)
             try:
                 await asyncio.wait_for(woken.wait(), max(0.001, min(pause_s, _PAUSE_S_MAX)))
             except TimeoutError:

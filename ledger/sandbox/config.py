@@ -1,4 +1,4 @@
-"""What can be set of the simulation: prices, delays, how webhooks are tried. Changed under ``/_sandbox/config``."""
+"""What can be set of the simulation: prices, delays, how webhooks are tried. Changed under ``/_sim/config``."""
 
 from __future__ import annotations
 

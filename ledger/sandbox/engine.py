@@ -6,6 +6,7 @@ Everything runs on one thread (that of the event loop), and nothing in a unit of
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,12 +88,17 @@ class Engine:
         self.wake()
 
     def run_due(self) -> None:
-        """Do what is due, the earliest first; a job's time is the one it was due at."""
+        """Do what is due, the earliest first; a job's time is the one it was due at.
+
+        Raises sqlite3.Error where nothing can be written: what is due stays so.
+        """
         while (due := self.agenda.first()) is not None and due.at <= self.clock.now():
             try:
                 with self.unit(moment=due.at) as world:
                     self.agenda.done(due)
                     jobs.do(world, due.job, due.args)
+            except sqlite3.Error:
+                raise
             except Exception:
                 _log.exception("%s of the sandbox failed and is given up: %s", due.job, due.args)
                 self.agenda.done(due)
@@ -104,10 +110,14 @@ class Engine:
         return min((at for at in times if at is not None), default=None)
 
     def reset(self) -> None:
-        """Forget everything, as if new."""
+        """Forget everything, as if new, but for the endpoints that were placed from outside: they are no history."""
+        placed = self.objects.where("webhook_endpoint", **{"_.placed": True})
         database.empty(self.db)
         self.mishaps.set({})
         self._begin()
+        with self.unit() as world:
+            for endpoint in placed:
+                world.add(endpoint)
 
     def close(self) -> None:
         self.db.close()

@@ -1,4 +1,4 @@
-"""What goes wrong with requests to the API, set under ``/_sandbox/faults``: for the next so many that match."""
+"""What goes wrong with requests to the API, set under ``/_sim/faults``: for the next so many that match."""
 
 from __future__ import annotations
 
@@ -16,11 +16,20 @@ KINDS: Final = {
     "rate_limit": "429 of the limiter",
     "lock": "429 lock_timeout: another request holds the object",
     "conflict": "409: another request with this key is in progress",
-    "slow": "done after `seconds`; until then the key is in use",
-    "hang": "done at once, answered after `seconds`",
+    "slow": "done after `delay_s`; until then the key is in use",
+    "hang": "done at once, answered after `delay_s`",
     "cut_before": "the connection is closed, and nothing was done",
     "cut_after": "it is done, and the connection closed without an answer",
 }
+
+ALIASES: Final = {
+    "500": "error_before",
+    "503": "unavailable",
+    "429": "rate_limit",
+    "409": "conflict",
+    "timeout": "hang",
+}
+"""Other names of kinds."""
 
 _SDK_REPEATS: Final = ("lock", "conflict")
 """Stripe says of these that asking again will do; the SDK does so by itself then."""
@@ -47,16 +56,17 @@ _REFUSALS: Final = {
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True):
-    """One kind of trouble. ``path`` may have ``*``; ``skip`` so many that match first; ``next`` is counted down."""
+    """One kind of trouble. ``path`` may have ``*``; ``skip`` so many that match first; ``times`` is counted down."""
 
-    kind: str
+    kind: str | int
     path: str = "/v1/*"
     method: str = "*"
-    next: int = 1
+    times: int = 1
     skip: int = 0
-    seconds: float = 0.0
+    delay_s: float = 0.0
 
     def __post_init__(self) -> None:
+        self.kind = ALIASES.get(str(self.kind), str(self.kind))
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}")
 
@@ -75,8 +85,8 @@ class Faults:
             if fault.skip > 0:
                 fault.skip -= 1
                 continue
-            fault.next -= 1
-            if fault.next <= 0:
+            fault.times -= 1
+            if fault.times <= 0:
                 self.coming.remove(fault)
             return fault
         return None
@@ -86,6 +96,6 @@ def refusal(fault: Fault) -> StripeError | None:
     """The error of a fault that answers before anything is looked at."""
     if fault.kind not in _REFUSALS:
         return None
-    status, kind, message, code = _REFUSALS[fault.kind]
+    status, kind, message, code = _REFUSALS[str(fault.kind)]
     headers = {"Stripe-Should-Retry": "true"} if fault.kind in _SDK_REPEATS else {}
     return StripeError(status, kind, message, code=code, headers=headers)

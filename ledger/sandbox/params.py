@@ -103,7 +103,9 @@ def _check_of(hint: Any) -> Check:
         return _list(_check_of(get_args(hint)[0]))
     if is_typeddict(hint):
         return _shape(hint)
-    return _SCALARS.get(hint, _mapping if origin is not None else _anything)
+    if origin is not None:
+        return _mapping_of(_check_of(get_args(hint)[-1]))
+    return _SCALARS.get(hint, _anything)
 
 
 def _either(arms: list[Any]) -> Check:
@@ -160,6 +162,13 @@ def _shape(described: type) -> Check:
         if not isinstance(value, dict):
             raise invalid("Invalid object", param=full)
         return read(described, value, prefix=full)
+
+    return check
+
+
+def _mapping_of(item: Check) -> Check:
+    def check(value: Any, full: str) -> dict[str, Any]:
+        return {name: item(one, f"{full}[{name}]") for name, one in _mapping(value, full).items()}
 
     return check
 

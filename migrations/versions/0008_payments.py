@@ -1,7 +1,4 @@
-"""Payments: links, what Stripe told, refunds, disputes, payouts, cards; and the house's own book.
-
-The house's book has the money lines that belong to no customer. Its wallet has no settings, and no public id.
-"""
+"""Payments: links, what Stripe told, refunds, disputes, payouts, cards."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,9 +7,6 @@ revision = "0008"
 down_revision = "0007"
 branch_labels = None
 depends_on = None
-
-HOUSE_HEAD = "da259f61e73e50104b637bfe1d23bc1677c6c462fd49a5bd42aaa3fafb46cb1d"
-"""SHA-256 of ``credit-ledger book 1``: what the first hash of its chain is made with."""
 
 
 def upgrade() -> None:
@@ -128,6 +122,7 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("tries", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("told", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("problem", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "(state = 'paid') = (number IS NOT NULL AND paid IS NOT NULL)", name=op.f("payments_booked_check")
@@ -144,6 +139,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("wallet_id", "payment", name=op.f("payments_pkey")),
         postgresql_with={"fillfactor": "70"},
     )
+    op.create_index("payments_created_idx", "payments", ["wallet_id", "created_at", "payment"], unique=False)
     op.create_index(
         "payments_due_idx", "payments", ["due_at"], unique=False, postgresql_where=sa.text("due_at IS NOT NULL")
     )
@@ -217,11 +213,9 @@ def upgrade() -> None:
         sa.Column("difference", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("payout", name=op.f("stripe_payouts_pkey")),
     )
-    op.execute(f"INSERT INTO wallets (wallet_id, head_hash) VALUES (1, decode('{HOUSE_HEAD}', 'hex'))")
 
 
 def downgrade() -> None:
-    op.execute("DELETE FROM wallets WHERE wallet_id = 1 AND number = 0")
     op.drop_table("stripe_payouts")
     op.drop_table("stripe_objects")
     op.drop_index("stripe_movements_payout_idx", table_name="stripe_movements")
@@ -231,6 +225,7 @@ def downgrade() -> None:
     op.drop_table("stripe_events")
     op.drop_table("stripe_customers")
     op.drop_table("stripe_cursors")
+    op.drop_index("payments_created_idx", table_name="payments")
     op.drop_index("payments_due_idx", table_name="payments", postgresql_where=sa.text("due_at IS NOT NULL"))
     op.drop_table("payments")
     op.drop_index(

@@ -92,7 +92,7 @@ def test_from_a_key_to_a_verified_copy(run: Run, tmp_path: Path, database_url: s
         (["anchor", "show", "999999"], {}, 1, "there is no anchor 999999"),
         (["anchor", "show", "0"], {}, 2, "0 is not in the range"),
         (["verify", "--public-key", "ask_" + "0" * 64], {}, 2, "is not a public key"),
-        (["verify", "--anchors", "/dev/null", "--wallet", "wal_00000000001"], {}, 2, "give one of them"),
+        (["verify", "--anchors", "/dev/null", "--wallet", "wal_00000000zzz"], {}, 2, "give one of them"),
         (["verify"], {"LEDGER_ANCHOR_PUBLIC_KEYS": "apk_1"}, 1, "LEDGER_ANCHOR_PUBLIC_KEYS is 'apk_…'"),
     ],
 )

@@ -19,7 +19,10 @@ from ledger.forecast.model import HOLT_WINTERS
 from ledger.forecast.service import make_due
 from ledger.kit.db import Database
 from ledger.rollups.figures import FiguresBeside
+from tests.contract.examples_payments import record_payments
 from tests.support.api import Api, make_key, running
+from tests.support.desk import settings_of
+from tests.support.sandbox import sandbox_served
 
 FILE = Path(__file__).parents[2] / "ledger" / "docs" / "examples.json"
 
@@ -159,9 +162,11 @@ async def _budgets(call: Recorder, wallet: str) -> None:
 
 async def main() -> None:
     url = os.environ["LEDGER_DATABASE_URL"]
-    async with running(url) as app:
-        call = Recorder(Api(app, make_key(url, "admin")[1], url))
-        await record(call)
+    with sandbox_served() as sandbox:
+        async with running(url, settings_of(url, sandbox)) as app:
+            call = Recorder(Api(app, make_key(url, "admin")[1], url))
+            await record(call)
+            await record_payments(call, "/v1/wallets/user:user-42", sandbox)
     FILE.write_text(json.dumps(call.examples, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -24,6 +24,7 @@ REQUESTS = (
     "NewHold",
     "NewMeter",
     "NewPrice",
+    "NewSetup",
 )
 
 

@@ -13,6 +13,8 @@ from schemathesis.specs.openapi import checks
 from ledger.docs.api import document
 from ledger.handlers import HANDLERS
 from tests.support.api import make_key
+from tests.support.desk import settings_of
+from tests.support.sandbox import sandbox_served
 from tests.support.threaded import Threaded
 
 CHECKS = [
@@ -34,8 +36,8 @@ schema.app = app
 
 @pytest.fixture(scope="module")
 def key(database_url: str) -> Iterator[str]:
-    """An admin's key for the application, which runs in a thread of its own."""
-    with app.started(database_url):
+    """An admin's key for the application, which runs in a thread of its own, and takes payments by the sandbox."""
+    with sandbox_served() as sandbox, app.started(database_url, settings_of(database_url, sandbox)):
         yield make_key(database_url, "admin")[1]
 
 

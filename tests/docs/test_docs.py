@@ -23,7 +23,9 @@ from ledger.kit.outbox import ANNOUNCE
 from ledger.sandbox.config import Config
 from ledger.sandbox.control.routes import STEPS
 from ledger.sandbox.faults import KINDS
+from ledger.sandbox.pages import PLACES
 from ledger.sandbox.rules.cards import ACCOUNTS, CARDS
+from ledger.sandbox.rules.outcomes import OUTCOMES
 from ledger.settings import BOUNDS, LOG_FORMATS, LOG_LEVELS, Settings, variable
 from tests.docs.pages import (
     DOCS,
@@ -206,15 +208,19 @@ def test_every_kind_of_fault_is_documented() -> None:
 
 
 def test_the_sandbox_is_documented() -> None:
-    """Its test cards and accounts, its faults and settings, and each step of its control plane."""
+    """Its test cards and accounts, what can become of payments, its faults and settings, and each step of its control plane."""
     page = DOCS / "concepts" / "sandbox.md"
     told = {tuple(cell.replace("`", "") for cell in row) for row in rows(page)}
     for one, prefix in [(card, "pm_card") for card in CARDS] + [(one, "pm_usBankAccount") for one in ACCOUNTS]:
         assert (one.number, f"{prefix}_{one.names[0]}", one.does) in told
     assert {(kind, does.replace("`", "")) for kind, does in KINDS.items()} <= told
+    assert {(name, one.does) for name, one in OUTCOMES.items()} <= told
     settings = {(name, json.dumps(value)) for name, value in msgspec.to_builtins(Config()).items()}
     assert settings == {row for row in told if row[0] in Config.__struct_fields__}
-    assert {f"{step.method} {step.path}" for step in STEPS} == {row[0] for row in told if " /_sandbox" in row[0]}
+    places = [place for place in PLACES if place.path.startswith("/_sim")]
+    assert {f"{step.method} {step.path}" for step in (*STEPS, *places)} == {
+        row[0] for row in told if " /_sim" in row[0]
+    }
 
 
 def test_words_stand_in_their_order() -> None:

@@ -10,7 +10,8 @@ from tests.faults.judge import Row, key_hash
 from tests.faults.priced import Budget, Recount, Sums, compare_months, recount
 from tests.model.prices import Price, Prices, Step
 
-WALLET = "wal_00000000001"
+WALLET_ID = 238_327
+WALLET = "wal_00000000zzz"
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LATE = NOW - timedelta(days=30)
 CHANGE = NOW + timedelta(hours=1)
@@ -29,7 +30,7 @@ def prices() -> Prices:
 
 def row(number: int, kind: str, amount: int, **more: object) -> Row:
     facts = {
-        "wallet": 1,
+        "wallet": WALLET_ID,
         "number": number,
         "kind": kind,
         "key": key_hash("client:default", f"k{number}"),
@@ -71,12 +72,12 @@ BOOK = [
     row(10, "usage_refund", 4_000_000, reverses=8),
 ]
 MONTHS = {
-    (1, "job", "minutes", "2026-11"): Sums(3_000_001, Fraction(10)),
-    (1, "job", "minutes", "2026-10"): Sums(1, Fraction(10)),
+    (WALLET_ID, "job", "minutes", "2026-11"): Sums(3_000_001, Fraction(10)),
+    (WALLET_ID, "job", "minutes", "2026-10"): Sums(1, Fraction(10)),
 }
 BUDGETS = [
-    Budget(1, None, "month", 10_000_001, LATE + timedelta(days=5)),
-    Budget(1, "chat", "day", 8_000_000, LATE),
+    Budget(WALLET_ID, None, "month", 10_000_001, LATE + timedelta(days=5)),
+    Budget(WALLET_ID, "chat", "day", 8_000_000, LATE),
     Budget(2, None, "day", 1, LATE),
 ]
 
@@ -105,8 +106,8 @@ def test_a_true_story_passes() -> None:
         ("mispriced", changed(6, amount=1_000_000), BUDGETS, MONTHS),
         ("mispriced", changed(4, amount=999_999), BUDGETS, MONTHS),
         ("mispriced", changed(2, effective_at=LATE - timedelta(days=9)), BUDGETS, MONTHS),
-        ("mispriced", BOOK, BUDGETS, {**MONTHS, (1, "job", "minutes", "2026-10"): Sums(1, Fraction(9))}),
-        ("mispriced", BOOK, BUDGETS, {**MONTHS, (1, "job", "minutes", "2026-09"): Sums(1)}),
+        ("mispriced", BOOK, BUDGETS, {**MONTHS, (WALLET_ID, "job", "minutes", "2026-10"): Sums(1, Fraction(9))}),
+        ("mispriced", BOOK, BUDGETS, {**MONTHS, (WALLET_ID, "job", "minutes", "2026-09"): Sums(1)}),
         ("overspent", BOOK, [BUDGETS[0]._replace(limit_micro=10_000_000)], MONTHS),
         ("overspent", BOOK, [BUDGETS[1]._replace(limit_micro=7_999_999)], MONTHS),
         ("overspent", [*BOOK, row(11, "usage", 4_000_001)], [BUDGETS[1]], MONTHS),

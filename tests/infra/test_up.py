@@ -20,12 +20,13 @@ from typing import Any
 
 import psycopg
 import pytest
+import stripe
 
 from ledger.embedded.places import free_port
 from ledger.embedded.process import is_alive, processes
 
 PATIENCE_S = 40.0
-SERVICES = ("postgres", "valkey", "api", "worker", "beat")
+SERVICES = ("postgres", "valkey", "sandbox", "api", "worker", "beat")
 
 pytestmark = pytest.mark.skipif(
     find_spec("ledger.app") is None or find_spec("ledger.access") is None,
@@ -51,16 +52,25 @@ class Installation:
             timeout=PATIENCE_S,
         )
 
-    def up(self) -> dict[str, Any]:
-        done = self.run("up", "--detach", "--port", str(self.port))
+    def up(self, **settings: str) -> dict[str, Any]:
+        done = self.run("up", "--detach", "--port", str(self.port), **settings)
         assert done.returncode == 0, done.stderr + done.stdout
         said: dict[str, Any] = json.loads((self.home / "up.json").read_text())
         assert "Ready." in done.stdout
         assert said["key"] in done.stdout
+        assert (said["sandbox"] or "Ready.") in done.stdout
         return said
 
     def pid_of(self, service: str) -> int:
         return int(json.loads((self.home / "run" / f"{service}.json").read_text())["pid"])
+
+    def is_given(self, service: str, settings: dict[str, str]) -> bool:
+        """Whether a service was started with these settings, where the kernel shows them."""
+        try:
+            shown = Path(f"/proc/{self.pid_of(service)}/environ").read_bytes().decode().split("\0")
+        except FileNotFoundError:
+            return not Path("/proc/self").exists()
+        return {f"{name}={value}" for name, value in settings.items()} <= set(shown)
 
     def leftovers(self) -> list[int]:
         """Processes that have this directory in their command line."""
@@ -133,6 +143,7 @@ def test_from_nothing_through_every_crash_to_the_end(installation: Installation)
     _is_durable(said["database_url"])
     assert (installation.home / "anchor.key").stat().st_mode & 0o777 == 0o600
     assert said["anchor_public_keys"].startswith("apk_")
+    made = _customer_of(said["sandbox"])
     assert "runs on" in installation.run("up", "--detach").stderr
 
     before = {name: installation.pid_of(name) for name in SERVICES}
@@ -146,6 +157,9 @@ def test_from_nothing_through_every_crash_to_the_end(installation: Installation)
     assert again["key"] == said["key"]
     assert again["anchor_public_keys"] == said["anchor_public_keys"]
     assert again["pid"] != said["pid"]
+    assert again["sandbox"] == said["sandbox"]
+    assert made == stripe_at(said["sandbox"]).v1.customers.retrieve(made).id
+    _is_connected(installation, again)
 
     for pid in [again["pid"], *(installation.pid_of(name) for name in SERVICES)]:
         os.kill(pid, signal.SIGKILL)
@@ -158,12 +172,50 @@ def test_from_nothing_through_every_crash_to_the_end(installation: Installation)
     assert installation.run("down").stdout == "Nothing is running.\n"
 
 
+def test_with_a_stripe_key_there_is_no_sandbox(installation: Installation) -> None:
+    """What is set goes to the API as it is."""
+    given = {"LEDGER_STRIPE_API_KEY": "sk_test_own", "LEDGER_STRIPE_API_BASE": "http://127.0.0.1:9"}
+    said = installation.up(**given)
+    assert said["sandbox"] is None
+    assert not (installation.home / "run" / "sandbox.json").exists()
+    assert installation.is_given("api", given)
+    assert installation.run("down").stdout == "Stopped.\n"
+
+
 def _all_new(installation: Installation, before: dict[str, int]) -> bool:
     try:
         now = {name: installation.pid_of(name) for name in SERVICES}
     except OSError:  # its note is just being written
         return False
     return all(now[name] != before[name] and is_alive(now[name]) for name in SERVICES)
+
+
+def stripe_at(base: str) -> stripe.StripeClient:
+    bases: Any = dict.fromkeys(("api", "connect", "files", "meter_events"), base)
+    return stripe.StripeClient("sk_test_anything", base_addresses=bases)
+
+
+def _customer_of(sandbox: str) -> str:
+    return stripe_at(sandbox).v1.customers.create({"email": "ada@example.com"}).id
+
+
+def _is_connected(installation: Installation, said: dict[str, Any]) -> None:
+    """The API, the worker and beat know where Stripe is, and it knows where they are, by the same secret."""
+    facts = json.loads((installation.home / "sandbox.json").read_text())
+    wanted = {
+        "LEDGER_STRIPE_API_KEY": facts["key"],
+        "LEDGER_STRIPE_WEBHOOK_SECRET": facts["webhook_secret"],
+        "LEDGER_STRIPE_API_BASE": said["sandbox"],
+    }
+    assert facts["key"].startswith("sk_test_") and facts["webhook_secret"].startswith("whsec_")
+    for service in ("api", "worker", "beat"):
+        assert installation.is_given(service, wanted)
+    (endpoint,) = stripe_at(said["sandbox"]).v1.webhook_endpoints.list().data
+    assert (f"{said['api']}/stripe/webhooks", ["*"], "enabled") == (
+        endpoint.url,
+        endpoint.enabled_events,
+        endpoint.status,
+    )
 
 
 def _is_durable(database_url: str) -> None:

@@ -11,7 +11,8 @@ CHANGES = "tests/rates/test_changes.py::"
 STORED = "tests/rates/test_store.py::"
 HTTP = "tests/http/test_priced_usage.py::"
 BATCH = "tests/http/test_usage.py::"
-PART = "ledger/rates/participant.py"
+PARTICIPANT = "ledger/rates/participant.py"
+PART = "ledger/rates/part.py"
 TALLY = "ledger/rates/tally.py"
 LINE = "ledger/rates/line.py"
 NUMBERS = "ledger/rates/numbers.py"
@@ -24,7 +25,7 @@ MUTANTS = (
     Mutant(
         "card-version-not-compared",
         "a process prices by the card that it read first, for ever",
-        PART,
+        PARTICIPANT,
         "if version != current.version:",
         "if current.version == 0:",
         (f"{DOOR}test_a_process_with_an_old_card_prices_by_the_new_one",),
@@ -32,7 +33,7 @@ MUTANTS = (
     Mutant(
         "late-counters-not-loaded",
         "what occurred last month has that month's free tier anew with every unit of work",
-        PART,
+        PARTICIPANT,
         "month = None if at is None else month_of(at)",
         "month = None",
         (
@@ -43,7 +44,7 @@ MUTANTS = (
     Mutant(
         "carry-not-loaded",
         "what is left over is lost between two units of work",
-        PART,
+        PARTICIPANT,
         "c.month = ANY(ARRAY['0001-01-01', e.month, e.before])",
         "c.month = ANY(ARRAY[e.month, e.before])",
         (f"{DOOR}test_fractions_of_the_smallest_unit_are_carried", f"{EDGES}test_the_smallest_quantity_adds_up"),
@@ -68,8 +69,8 @@ MUTANTS = (
         "late-usage-in-this-month",
         "what occurred last month uses up this month's free tier",
         PART,
-        "month_of(occurred_at), terms.selector",
-        "month_of(now), terms.selector",
+        "            month = month_of(occurred_at)\n",
+        "            month = self._month\n",
         (
             f"{DOOR}test_late_usage_has_the_free_tier_of_its_own_month",
             f"{EDGES}test_a_month_ends_with_its_last_microsecond",
@@ -79,8 +80,8 @@ MUTANTS = (
         "undone-batch-has-counted",
         "an atomic batch that was undone has used up the free tier",
         PART,
-        "self._tallies, counted, voided = saved",
-        "_, counted, voided = saved",
+        "self._tallies, priced, voided = saved",
+        "_, priced, voided = saved",
         (
             f"{DOOR}test_what_cannot_be_paid_counts_nothing",
             f"{EDGES}test_of_a_large_atomic_batch_with_one_bad_line_nothing_counts",
@@ -90,8 +91,8 @@ MUTANTS = (
         "undone-batch-is-stored",
         "an event that was never posted stands among the priced ones",
         PART,
-        "del self._counted[counted:]",
-        "del self._counted[len(self._counted) :]",
+        "del self._priced[priced:]",
+        "del self._priced[len(self._priced) :]",
         (f"{DOOR}test_what_cannot_be_paid_counts_nothing",),
     ),
     Mutant(
@@ -113,7 +114,7 @@ MUTANTS = (
     Mutant(
         "void-of-another-months-counters",
         "a void finds no counters to give back to",
-        PART,
+        PARTICIPANT,
         "c.month = ANY(ARRAY['0001-01-01', u.month])",
         "c.month = ANY(ARRAY['0001-01-01'::date])",
         (f"{DOOR}test_a_void_gives_credits_and_counters_back",),
@@ -204,15 +205,15 @@ MUTANTS = (
         "line-of-the-billable-part",
         "a line says less was reported than was",
         LINE,
-        "_quantity(terms, charge.free + charge.billed)",
-        "_quantity(terms, charge.billed)",
+        "format_decimal(charge.free + charge.billed, decimals)",
+        "format_decimal(charge.billed, decimals)",
         (f"{PAGES}test_a_line_says_how_a_charge_was_worked_out", f"{HTTP}test_a_charge_says_how_it_was_priced"),
     ),
     Mutant(
         "line-without-the-meters-decimals",
         "the cost in a line is a power of ten too large",
         LINE,
-        "AMOUNT_DECIMALS + meter.decimals",
+        "AMOUNT_DECIMALS + decimals",
         "AMOUNT_DECIMALS",
         (f"{LINES}test_a_line_can_be_worked_out_again",),
     ),
@@ -220,8 +221,8 @@ MUTANTS = (
         "line-without-its-flat-amounts",
         "a line's tiers cost less than it says",
         LINE,
-        "if part.flat_pico else None,",
-        "if part.flat_pico and part.start else None,",
+        'if part.flat_pico else "null"',
+        'if part.flat_pico and part.start else "null"',
         (f"{LINES}test_a_line_can_be_worked_out_again",),
     ),
     # Numbers

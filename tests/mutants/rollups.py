@@ -6,6 +6,7 @@ SUMS = "tests/rollups/test_rollups.py::"
 FIGURES = "tests/http/test_figures.py::"
 RULES = "tests/analytics/test_rules.py::"
 STORE = "ledger/rollups/store.py"
+DAYS = "ledger/rollups/days.py"
 ROLLER = "ledger/rollups/roller.py"
 ANALYTICS = "ledger/analytics/rules.py"
 
@@ -54,17 +55,17 @@ MUTANTS = (
     Mutant(
         "rollup-refund-not-netted",
         "a refund changes no sum",
-        STORE,
-        "refunded_micro = r.refunded_micro + excluded.refunded_micro, operations",
-        "refunded_micro = r.refunded_micro, operations",
+        DAYS,
+        "refunded_micro = {of}.refunded_micro + excluded.refunded_micro",
+        "refunded_micro = {of}.refunded_micro",
         (f"{SUMS}test_two_rollers_and_a_writer_at_once_add_everything_once",),
     ),
     Mutant(
         "rollup-session-each-time",
         "a session begins anew with every event of it",
         STORE,
-        "sum(refunded), sum(operations), count(b.number)",
-        "sum(refunded), sum(operations), count(session)",
+        "count(b.number) AS sessions",
+        "count(session) AS sessions",
         (f"{SUMS}test_two_rollers_and_a_writer_at_once_add_everything_once",),
     ),
     Mutant(
@@ -78,9 +79,9 @@ MUTANTS = (
     Mutant(
         "rollup-days-of-utc",
         "a day of the balance begins at midnight in London",
-        STORE,
-        "SELECT wallet_id, (at AT TIME ZONE zone)::date, sum(charged), sum(refunded)",
-        "SELECT wallet_id, (at AT TIME ZONE 'UTC')::date, sum(charged), sum(refunded)",
+        DAYS,
+        "slot AT TIME ZONE {{zone}} AS local",
+        "slot AT TIME ZONE 'UTC' AS local",
         (f"{SUMS}test_days_are_those_of_the_wallets_time_zone",),
     ),
     # Who adds it

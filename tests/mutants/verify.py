@@ -79,7 +79,7 @@ SKIPPED = {
     "slices": (BOOK, "if expected[place] != slices.get(place, 0):", f"{STORY}[slice of a hold]"),
     "lots-total": (
         BOOK,
-        "if (free, pinned) != (self.wallet, self.held + self.disputed):",
+        "if (free, pinned) != backed:",
         f"{KINDS}[line without its lot]",
     ),
     "notes": (CHECK, "if found != digest:", f"{STORY}[notes]"),

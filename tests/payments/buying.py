@@ -6,11 +6,12 @@ from uuid import uuid4
 
 import stripe
 
-from ledger.book.commands import Attempt, Inflow, MoneyLine, Posted, Rider, Use, key_hash
+from ledger.book.commands import Attempt, Posted, Rider, Use, key_hash
 from ledger.book.verify import Report, verify_now
-from ledger.kit.ids import new_wallet_id, row_public
+from ledger.kit.ids import new_wallet_id
 from ledger.payments import rows
 from ledger.payments.desk import Desk
+from ledger.payments.fulfil import purchase
 from ledger.payments.money.charges import book_charge
 from ledger.payments.rows import ACTOR, NAMESPACE, Payment
 from tests.support.book import CREDIT, attempt, new_wallets, session
@@ -87,18 +88,7 @@ class Shop:
             "tax": tax,
             "key": key_hash(NAMESPACE, key).hex(),
         }
-        money = [MoneyLine("stripe_clearing", "deferred_revenue", currency, cents)]
-        money += [MoneyLine("stripe_clearing", "tax_payable", currency, tax)] * bool(tax)
-        command = Inflow(
-            wallet_id=wallet_id,
-            amount=credits * CREDIT,
-            source="purchase",
-            of_kind="purchase",
-            cost=cents,
-            currency=currency,
-            money=tuple(money),
-            join=False,
-        )
+        command = purchase(made, tax, {"intent": intent.id})
         await self.post(
             Attempt(command=command, key=key, namespace=NAMESPACE, actor=ACTOR, riders=(Rider(_PAID, params),))
         )
@@ -171,7 +161,7 @@ class Shop:
     @property
     def balance(self) -> int:
         """What Stripe holds."""
-        return int(self.sandbox.ask("/figures")["balance"]["total"])
+        return int(self.sandbox.ask("/money")["total"])
 
     def check(self) -> Report:
         """All books follow from their postings, and the book has as much at Stripe as Stripe says."""
@@ -179,7 +169,3 @@ class Shop:
         report = verify_now(self.url)
         assert report.ok, "\n".join(str(fault) for fault in report.faults)
         return report
-
-
-def payment_public(payment: Payment) -> str:
-    return row_public("pay", payment.wallet_id, payment.payment)

@@ -23,7 +23,7 @@ def sandbox() -> Iterator[SandboxAt]:
 async def desk(database_url: str, sandbox: SandboxAt) -> AsyncIterator[Desk]:
     async with desk_at(database_url, sandbox) as found:
         yield found
-    sandbox.tell("/mishaps")
+    sandbox.tell("/webhooks")
     sandbox.forget_faults()
 
 

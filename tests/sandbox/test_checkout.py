@@ -224,4 +224,4 @@ def test_times_are_of_the_sandboxs_clock(client: stripe.StripeClient, sandbox: S
     sandbox.pass_time(3600)
     assert opened(client).created >= int(time.time()) + 3600
     with pytest.raises(AssertionError, match="forward only"):
-        sandbox.tell("/clock/advance", seconds=-1)
+        sandbox.tell("/clock", advance_s=-1)

@@ -111,9 +111,9 @@ def test_an_inquiry_becomes_a_dispute(client: stripe.StripeClient, sandbox: Sand
 def test_any_charge_can_be_disputed(client: stripe.StripeClient, sandbox: SandboxAt) -> None:
     """And decided on, whatever its card does by itself."""
     charge = charged(client)
-    made = sandbox.tell(f"/charges/{charge.id}/dispute", reason="duplicate", amount=400)
+    made = sandbox.tell(f"/dispute/{charge.id}", reason="duplicate", amount=400)
     assert ("duplicate", 400) == (made["reason"], made["amount"])
-    assert "won" == sandbox.tell(f"/disputes/{made['id']}/resolve", outcome="won")["status"]
+    assert "won" == sandbox.tell(f"/dispute/{made['id']}", outcome="won")["status"]
 
 
 def test_countering_can_cost(client: stripe.StripeClient, sandbox: SandboxAt) -> None:

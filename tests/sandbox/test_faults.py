@@ -13,7 +13,7 @@ from tests.support.sandbox import SandboxAt
 def _calm(sandbox: SandboxAt) -> None:
     import httpx
 
-    httpx.delete(f"{sandbox.base}/_sandbox/faults")
+    httpx.delete(f"{sandbox.base}/_sim/faults")
 
 
 def named(client: stripe.StripeClient, email: str) -> int:
@@ -35,7 +35,7 @@ def test_a_lost_answer_is_got_by_asking_again(sandbox: SandboxAt, kind: str) -> 
     """With the same key it is done once, also where the SDK repeats by itself."""
     client = sandbox.client(timeout=0.3, retries=1)
     email = f"again-{kind}@example.com"
-    sandbox.tell("/faults", kind=kind, path="/v1/customers", method="POST", seconds=1)
+    sandbox.tell("/faults", kind=kind, path="/v1/customers", method="POST", delay_s=1)
     if kind == "error_after":
         refused(lambda: client.v1.customers.create({"email": email}), stripe.APIError)
     else:
@@ -44,7 +44,7 @@ def test_a_lost_answer_is_got_by_asking_again(sandbox: SandboxAt, kind: str) -> 
 
 
 def test_an_answer_comes_late(client: stripe.StripeClient, sandbox: SandboxAt) -> None:
-    sandbox.tell("/faults", kind="slow", path="/v1/customers", seconds=0.2)
+    sandbox.tell("/faults", kind="slow", path="/v1/customers", delay_s=0.2)
     start = time.monotonic()
     client.v1.customers.create({})
     assert time.monotonic() - start >= 0.2
@@ -75,7 +75,7 @@ def test_the_sdk_knows_the_errors(
 
 def test_a_fault_is_of_some_requests_only(client: stripe.StripeClient, sandbox: SandboxAt) -> None:
     """By method and path, after so many, so often."""
-    sandbox.tell("/faults", kind="unavailable", path="/v1/cust*", method="GET", skip=1, next=2)
+    sandbox.tell("/faults", kind="unavailable", path="/v1/cust*", method="GET", skip=1, times=2)
     made = client.v1.customers.create({}).id
     client.v1.customers.retrieve(made)
     for _ in range(2):

@@ -79,7 +79,7 @@ def test_what_never_got_in_is_not_kept(client: stripe.StripeClient, sandbox: San
 
 def test_a_request_that_is_being_done_holds_its_key(client: stripe.StripeClient, sandbox: SandboxAt, key: str) -> None:
     """Another one with it is told so, and may come again."""
-    sandbox.tell("/faults", kind="slow", path="/v1/customers", seconds=0.3)
+    sandbox.tell("/faults", kind="slow", path="/v1/customers", delay_s=0.3)
     made: list[str] = []
     call = threading.Thread(target=lambda: made.append(client.v1.customers.create({}, {"idempotency_key": key}).id))
     call.start()

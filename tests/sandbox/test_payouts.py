@@ -22,7 +22,7 @@ def _empty(sandbox: SandboxAt) -> Iterator[None]:
 
 def paid_out(client: stripe.StripeClient, sandbox: SandboxAt) -> stripe.Payout:
     """Everything, on its way."""
-    payout = sandbox.tell("/payouts")["payout"]
+    payout = sandbox.tell("/payout")["payout"]
     return client.v1.payouts.retrieve(payout["id"])
 
 
@@ -50,7 +50,7 @@ def test_a_payout_ties_to_its_entries(client: stripe.StripeClient, sandbox: Sand
     """Their nets add up to it, the fee, a refund and a dispute included."""
     first, second = (charged(client, "pm_card_bypassPending", amount=5000) for _ in range(2))
     client.v1.refunds.create({"charge": first.id, "amount": 700})
-    sandbox.tell(f"/charges/{second.id}/dispute", amount=1000)
+    sandbox.tell(f"/dispute/{second.id}", amount=1000)
     payout = paid_out(client, sandbox)
     assert ("pending", True, "in_progress") == (payout.status, payout.automatic, payout.reconciliation_status)
     found = entries(client, payout.id)
@@ -77,7 +77,7 @@ def test_a_payout_fails(client: stripe.StripeClient, sandbox: SandboxAt) -> None
     """The money is back, and part of the next one."""
     charged(client, "pm_card_bypassPending")
     payout = paid_out(client, sandbox)
-    failed = sandbox.tell(f"/payouts/{payout.id}/fail")
+    failed = sandbox.tell(f"/payout/{payout.id}", outcome="failed")
     assert ("failed", "account_closed") == (failed["status"], failed["failure_code"])
     assert 941 == client.v1.balance.retrieve().available[0].amount
     again = paid_out(client, sandbox)
@@ -97,18 +97,18 @@ def test_an_amount_is_paid_out_on_demand(client: stripe.StripeClient, sandbox: S
     assert 941 == client.v1.balance.retrieve().available[0].amount
 
 
-def test_the_figures_of_the_judge(client: stripe.StripeClient, sandbox: SandboxAt) -> None:
+def test_what_stripe_holds(client: stripe.StripeClient, sandbox: SandboxAt) -> None:
     """All charges, the balance, and the sums of each type of movement."""
     charge = charged(client, metadata={"payment_id": "p-1"})
     client.v1.refunds.create({"charge": charge.id, "amount": 200})
-    figures: Any = sandbox.ask("/figures")
-    (told,) = figures["charges"]
+    held: Any = sandbox.ask("/money")
+    (told,) = held["charges"]
     assert (charge.id, 1000, 200, {"payment_id": "p-1"}) == (
         told["id"],
         told["amount"],
         told["amount_refunded"],
         told["metadata"],
     )
-    assert 741 == figures["balance"]["total"]
-    assert {"count": 1, "amount": 1000, "fee": 59, "net": 941} == figures["by_type"]["charge"]
-    assert {"count": 1, "amount": -200, "fee": 0, "net": -200} == figures["by_type"]["refund"]
+    assert 741 == held["total"]
+    assert {"count": 1, "amount": 1000, "fee": 59, "net": 941} == held["by_type"]["charge"]
+    assert {"count": 1, "amount": -200, "fee": 0, "net": -200} == held["by_type"]["refund"]

@@ -10,7 +10,7 @@ from tests.support.sandbox import SandboxAt
 
 
 def balance(sandbox: SandboxAt) -> int:
-    return int(sandbox.ask("/figures")["balance"]["total"])
+    return int(sandbox.ask("/money")["total"])
 
 
 def test_parts_add_up_to_the_whole(client: stripe.StripeClient) -> None:
@@ -99,7 +99,7 @@ def test_a_refund_that_waits_can_be_taken_back(client: stripe.StripeClient, sand
     charge = charged(client)
     refund = client.v1.refunds.create({"charge": charge.id})
     refused(lambda: client.v1.refunds.cancel(refund.id))
-    sandbox.tell(f"/refunds/{refund.id}", status="requires_action")
+    sandbox.tell(f"/refund/{refund.id}", status="requires_action")
     assert "canceled" == client.v1.refunds.cancel(refund.id).status
     assert 0 == client.v1.charges.retrieve(charge.id).amount_refunded
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from ledger.embedded.places import free_port
+from ledger.sandbox.engine import Engine
 from tests.sandbox.asking import session_params
 from tests.sandbox.conftest import TEST_KEY
 from tests.support.sandbox import SandboxAt
@@ -36,7 +38,7 @@ def running(data: Path, port: int) -> Iterator[tuple[SandboxAt, subprocess.Popen
 
 def _answers(at: SandboxAt) -> bool:
     try:
-        return httpx.get(f"{at.base}/_sandbox").is_success
+        return httpx.get(f"{at.base}/_sim").is_success
     except httpx.HTTPError:
         return False
 
@@ -63,3 +65,19 @@ def test_a_killed_sandbox_goes_on_where_it_was(tmp_path: Path) -> None:
         assert "paid" == client.v1.checkout.sessions.retrieve(session.id).payment_status
         process.terminate()
         assert 0 == process.wait(10)
+
+
+def test_what_cannot_be_written_stays_due() -> None:
+    """As on a full disk: it is done when there is room again."""
+    engine = Engine(None, "http://127.0.0.1:9")
+    with engine.unit() as world:
+        world.later(0, "prune")
+    due = engine.agenda.first()
+    engine.db.execute("PRAGMA query_only = ON")
+    with pytest.raises(sqlite3.OperationalError):
+        engine.run_due()
+    engine.db.execute("PRAGMA query_only = OFF")
+    assert due == engine.agenda.first()
+    engine.run_due()
+    assert due != engine.agenda.first()
+    engine.close()

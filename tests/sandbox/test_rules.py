@@ -108,6 +108,6 @@ def test_midnight_is_the_next_one() -> None:
 def test_mishaps_strike_the_next_ones() -> None:
     """So many, and no more."""
     mishaps = Mishaps()
-    mishaps.set({"drop": Mishap(next=2)})
+    mishaps.set({"drop": Mishap(times=2)})
     assert [True, True, False] == [mishaps.strikes("drop") for _ in range(3)]
     assert not mishaps.strikes("twin")

@@ -28,6 +28,11 @@ def test_a_card_is_saved(client: stripe.StripeClient, customer: str) -> None:
     assert (intent.payment_method, "4242") == (saved.id, saved.card and saved.card.last4)
 
 
+def test_a_brand_has_two_names(client: stripe.StripeClient, customer: str) -> None:
+    card: Any = client.v1.payment_methods.attach("pm_card_amex", {"customer": customer}).card
+    assert ("amex", "american_express") == (card.brand, card.display_brand)
+
+
 def test_a_declined_card_is_not_saved(client: stripe.StripeClient, customer: str) -> None:
     error = refused(lambda: set_up(client, customer, "pm_card_visa_chargeDeclined"), stripe.CardError)
     assert "requires_payment_method" == error.error.setup_intent.status
@@ -76,7 +81,7 @@ def test_a_purchase_saves_the_card_where_that_was_asked_for(
 ) -> None:
     wanted: Any = {"setup_future_usage": "off_session"}
     session = client.v1.checkout.sessions.create(session_params(customer=customer, payment_intent_data=wanted))
-    sandbox.pay(session.id, card="4000002500003155", authenticate="complete")
+    sandbox.pay(session.id, card="4000002500003155", outcome="authenticate_complete")
     (saved,) = client.v1.customers.payment_methods.list(customer).data
     params = charge_params(saved.id, customer=customer, off_session=True)
     assert "succeeded" == client.v1.payment_intents.create(params).status

@@ -76,7 +76,7 @@ def things(_served: SandboxAt | None) -> dict[str, dict[str, Any]]:
     )
     client.v1.webhook_endpoints.create({"url": "http://127.0.0.1:9/", "enabled_events": ["topup.failed"]})
     _served.pass_time(60)
-    _served.tell("/payouts")
+    _served.tell("/payout")
     lists: list[Any] = [client.v1.events, client.v1.balance_transactions, client.v1.webhook_endpoints]
     lists += [client.v1.payouts, client.v1.disputes, client.v1.payment_links, client.v1.invoices]
     lists += [client.v1.customers, client.v1.products, client.v1.prices, client.v1.setup_intents, client.v1.refunds]

@@ -113,7 +113,7 @@ def test_an_endpoint_that_never_answers_well_is_given_up(
 def test_a_rolled_secret_signs_along(client: stripe.StripeClient, sandbox: SandboxAt, receiver: Receiver) -> None:
     """Two signatures for a while, and one afterwards."""
     (endpoint,) = client.v1.webhook_endpoints.list().data
-    fresh = sandbox.tell(f"/webhook_endpoints/{endpoint.id}/roll", overlap_s=3600)["secret"]
+    fresh = sandbox.tell(f"/webhook-endpoint/{endpoint.id}/roll", overlap_s=3600)["secret"]
     client.v1.products.create({"name": "Credits"})
     receiver.wait(lambda r: r.deliveries)
     _, body, signature = receiver.deliveries[0]
@@ -129,12 +129,12 @@ def test_a_rolled_secret_signs_along(client: stripe.StripeClient, sandbox: Sandb
 
 def test_events_come_twice(client: stripe.StripeClient, sandbox: SandboxAt, receiver: Receiver) -> None:
     """The same one, or two that tell the same."""
-    sandbox.tell("/mishaps", duplicate={"next": 1})
+    sandbox.tell("/webhooks", duplicate=1)
     client.v1.products.create({"name": "Credits"})
     receiver.wait(lambda r: len(r.events) == 2)
     assert 1 == len({event.id for event in receiver.events})
     receiver.forget()
-    sandbox.tell("/mishaps", twin={"next": 1})
+    sandbox.tell("/webhooks", twin=1)
     made = client.v1.products.create({"name": "Credits"})
     receiver.wait(lambda r: len(r.events) == 2)
     assert (2, {made.id}) == (
@@ -144,7 +144,7 @@ def test_events_come_twice(client: stripe.StripeClient, sandbox: SandboxAt, rece
 
 
 def test_events_come_out_of_order(client: stripe.StripeClient, sandbox: SandboxAt, receiver: Receiver) -> None:
-    sandbox.tell("/mishaps", reorder={"next": 1, "seconds": 0.3})
+    sandbox.tell("/webhooks", reorder={"times": 1, "delay_s": 0.3})
     names = ["first", "second", "third"]
     for name in names:
         client.v1.products.create({"name": name})
@@ -154,7 +154,7 @@ def test_events_come_out_of_order(client: stripe.StripeClient, sandbox: SandboxA
 
 def test_events_never_come(client: stripe.StripeClient, sandbox: SandboxAt, receiver: Receiver) -> None:
     """But are listed, for who asks."""
-    sandbox.tell("/mishaps", drop={"next": 1})
+    sandbox.tell("/webhooks", drop=1)
     lost = client.v1.products.create({"name": "lost"})
     client.v1.products.create({"name": "found"})
     receiver.wait(lambda r: r.events)
@@ -168,10 +168,10 @@ def test_mishaps_are_drawn_from_a_seed(client: stripe.StripeClient, sandbox: San
     came: list[int] = []
     for _ in range(2):
         receiver.forget()
-        sandbox.tell("/mishaps", duplicate={"probability": 0.5}, seed=7)
+        sandbox.tell("/webhooks", duplicate=0.5, seed=7)
         for _ in range(8):
             client.v1.products.create({"name": "Credits"})
-        sandbox.tell("/mishaps")
+        sandbox.tell("/webhooks")
         client.v1.customers.create({})
         receiver.wait(lambda r: "customer.created" in r.types() and sandbox.ask()["deliveries"].get("waiting", 0) == 0)
         came.append(len(receiver.events))

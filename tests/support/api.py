@@ -56,9 +56,9 @@ def counts(database_url: str) -> dict[str, int]:
 
 
 @asynccontextmanager
-async def running(database_url: str) -> AsyncIterator[EdgedLitestar]:
+async def running(database_url: str, settings: Settings | None = None) -> AsyncIterator[EdgedLitestar]:
     """The application, started and stopped."""
-    app = create_app(Settings(database_url=database_url))
+    app = create_app(settings or Settings(database_url=database_url))
     async with app.lifespan():
         yield app
 

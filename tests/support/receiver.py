@@ -1,4 +1,4 @@
-"""Somebody who is told of events by webhooks: verifies each as the SDK does, and can be out of order."""
+"""Somebody who is told of events by webhooks: verifies each as the SDK does, judges it, and can be out of order."""
 
 import threading
 import time
@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import stripe
+
+from tests.contract.stripe.client import Traffic
 
 PATIENCE_S = 10.0
 
@@ -23,11 +25,13 @@ class Receiver:
     """Status that was answered, body and signature, of all that came."""
     events: list[stripe.Event] = field(default_factory=list)
     """Those that were verified and accepted."""
+    traffic: Traffic = field(default_factory=lambda: Traffic(strict=False))
 
     def take(self, body: bytes, signature: str) -> int:
         event = stripe.Webhook.construct_event(body, signature, self.secret)
         status = self.answers.pop(0) if self.answers else 200
         self.deliveries.append((status, body, signature))
+        self.traffic.event(body)
         if status == 200:
             self.events.append(event)
         return status
@@ -80,3 +84,4 @@ def receiving() -> Iterator[Receiver]:
         web.shutdown()
         web.server_close()
         thread.join()
+    assert receiver.traffic.broken == []

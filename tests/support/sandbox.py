@@ -1,11 +1,15 @@
-"""The sandbox of the payment service, served in a thread of this process, and the unmodified SDK that talks to it."""
+"""The sandbox of the payment service, served in a thread of this process, and the unmodified SDK that talks to it.
+
+All that the SDK's clients say and hear is judged by the contract (tests/contract/stripe): a client raises where the
+sandbox breaks it, and at the end all of its events are judged, too.
+"""
 
 import asyncio
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +19,10 @@ import stripe
 from ledger.embedded.places import free_port
 from ledger.sandbox.app import Sandbox
 from ledger.sandbox.serve import server
+from tests.contract.stripe.client import CheckedRequests, Traffic, connect
 
 KEY = "sk_test_sandbox"
-BASES = ("api", "connect", "files", "meter_events")
 PATIENCE_S = 10.0
-
-stripe.enable_telemetry = False  # it would look for a home directory, and write to it
 
 
 @dataclass(frozen=True)
@@ -28,37 +30,43 @@ class SandboxAt:
     """A sandbox at an address."""
 
     base: str
+    traffic: Traffic = field(default_factory=Traffic)
+    _clients: list[CheckedRequests] = field(default_factory=list)
 
     def client(self, key: str = KEY, *, timeout: float = 10.0, retries: int = 0) -> stripe.StripeClient:
-        """The SDK, pointed at it."""
-        return stripe.StripeClient(
-            key,
-            base_addresses=dict.fromkeys(BASES, self.base),
-            http_client=stripe.RequestsClient(timeout=timeout),
-            max_network_retries=retries,
-        )
+        """The SDK, pointed at it; it raises where what is said is not what Stripe says."""
+        self._clients.append(CheckedRequests(self.traffic, timeout))
+        return connect(self.base, key, self._clients[-1], retries)
+
+    def close(self) -> None:
+        """End all clients, and look whether anything broke the contract."""
+        for _ in self.client().v1.events.list({"limit": 100}).auto_paging_iter():
+            continue  # each page was judged as it came
+        for client in self._clients:
+            client.close()
+        assert self.traffic.broken == []
 
     def ask(self, path: str = "") -> Any:
         """What the control plane shows."""
-        return httpx.get(f"{self.base}/_sandbox{path}").raise_for_status().json()
+        return httpx.get(f"{self.base}/_sim{path}").raise_for_status().json()
 
     def tell(self, path: str, /, **wanted: Any) -> Any:
         """Have the control plane do something."""
-        answer = httpx.post(f"{self.base}/_sandbox{path}", json=wanted)
+        answer = httpx.post(f"{self.base}/_sim{path}", json=wanted, headers={"Accept": "application/json"})
         assert answer.is_success, answer.text
         return answer.json()
 
     def pass_time(self, seconds: float) -> None:
         """Move its clock, and have everything happen that falls due."""
-        self.tell("/clock/advance", seconds=seconds)
+        self.tell("/clock", advance_s=seconds)
 
     def forget_faults(self) -> None:
         """Nothing goes wrong with requests any more."""
-        httpx.delete(f"{self.base}/_sandbox/faults").raise_for_status()
+        httpx.delete(f"{self.base}/_sim/faults").raise_for_status()
 
     def pay(self, session: str, **wanted: Any) -> Any:
-        """Pay a session, by default with a card that pays."""
-        return self.tell(f"/checkout/{session}/pay", **({"card": "4242424242424242"} | wanted))
+        """Pay a session, by default with a card that pays: session, intent and error afterwards."""
+        return self.tell(f"/pay/{session}", **wanted)
 
 
 @contextmanager
@@ -73,6 +81,7 @@ def sandbox_served(file: Path | None = None) -> Iterator[SandboxAt]:
     try:
         _wait(at)
         yield at
+        at.close()
     finally:
         loop.call_soon_threadsafe(running.stop)
         thread.join(PATIENCE_S)

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
+from ledger.settings import Settings
 from tests.support.api import running
 
 Message = dict[str, Any]
@@ -21,10 +22,10 @@ class Threaded:
         self._inner: tuple[asyncio.AbstractEventLoop, asyncio.Event, Any] | None = None
 
     @contextmanager
-    def started(self, database_url: str) -> Iterator[None]:
-        """Run the real application over this database."""
+    def started(self, database_url: str, settings: Settings | None = None) -> Iterator[None]:
+        """Run the real application over this database; with these settings, where there are any."""
         ready: Future[Any] = Future()
-        thread = threading.Thread(target=lambda: asyncio.run(_serve(database_url, ready)), name="application")
+        thread = threading.Thread(target=lambda: asyncio.run(_serve(database_url, settings, ready)), name="application")
         thread.start()
         self._inner = loop, stop, _ = ready.result(timeout=30)
         try:
@@ -46,9 +47,9 @@ class Threaded:
             await send(message)
 
 
-async def _serve(database_url: str, ready: Future[Any]) -> None:
+async def _serve(database_url: str, settings: Settings | None, ready: Future[Any]) -> None:
     stop = asyncio.Event()
-    async with running(database_url) as app:
+    async with running(database_url, settings) as app:
         ready.set_result((asyncio.get_running_loop(), stop, app))
         await stop.wait()
 

@@ -17,7 +17,7 @@ from ledger.book.rules import moves, payments
 from ledger.book.rules.due import book_due, next_due
 from ledger.book.rules.lines import LINES_MAX, Draft, MoreLotsNeeded, too_many_lines
 from ledger.book.rules.move import Move
-from ledger.book.rules.part import Part
+from ledger.book.rules.part import Event, Part
 from ledger.book.rules.reversal import Original, reverse
 from ledger.book.rules.state import Book, Hold, Lot
 from ledger.errors import (
@@ -99,6 +99,7 @@ class Unit:
         self.originals: dict[tuple[int, int], Original] = {}
         self.written: list[Move] = []
         self.refusals: dict[Key, StoredRefusal] = {}
+        self.told: list[Event] = []
         self.parts: Sequence[Part] = ()
         self.prices: Part | None = None
         self.gates: Sequence[Part] = ()
@@ -237,6 +238,8 @@ def _one(unit: Unit, attempt: c.Attempt) -> Result:
                 return Deferred(wallet_id)
             books.append(book)
         if isinstance(command, c.WRITES_NOTHING):
+            if isinstance(command, c.Tell):
+                unit.told.append(Event(command.wallet_id, command.of_type, command.data, None))
             return _change(books[0], command)
         return _post(unit, attempt, books)
     except MoreLotsNeeded:
@@ -442,7 +445,7 @@ def _seal_leg(
     )
 
 
-def _change(book: Book, command: c.SetStatus | c.SetOverdraft | c.BookDue) -> c.Changed:
+def _change(book: Book, command: c.SetStatus | c.SetOverdraft | c.BookDue | c.Tell) -> c.Changed:
     """Commands that write no transaction."""
     if isinstance(command, c.SetStatus):
         if command.status == "closed" and book.balances != c.Balances(limit=book.limit):
@@ -462,7 +465,7 @@ def _change(book: Book, command: c.SetStatus | c.SetOverdraft | c.BookDue) -> c.
                 owed=format_amount(book.owed),
             )
         book.limit = command.limit
-    if not isinstance(command, c.BookDue):
+    if not isinstance(command, c.BookDue | c.Tell):
         book.changed = True
     return c.Changed(book.status, book.balances)
 
@@ -518,6 +521,7 @@ def _effective(unit: Unit, command: c.Command, now: datetime) -> datetime:
 class _Saved(NamedTuple):
     books: dict[int, Book]
     written: int
+    told: int
     known: dict[Key, Stored]
     events: dict[Key, int]
     refused: dict[Key, StoredRefusal]
@@ -531,6 +535,7 @@ def _save(unit: Unit, attempts: Sequence[c.Attempt]) -> _Saved:
     return _Saved(
         {wallet_id: unit.books[wallet_id].copy() for wallet_id in wallet_ids & unit.books.keys()},
         len(unit.written),
+        len(unit.told),
         dict(unit.known),
         dict(unit.events),
         dict(unit.refused),
@@ -544,6 +549,7 @@ def _restore(unit: Unit, saved: _Saved) -> None:
     """Undo an atomic request: nothing of it is written, and none of its keys is taken."""
     unit.books.update(saved.books)
     del unit.written[saved.written :]
+    del unit.told[saved.told :]
     unit.known, unit.events = saved.known, saved.events
     unit.refused, unit.refusals = saved.refused, saved.refusals
     for ref, (amount, voided) in saved.reversed.items():

@@ -19,8 +19,8 @@ class Event(NamedTuple):
     wallet_id: int
     type: str
     data: Mapping[str, Any]
-    transaction: int
-    """The number of the transaction it belongs to."""
+    transaction: int | None
+    """The number of the transaction it belongs to; None where it belongs to none."""
 
 
 Rows = Callable[[], Sequence[Statement]]

@@ -137,7 +137,7 @@ def _responses(
 
 def _problems_of(handler: HTTPRouteHandler) -> tuple[int, ...]:
     if handler.opt.get("open"):
-        return _OPEN
+        return tuple(sorted({*_OPEN, *handler.opt.get("problems", ())}))
     return _READS if "GET" in handler.http_methods else _WRITES
 
 

@@ -99,6 +99,10 @@ class StrictRequest(Request[Any, Any, Any]):
                 return b"".join(chunks)
         raise _too_large(limit)
 
+    def header(self, name: bytes) -> bytes | None:
+        """The header of this name, in small letters; the first one where there are more."""
+        return _header(self.scope, name)
+
     async def json(self) -> Any:
         """The body as the handler's ``data`` type."""
         return decode(await self.json_bytes(), self._decoder())

@@ -6,9 +6,9 @@ from litestar.params import FromPath
 from ledger.context import LedgerRequest
 from ledger.kit.http.answers import Answer, answer
 from ledger.kit.http.paging import Cursor, Limit, Page, page, place_of
+from ledger.payments import rows
 from ledger.payments.disputes import store
 from ledger.payments.disputes.shapes import Dispute, dispute
-from ledger.payments.refunds.service import get_payment
 
 
 @get("/v1/payments/{payment_id:str}/disputes", opt={"scope": "read"})
@@ -19,7 +19,7 @@ async def list_disputes(
     name = f"disputes of {payment_id}"
     after = str(place_of(name, cursor, str) or "")
     async with request.services.database.transaction() as connection:
-        payment = await get_payment(connection, payment_id)
+        payment = await rows.find(connection, payment_id)
         found = await store.of_payment(connection, payment.wallet_id, payment.payment, after, limit + 1)
     return answer(page(name, found, limit, dispute, lambda row: row.dispute))
 

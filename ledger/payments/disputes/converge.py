@@ -10,7 +10,7 @@ from ledger.payments.disputes.rules import Stage, Step
 from ledger.payments.gateway import id_of, plain
 from ledger.payments.money import posting, problems
 from ledger.payments.money.movements import Movement, lines_of, movement_of
-from ledger.payments.rows import Payment
+from ledger.payments.rows import Payment, payment_public
 
 
 async def converge_dispute(desk: Desk, dispute_id: str, *more: Movement) -> None:
@@ -74,7 +74,7 @@ async def _take(
                 riders.append(store.disputed(payment, -withdrawn))
         case Step(does, Movement() as movement):
             money = lines_of(movement) if does == "fee" else rules.recovered(movement)
-            facts = posting.facts_of(movement, dispute=dispute)
+            facts = posting.facts_of(movement, payment=payment_public(payment), dispute=dispute)
             command = Entry(wallet_id=payment.wallet_id, of_kind=_KINDS[does], money=money, facts=facts)
             riders = [store.recovered(payment, dispute)] if does == "recover" else []
         case _:
@@ -93,7 +93,7 @@ def _opening(payment: Payment, dispute: str, movement: Movement, refunded: int) 
         number=payment.number,
         amount=rules.credits_of(-movement.amount, payment.paid, payment.credits_micro, refunded),
         money=lines_of(movement),
-        facts=posting.facts_of(movement, dispute=dispute, charge=payment.charge),
+        facts=posting.facts_of(movement, payment=payment_public(payment), dispute=dispute, charge=payment.charge),
     )
 
 
@@ -107,7 +107,7 @@ def _settling(payment: Payment, dispute: str, number: int, withdrawn: int, back:
         paid=payment.paid,
         currency=payment.currency,
         money=() if back is None else rules.given_back(back, withdrawn),
-        facts=posting.facts_of(back, dispute=dispute),
+        facts=posting.facts_of(back, payment=payment_public(payment), dispute=dispute),
     )
 
 

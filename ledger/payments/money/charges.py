@@ -11,7 +11,7 @@ from ledger.payments.desk import Desk
 from ledger.payments.gateway import id_of, plain
 from ledger.payments.money import posting, problems
 from ledger.payments.money.movements import Movement, lines_of, movement_of
-from ledger.payments.rows import Payment
+from ledger.payments.rows import Payment, payment_public
 
 _FEE: Final = """
 UPDATE payments SET fee = %(fee)s, version = version + 1 WHERE wallet_id = %(wallet)s AND payment = %(payment)s"""
@@ -41,7 +41,7 @@ async def _book(desk: Desk, payment: Payment, charge_id: str, movement: Movement
             wallet_id=payment.wallet_id,
             of_kind="fee",
             money=lines,
-            facts=posting.facts_of(movement, charge=charge_id),
+            facts=posting.facts_of(movement, payment=payment_public(payment), charge=charge_id),
         )
         await posting.post(desk, command, key, posting.claim(movement, payment.wallet_id, key), Rider(_FEE, fee))
     async with desk.database.transaction() as connection:

@@ -104,10 +104,11 @@ async def open_house(desk: Desk) -> int:
     return HOUSE
 
 
-def facts_of(movement: Movement | None = None, **objects: str | None) -> Metadata:
-    """What a transaction is said to belong to at Stripe."""
+def facts_of(movement: Movement | None = None, *, payment: str | None = None, **objects: str | None) -> Metadata:
+    """What a transaction is said to belong to: at Stripe, and which ``payment`` of ours (its public id)."""
     named = objects | {"balance_transaction": None if movement is None else movement.movement}
-    return {f"stripe_{name}": value for name, value in named.items() if value is not None}
+    facts: Metadata = {f"stripe_{name}": value for name, value in named.items() if value is not None}
+    return facts if payment is None else facts | {"payment_id": payment}
 
 
 def _values(movement: Movement) -> dict[str, Any]:

@@ -4,10 +4,10 @@ from litestar import get, post
 from litestar.params import FromPath, JSONBody
 
 from ledger.context import LedgerRequest
-from ledger.errors import StripeNotConfigured
 from ledger.kit.http.answers import Answer, answer, created_as, encode
 from ledger.kit.http.paging import Cursor, Limit, Page, number_of, page
 from ledger.kit.ids import row_public
+from ledger.payments import rows
 from ledger.payments.desk import Desk
 from ledger.payments.money.posting import hash_of
 from ledger.payments.refunds import service, store
@@ -24,7 +24,7 @@ async def refund_payment(
     What is spent is not refunded, unless by `force`. While Stripe cannot be reached the refund stays `pending`, and is
     paid later.
     """
-    desk = _desk(request)
+    desk = request.desk
     key, namespace = request.idempotency_key(), request.principal.namespace
     async with desk.database.transaction() as connection:
         asked = await service.look(connection, payment_id, namespace, key)
@@ -48,7 +48,7 @@ async def list_refunds(
     name = f"refunds of {payment_id}"
     after = number_of(name, cursor) or 0
     async with request.services.database.transaction() as connection:
-        payment = await service.get_payment(connection, payment_id)
+        payment = await rows.find(connection, payment_id)
         found = await store.of_payment(connection, payment.wallet_id, payment.payment, after, limit + 1)
     return answer(page(name, found, limit, refund, lambda row: row.number))
 
@@ -58,13 +58,6 @@ async def get_refund(request: LedgerRequest, refund_id: FromPath[str]) -> Answer
     """A refund as it stands."""
     async with request.services.database.transaction() as connection:
         return answer(refund(await service.get_refund(connection, refund_id)))
-
-
-def _desk(request: LedgerRequest) -> Desk:
-    services = request.services
-    if services.stripe is None:
-        raise StripeNotConfigured("this service has no key of Stripe: set LEDGER_STRIPE_API_KEY")
-    return Desk(services.database, services.door, services.stripe, services.settings)
 
 
 async def _found(desk: Desk, wallet_id: int, number: int) -> store.Refund:

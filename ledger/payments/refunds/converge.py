@@ -16,7 +16,7 @@ from ledger.payments.money import posting, problems
 from ledger.payments.money.movements import Movement, lines_of
 from ledger.payments.refunds import store
 from ledger.payments.refunds.store import Refund
-from ledger.payments.rows import ACTOR, Payment
+from ledger.payments.rows import ACTOR, Payment, payment_public
 
 EXPAND: Final = ["balance_transaction"]
 ENDED: Final = ("failed", "canceled")
@@ -57,7 +57,8 @@ async def apply(desk: Desk, told: dict[str, Any]) -> None:
 
 async def undo(desk: Desk, refund: Refund, problem: str) -> None:
     """The money is not given back: credits and liability are where they were."""
-    command = UndoRefund(wallet_id=refund.wallet_id, number=refund.number, description=problem)
+    facts = posting.facts_of(payment=row_public("pay", refund.wallet_id, refund.payment), refund=refund.refund)
+    command = UndoRefund(wallet_id=refund.wallet_id, number=refund.number, description=problem, facts=facts)
     await posting.post(desk, command, f"{refund.number}:undone", store.undo(refund, problem))
 
 
@@ -87,7 +88,7 @@ async def _taken(desk: Desk, payment: Payment, told: dict[str, Any]) -> Refund |
         money=told["amount"],
         force=True,
         description="Refunded at Stripe",
-        facts=posting.facts_of(refund=told["id"], charge=id_of(told["charge"])),
+        facts=posting.facts_of(payment=payment_public(payment), refund=told["id"], charge=id_of(told["charge"])),
     )
     begin = store.begin(payment, posting.hash_of(key), reason=told["reason"], actor=ACTOR, refund=told["id"])
     await posting.post(desk, command, key, begin)
@@ -105,7 +106,7 @@ async def _move(desk: Desk, payment: Payment, refund_id: str, movements: dict[st
             wallet_id=payment.wallet_id,
             of_kind=_KINDS[effect],
             money=lines_of(movement),
-            facts=posting.facts_of(movement, refund=refund_id),
+            facts=posting.facts_of(movement, payment=payment_public(payment), refund=refund_id),
         )
         await posting.post(desk, command, key, posting.claim(movement, payment.wallet_id, key))
         async with desk.database.transaction() as connection:

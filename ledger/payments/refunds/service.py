@@ -13,7 +13,7 @@ from ledger.book.commands import Metadata, RefundPayment
 from ledger.book.tables import transactions
 from ledger.errors import NotFound, PaymentDisputed, PaymentNotPaid, RefundExceedsPaid
 from ledger.kit.http.strict import invalid
-from ledger.kit.ids import parse_row, row_public
+from ledger.kit.ids import parse_row
 from ledger.kit.money import format_amount, parse_amount
 from ledger.payments import rows
 from ledger.payments.money.posting import facts_of, hash_of
@@ -32,15 +32,6 @@ class Asked(NamedTuple):
     posted: int | None
 
 
-async def get_payment(connection: AsyncConnection, payment_id: str) -> Payment:
-    """The payment of a public id. Raises NotFound."""
-    wallet_id, payment = parse_row("pay", payment_id, "payment")
-    found = await rows.load(connection, wallet_id, payment)
-    if found is None:
-        raise NotFound(f"there is no payment {payment_id}")
-    return found
-
-
 async def get_refund(connection: AsyncConnection, refund_id: str) -> Refund:
     """The refund of a public id. Raises NotFound."""
     wallet_id, number = parse_row("rfd", refund_id, "refund")
@@ -52,7 +43,7 @@ async def get_refund(connection: AsyncConnection, refund_id: str) -> Refund:
 
 async def look(connection: AsyncConnection, payment_id: str, namespace: str, key: str) -> Asked:
     """In this order: a refund that the payment's row shows already is found by its key, too. Raises NotFound."""
-    payment = await get_payment(connection, payment_id)
+    payment = await rows.find(connection, payment_id)
     known = select(_t.number).where(_t.wallet_id == payment.wallet_id, _t.key_hash == hash_of(key, namespace))
     return Asked(payment, (await connection.execute(known)).scalar_one_or_none())
 
@@ -76,7 +67,7 @@ async def plan(connection: AsyncConnection, asked: Asked, wanted: NewRefund) -> 
     elif whole:
         before = await store.load(connection, payment.wallet_id, asked.posted)
         money = 0 if before is None else before.amount
-    facts: Metadata = {"payment_id": row_public("pay", payment.wallet_id, payment.payment), "whole": whole}
+    facts: Metadata = {"whole": True} if whole else {}
     return RefundPayment(
         wallet_id=payment.wallet_id,
         number=payment.number,
@@ -85,7 +76,7 @@ async def plan(connection: AsyncConnection, asked: Asked, wanted: NewRefund) -> 
         credits=credits,
         force=wanted.force,
         description=wanted.reason,
-        facts=facts | facts_of(charge=payment.charge),
+        facts=facts | facts_of(payment=rows.payment_public(payment), charge=payment.charge),
     )
 
 

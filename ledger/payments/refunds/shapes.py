@@ -8,21 +8,8 @@ from msgspec import Meta
 from ledger.kit.http.fields import Amount, Decimal, Reason, Time, shown
 from ledger.kit.ids import row_public
 from ledger.kit.money import CREDIT, format_amount
+from ledger.payments.links.shapes import Money
 from ledger.payments.refunds import store
-
-Money = Annotated[
-    str | int,
-    Meta(
-        description='Money: a decimal string such as `"10.00"`, or an integer.',
-        examples=["10.00"],
-        extra_json_schema={
-            "anyOf": [
-                {"type": "string", "pattern": r"^(?!0(\.0+)?$)(0|[1-9][0-9]{0,8})(\.[0-9]{1,3})?$"},
-                {"type": "integer", "minimum": 1, "maximum": 10**9},
-            ]
-        },
-    ),
-]
 
 
 class NewRefund(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

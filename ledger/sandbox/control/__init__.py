@@ -1,4 +1,4 @@
-"""How the simulation is steered, under ``/_sandbox``: JSON in and out, no key, nothing of it Stripe's."""
+"""How the simulation is steered, under ``/_sim``: JSON or a form in, JSON out, no key, nothing of it Stripe's."""
 
 from typing import Any, Final
 
@@ -10,14 +10,14 @@ from ledger.sandbox.control.stage import Stage
 from ledger.sandbox.engine import Engine
 from ledger.sandbox.errors import StripeError
 from ledger.sandbox.faults import Faults
-from ledger.sandbox.http import Answer, Request
+from ledger.sandbox.http import Answer, Request, wanted
 from ledger.sandbox.router import Router
 
 _JSON: Final = {"Content-Type": "application/json"}
 
 
 class Control:
-    """Answers requests under ``/_sandbox``."""
+    """Answers requests under ``/_sim``."""
 
     def __init__(self, engine: Engine, faults: Faults) -> None:
         self._stage = Stage(engine, faults)
@@ -29,8 +29,7 @@ class Control:
             return _said(404, {"error": f"there is no {request.method} {request.path}"})
         step, path = found
         try:
-            wanted = msgspec.json.decode(request.body or b"{}", type=step.body)
-            return _said(200, step.work(self._stage, wanted, *path))
+            return _said(200, step.work(self._stage, wanted(request, step.body), *path))
         except msgspec.MsgspecError as error:
             return _said(400, {"error": str(error)})
         except StripeError as error:

@@ -1,4 +1,4 @@
-"""The machine itself: its state, clock and settings, what goes wrong in it, and the figures that a judge compares."""
+"""The machine itself: its state, clock and settings, what goes wrong in it, and the money that a judge compares."""
 
 from typing import Any
 
@@ -8,25 +8,13 @@ from ledger.sandbox.control.stage import Stage
 from ledger.sandbox.errors import Object, invalid
 from ledger.sandbox.faults import Fault
 from ledger.sandbox.resources import balance
-from ledger.sandbox.webhooks.mishaps import KINDS, Mishap
 
 
 class Advance(msgspec.Struct, forbid_unknown_fields=True):
     """How far the clock is moved: by so many seconds, or to a moment."""
 
-    seconds: float = 0.0
+    advance_s: float = 0.0
     to: float | None = None
-
-
-class Wanted(msgspec.Struct, forbid_unknown_fields=True):
-    """Which mishaps of webhooks there are from now on. Those that are not named end."""
-
-    duplicate: Mishap | None = None
-    delay: Mishap | None = None
-    reorder: Mishap | None = None
-    drop: Mishap | None = None
-    twin: Mishap | None = None
-    seed: int = 0
 
 
 def state(stage: Stage, wanted: Any, /, *path: str) -> Object:
@@ -39,12 +27,12 @@ def state(stage: Stage, wanted: Any, /, *path: str) -> Object:
         "next_at": engine.next_at(),
         "config": engine.config,
         "faults": stage.faults.coming,
-        "mishaps": engine.mishaps.wanted,
+        "webhooks": engine.mishaps.wanted,
     }
 
 
-def figures(stage: Stage, wanted: Any, /, *path: str) -> Object:
-    """What money there is by Stripe's own books, to be compared with others."""
+def money(stage: Stage, wanted: Any, /, *path: str) -> Object:
+    """What Stripe holds, in smallest units of the settlement currency; what moved it; and all charges."""
     shown = ("id", "status", "amount", "amount_captured", "amount_refunded", "currency", "customer", "disputed")
     more = ("payment_intent", "balance_transaction", "metadata", "created")
 
@@ -52,9 +40,11 @@ def figures(stage: Stage, wanted: Any, /, *path: str) -> Object:
         charges = world.objects.select("charge", oldest_first=True)
         sums = {status: balance.total(world, status) for status in ("available", "pending")}
         return {
-            "charges": [{name: charge[name] for name in (*shown, *more)} for charge in charges],
-            "balance": {**sums, "total": sum(sums.values()), "currency": world.config.settlement_currency},
+            "currency": world.config.settlement_currency,
+            "total": sum(sums.values()),
+            **sums,
             "by_type": balance.by_type(world),
+            "charges": [{name: charge[name] for name in (*shown, *more)} for charge in charges],
         }
 
     return stage.do(work)
@@ -67,7 +57,7 @@ def clock(stage: Stage, wanted: Any, /, *path: str) -> Object:
 
 def advance(stage: Stage, wanted: Advance, /, *path: str) -> Object:
     """Move the clock, and do all that falls due on the way."""
-    seconds = wanted.seconds if wanted.to is None else wanted.to - stage.engine.clock.now()
+    seconds = wanted.advance_s if wanted.to is None else wanted.to - stage.engine.clock.now()
     if seconds < 0:
         raise invalid("The clock goes forward only.")
     stage.engine.advance(seconds)
@@ -102,20 +92,8 @@ def clear_faults(stage: Stage, wanted: Any, /, *path: str) -> Any:
     return stage.faults.coming
 
 
-def mishaps(stage: Stage, wanted: Any, /, *path: str) -> Any:
-    """What goes wrong with webhooks."""
-    return stage.engine.mishaps.wanted
-
-
-def set_mishaps(stage: Stage, wanted: Wanted, /, *path: str) -> Any:
-    """Have these go wrong, and no others."""
-    named = {kind: getattr(wanted, kind) for kind in KINDS}
-    stage.engine.mishaps.set({kind: one for kind, one in named.items() if one is not None}, wanted.seed)
-    return stage.engine.mishaps.wanted
-
-
 def reset(stage: Stage, wanted: Any, /, *path: str) -> Object:
-    """Forget everything."""
+    """Forget everything but the endpoints that were placed here."""
     stage.faults.coming.clear()
     stage.engine.reset()
     return {}

@@ -4,7 +4,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
-from ledger.sandbox.control import buyers, machine, money
+from ledger.sandbox.control import banks, machine, webhooks
 from ledger.sandbox.control.stage import Stage
 from ledger.sandbox.faults import Fault
 
@@ -29,25 +29,23 @@ class Step(NamedTuple):
 
 
 STEPS: Final = (
-    Step("GET", "/_sandbox", Nothing, machine.state),
-    Step("GET", "/_sandbox/figures", Nothing, machine.figures),
-    Step("GET", "/_sandbox/clock", Nothing, machine.clock),
-    Step("POST", "/_sandbox/clock/advance", machine.Advance, machine.advance),
-    Step("GET", "/_sandbox/config", Nothing, machine.config),
-    Step("POST", "/_sandbox/config", dict[str, Any], machine.configure),
-    Step("GET", "/_sandbox/faults", Nothing, machine.faults),
-    Step("POST", "/_sandbox/faults", Fault, machine.add_fault),
-    Step("DELETE", "/_sandbox/faults", Nothing, machine.clear_faults),
-    Step("GET", "/_sandbox/mishaps", Nothing, machine.mishaps),
-    Step("POST", "/_sandbox/mishaps", machine.Wanted, machine.set_mishaps),
-    Step("POST", "/_sandbox/reset", Nothing, machine.reset),
-    Step("POST", "/_sandbox/webhook_endpoints/{id}/roll", buyers.Roll, buyers.roll),
-    Step("POST", "/_sandbox/checkout/{id}/pay", buyers.Pay, buyers.pay),
-    Step("POST", "/_sandbox/charges/{id}/dispute", money.Dispute, money.dispute),
-    Step("POST", "/_sandbox/disputes/{id}/resolve", money.Outcome, money.resolve),
-    Step("POST", "/_sandbox/refunds/{id}", money.Refund, money.refund),
-    Step("POST", "/_sandbox/payouts", Nothing, money.payout),
-    Step("POST", "/_sandbox/payouts/{id}/pay", Nothing, money.pay),
-    Step("POST", "/_sandbox/payouts/{id}/fail", money.Failure, money.fail),
-    Step("POST", "/_sandbox/3ds/{id}", buyers.Authentication, buyers.authenticate),
+    Step("GET", "/_sim", Nothing, machine.state),
+    Step("GET", "/_sim/money", Nothing, machine.money),
+    Step("GET", "/_sim/clock", Nothing, machine.clock),
+    Step("POST", "/_sim/clock", machine.Advance, machine.advance),
+    Step("GET", "/_sim/config", Nothing, machine.config),
+    Step("POST", "/_sim/config", dict[str, Any], machine.configure),
+    Step("GET", "/_sim/faults", Nothing, machine.faults),
+    Step("POST", "/_sim/faults", Fault, machine.add_fault),
+    Step("DELETE", "/_sim/faults", Nothing, machine.clear_faults),
+    Step("POST", "/_sim/reset", Nothing, machine.reset),
+    Step("GET", "/_sim/webhooks", Nothing, webhooks.mishaps),
+    Step("POST", "/_sim/webhooks", webhooks.Wanted, webhooks.set_mishaps),
+    Step("POST", "/_sim/webhook-endpoint", webhooks.Endpoint, webhooks.endpoint),
+    Step("POST", "/_sim/webhook-endpoint/{id}/roll", webhooks.Roll, webhooks.roll),
+    Step("POST", "/_sim/3ds/{id}", banks.Authentication, banks.authenticate),
+    Step("POST", "/_sim/dispute/{id}", banks.Dispute, banks.dispute),
+    Step("POST", "/_sim/refund/{id}", banks.Refund, banks.refund),
+    Step("POST", "/_sim/payout", banks.Payout, banks.pay_out),
+    Step("POST", "/_sim/payout/{id}", banks.Payout, banks.payout),
 )

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple, Protocol
 
 from ledger.sandbox.engine import Engine
 from ledger.sandbox.http import Answer, Request
-from ledger.sandbox.pages import authentication, checkout, links, papers, portal
+from ledger.sandbox.pages import authentication, buyer, checkout, links, papers, portal
 from ledger.sandbox.pages.html import message
 from ledger.sandbox.router import Router
 
@@ -26,6 +26,8 @@ class Place(NamedTuple):
 PLACES: Final = (
     Place("GET", "/c/pay/{session}", checkout.show),
     Place("POST", "/c/pay/{session}", checkout.submit),
+    Place("GET", "/_sim/pay/{session}", buyer.show),
+    Place("POST", "/_sim/pay/{session}", buyer.submit),
     Place("GET", "/c/recover/{session}/{token}", links.recover),
     Place("GET", "/3ds/{intent}", authentication.show),
     Place("POST", "/3ds/{intent}", authentication.submit),

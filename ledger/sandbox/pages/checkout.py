@@ -19,7 +19,13 @@ _HINTS: Final = ("4242424242424242", "4000000000000002", "4000000000009995", "40
 
 def show(engine: Engine, request: Request, /, *path: str) -> Answer:
     """The page of a session."""
-    session = engine.objects.find(path[0])
+    session = opened(engine, path[0])
+    return session if isinstance(session, Answer) else _form(engine, session, {}, last_error(engine, session))
+
+
+def opened(engine: Engine, named: str) -> Object | Answer:
+    """The session, or what is shown of one that cannot be paid."""
+    session = engine.objects.find(named)
     if session is None or session["object"] != "checkout.session":
         return message("Page not found", "There is no such checkout session.", status=404)
     if session["status"] == "complete":
@@ -27,17 +33,17 @@ def show(engine: Engine, request: Request, /, *path: str) -> Answer:
     if session["status"] == "expired":
         back = ("Go back", session["cancel_url"]) if session["cancel_url"] else None
         return message("This session has expired", "Nothing was paid.", status=410, link=back)
-    return _form(engine, session, {}, _last_error(engine, session))
+    return session
 
 
 def submit(engine: Engine, request: Request, /, *path: str) -> Answer:
     """Pay, and go where that leads."""
     form = fields(request)
-    session = engine.objects.find(path[0])
-    if session is None or session["object"] != "checkout.session" or session["status"] != "open":
-        return show(engine, request, *path)
+    session = opened(engine, path[0])
+    if isinstance(session, Answer):
+        return session
     try:
-        choice = card_form.read(form, engine.clock.now(), emailed=_emailed(session))
+        choice = card_form.read(form, engine.clock.now(), emailed=emailed(session))
     except ValueError as error:
         return _form(engine, session, form, str(error), status=400)
     outcome = engine.attempt(lambda world: _pay(world, path[0], choice))
@@ -58,7 +64,7 @@ def _pay(world: World, named: str, choice: Choice) -> Object:
     return checkout_paying.pay(world, session, method, choice.buyer)
 
 
-def _last_error(engine: Engine, session: Object) -> str:
+def last_error(engine: Engine, session: Object) -> str:
     """What the last try failed with, where that was told on another page."""
     for kind, name in (("payment_intent", "last_payment_error"), ("setup_intent", "last_setup_error")):
         intent = engine.objects.find(session[kind] or "")
@@ -67,7 +73,7 @@ def _last_error(engine: Engine, session: Object) -> str:
     return ""
 
 
-def _emailed(session: Object) -> str | None:
+def emailed(session: Object) -> str | None:
     details = session["customer_details"] or {}
     return details.get("email")
 
@@ -75,16 +81,16 @@ def _emailed(session: Object) -> str | None:
 def _form(engine: Engine, session: Object, form: dict[str, str], error: str, *, status: int = 200) -> Answer:
     merchant = engine.config.merchant
     said = f'<p class="error" role="alert">{text(error)}</p>' if error else ""
-    email = _emailed(session)
+    email = emailed(session)
     known = f'<p class="soft">{text(email)}</p>' if email else _email(form)
     cancel = f'<p><a href="{text(session["cancel_url"])}">Cancel and go back</a></p>' if session["cancel_url"] else ""
     saved, savable = _saved(engine, session), _savable(session)
     fields_of_card = card_form.write(session["payment_method_types"], saved, form, savable=savable)
     body = (
-        f'<p class="mode">Test mode</p>\n<h1>{text(merchant)}</h1>\n{_sold(session)}\n{said}\n'
+        f'<p class="mode">Test mode</p>\n<h1>{text(merchant)}</h1>\n{sold(session)}\n{said}\n'
         f'<form method="post" action="/c/pay/{text(session["id"])}">\n{known}\n'
         f"{fields_of_card}\n"
-        f'<button type="submit">{text(_verb(session))}</button>\n</form>\n{cancel}\n{_hints()}'
+        f'<button type="submit">{text(verb(session))}</button>\n</form>\n{cancel}\n{hints()}'
     )
     return page(f"{merchant} – Checkout", body, status=status)
 
@@ -93,13 +99,13 @@ def _email(form: dict[str, str]) -> str:
     return field("email", "E-mail", form.get("email", ""), kind="email", hint="you@example.com", fill="email")
 
 
-def _verb(session: Object) -> str:
+def verb(session: Object) -> str:
     if session["mode"] == "setup":
         return "Save"
     return f"Pay {money.shown(session['amount_total'], session['currency'])}"
 
 
-def _sold(session: Object) -> str:
+def sold(session: Object) -> str:
     """The lines and their sum."""
     if session["mode"] == "setup":
         return "<p>Save a payment method for later.</p>"
@@ -132,7 +138,7 @@ def _saved(engine: Engine, session: Object) -> list[Object]:
     return [one for one in methods if one["allow_redisplay"] in offered and one["type"] in types]
 
 
-def _hints() -> str:
+def hints() -> str:
     """Test cards and accounts, for who does not know them by heart."""
     told = [one for one in CARDS if one.number in _HINTS] + list(ACCOUNTS[:3])
     rows = "".join(f"<tr><td><code>{one.number}</code></td><td>{text(one.does)}</td></tr>" for one in told)

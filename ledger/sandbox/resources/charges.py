@@ -17,8 +17,10 @@ def update(world: World, params: Params, /, *path: str) -> Object:
 
 
 def book_fee(world: World, charge: str) -> None:
-    """The fee is known: the charge gets its balance transaction."""
+    """The fee is known: the charge gets its balance transaction, if it was not given one ahead of its time."""
     paid = world.get("charge", charge)
+    if paid["balance_transaction"] is not None:
+        return
     config, amount, currency = world.config, paid["amount_captured"], paid["currency"]
     settled = money.exchanged(amount, currency, config.settlement_currency, config.exchange_rates)
     fee = money.fee(settled, config.fee_percent, balance.in_settlement(world, config.fee_fixed_cents))

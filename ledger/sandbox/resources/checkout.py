@@ -15,6 +15,7 @@ from ledger.sandbox.world import World
 _FIXED: Final = (
     "automatic_tax",
     "currency",
+    "custom_fields",
     "customer",
     "expires_at",
     "invoice_creation",
@@ -28,7 +29,8 @@ _OFFERED: Final = {
     "payment_method_save": None,
 }
 """Which saved payment methods a page offers, and whether it offers to save one."""
-_REMEMBERED: Final = ("payment_intent_data", "setup_intent_data", "invoice_creation", "after_expiration")
+_RECOVERY: Final = {"allow_promotion_codes": False, "enabled": False, "expires_at": None, "url": None}
+_REMEMBERED: Final = ("payment_intent_data", "setup_intent_data", "invoice_creation")
 """What is needed of the parameters when the buyer pays, or does not."""
 
 
@@ -50,7 +52,10 @@ def opened(world: World, params: Params, **given: Any) -> Object:
         **_buyer(world, params),
         **given,
     )
-    session.update(applied(session, params, *_FIXED))
+    session.update(applied(session, intents.options("checkout.session", params), *_FIXED))
+    session["custom_fields"] = selling.custom_fields(params)
+    if (recovery := (params.get("after_expiration") or {}).get("recovery")) is not None:
+        session["after_expiration"] = {"recovery": {**_RECOVERY, **recovery}}
     if "saved_payment_method_options" in params:
         session["saved_payment_method_options"] = {**_OFFERED, **params["saved_payment_method_options"]}
     if mode == "payment":
@@ -98,6 +103,7 @@ def _check(world: World, params: Params) -> None:
     mode = params.get("mode", "payment")
     if mode not in rules.MODES or params.get("ui_mode", "hosted_page") != "hosted_page":
         raise invalid("The sandbox has the modes payment and setup, on hosted pages.", param="mode")
+    rules.require_sold(params)
     if "success_url" not in params:
         raise invalid("Missing required param: success_url.", param="success_url", code="parameter_missing")
     for name in ("success_url", "cancel_url"):

@@ -61,12 +61,11 @@ def follow(world: World, intent: Object) -> Object:
 
 def expired(world: World, session: Object) -> Object:
     """Nobody can pay it any more, and what a buyer has begun is given up."""
-    recovery = (session["_"]["asked"].get("after_expiration") or {}).get("recovery") or {}
+    recovery = (session["after_expiration"] or {}).get("recovery") or {}
     if recovery.get("enabled"):
         url = f"{world.base}/c/recover/{session['id']}/{letters(16)}"
         until = {"expires_at": world.now + RECOVERY_S, "url": url}
-        plain = {"allow_promotion_codes": False, "enabled": True}
-        session["after_expiration"] = {"recovery": {**plain, **recovery, **until}}
+        session["after_expiration"] = {"recovery": {**recovery, **until}}
     world.change(session, "checkout.session.expired", status="expired", url=None)
     for kind, work in (("payment_intent", payment_intents), ("setup_intent", setup_intents)):
         if session[kind] is not None:
@@ -94,9 +93,11 @@ def recovered(world: World, session: Object) -> dict[str, Any]:
         "customer_details",
         "success_url",
     )
+    after = session["after_expiration"]["recovery"]
     more = ("cancel_url", "client_reference_id", "metadata", "mode", "payment_method_types", "automatic_tax")
     return {
         **{name: session[name] for name in (*copied, *more)},
+        "after_expiration": {"recovery": {**after, "expires_at": None, "url": None}},
         "expires_at": world.now + OPEN_S_MAX,
         "recovered_from": session["id"],
         "_": {"lines": session["_"]["lines"], "asked": session["_"]["asked"]},

@@ -14,16 +14,42 @@ _ROLL_S_MAX: Final = 86_400
 
 def create(world: World, params: Params, /, *path: str) -> Object:
     """A new endpoint, with its secret."""
+    _check(params)
+    secret = new_id("whsec")
+    made = endpoint(world.now, secret, url=params["url"], enabled_events=params["enabled_events"])
+    made.update(applied(made, params, "url", "enabled_events"))
+    return {**world.add(made), "secret": secret}
+
+
+def place(world: World, params: Params, secret: str | None) -> Object:
+    """An endpoint that outlives resets, with its secret: a new one, or the one of this address or of this secret.
+
+    Stripe chooses secrets itself. Here one can be known before, to who is started together with the sandbox.
+    """
+    _check(params)
+    known = world.objects.where("webhook_endpoint")
+    found = next((one for one in known if _is_meant(one, params["url"], secret)), None)
+    if found is None:
+        found = world.get("webhook_endpoint", create(world, params)["id"])
+    if secret is not None:
+        found["_"]["secrets"] = [{"secret": secret, "until": None}]
+    found["_"]["placed"] = True
+    world.change(found, status="enabled", **params)
+    return {**found, "secret": secrets(found, world.moment)[0]}
+
+
+def _is_meant(found: Object, url: str, secret: str | None) -> bool:
+    return found["url"] == url or secret in [one["secret"] for one in found["_"]["secrets"]]
+
+
+def _check(params: Params) -> None:
+    """Raises StripeError."""
     if not is_url(params["url"]):
         raise invalid(
             "Invalid URL: An explicit scheme (such as https) must be provided.", param="url", code="url_invalid"
         )
     if not params["enabled_events"]:
         raise invalid("You must select at least one event.", param="enabled_events")
-    secret = new_id("whsec")
-    made = endpoint(world.now, secret, url=params["url"], enabled_events=params["enabled_events"])
-    made.update(applied(made, params, "url", "enabled_events"))
-    return {**world.add(made), "secret": secret}
 
 
 def update(world: World, params: Params, /, *path: str) -> Object:

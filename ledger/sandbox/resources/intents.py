@@ -11,6 +11,21 @@ from ledger.sandbox.world import World
 
 TYPES: Final = ("card", "us_bank_account")
 """What the account has switched on. One that redirects is assumed to be, too: see ``require_return_url``."""
+_OPTIONS: Final[Mapping[str, Mapping[str, Object]]] = {
+    "payment_intent": {
+        "card": {"network": None, "request_three_d_secure": "automatic", "setup_future_usage": None},
+        "us_bank_account": {"setup_future_usage": None, "verification_method": "automatic"},
+    },
+    "setup_intent": {
+        "card": {"network": None, "request_three_d_secure": "automatic"},
+        "us_bank_account": {"verification_method": "automatic"},
+    },
+    "checkout.session": {
+        "card": {"request_three_d_secure": "automatic", "setup_future_usage": None},
+        "us_bank_account": {"setup_future_usage": None, "verification_method": "automatic"},
+    },
+}
+"""What objects show of ``payment_method_options``: of the types that there are, and not what only requests say."""
 _NAMES: Final = {"payment_intent": "PaymentIntent", "setup_intent": "SetupIntent"}
 _NOT_NOW: Final = (
     "You cannot {0} this {1} because it has a status of {status}. Only a {1} with one of the following statuses may be "
@@ -43,6 +58,18 @@ def taken(params: Params, currency: str = "usd") -> dict[str, Any]:
         "excluded_payment_method_types": excluded,
         "payment_method_types": types,
     }
+
+
+def options(kind: str, params: Params) -> Params:
+    """The parameters, with the options of payment methods as objects of this kind show them."""
+    asked = params.get("payment_method_options")
+    if not asked:
+        return params
+    shown = {}
+    for method, plain in _OPTIONS[kind].items():
+        if asked.get(method):
+            shown[method] = {name: asked[method].get(name, value) for name, value in plain.items()}
+    return {**params, "payment_method_options": shown}
 
 
 def automatic(params: Params) -> Object:

@@ -29,6 +29,8 @@ _UPDATE: Final = (
 )
 _FIXED: Final = ("amount", "currency", "payment_method", "status", "automatic_payment_methods")
 """What is set by code of its own, not copied from the parameters."""
+_UNSHOWN: Final = ("enforce_arithmetic_validation", "line_items")
+"""Amount details that a request says and an intent does not show."""
 
 
 def create(world: World, params: Params, /, *path: str) -> Object:
@@ -52,7 +54,7 @@ def opened(world: World, params: Params, **hidden: Any) -> Object:
         living(world, params["customer"], "customer")
     automatic = {"automatic_payment_methods": intents.automatic(params), **intents.taken(params, currency)}
     intent = payment.payment_intent(world.now, amount=params["amount"], currency=currency, **automatic, _=hidden)
-    intent.update(applied(intent, params, *_FIXED, *automatic))
+    intent.update(applied(intent, _shown(params), *_FIXED, *automatic))
     return world.add(intent, "payment_intent.created")
 
 
@@ -69,7 +71,18 @@ def update(world: World, params: Params, /, *path: str) -> Object:
     given = {
         name: value for name, value in params.items() if name not in ("payment_method", "automatic_payment_methods")
     }
-    return updated(world, intent, given, None)
+    if params.get("transfer_data") and intent["transfer_data"] is None:
+        message = "You cannot update `transfer_data` of a PaymentIntent that was created without a destination."
+        raise invalid(message, param="transfer_data")
+    return updated(world, intent, _shown(given), None)
+
+
+def _shown(params: Params) -> Params:
+    """The parameters as far as an intent shows them."""
+    asked = intents.options("payment_intent", params)
+    if not asked.get("amount_details"):
+        return asked
+    return {**asked, "amount_details": {n: v for n, v in asked["amount_details"].items() if n not in _UNSHOWN}}
 
 
 def confirm(world: World, params: Params, /, *path: str) -> Object:

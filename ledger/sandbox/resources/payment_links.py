@@ -4,19 +4,30 @@ from typing import Any, Final
 
 from ledger.sandbox.errors import Object, invalid
 from ledger.sandbox.ids import letters
-from ledger.sandbox.resources import catalog
+from ledger.sandbox.resources import catalog, intents
 from ledger.sandbox.resources.common import Params, applied, updated
 from ledger.sandbox.resources.listing import paged
 from ledger.sandbox.rules.changes import merged
+from ledger.sandbox.rules.checkout import require_sold
 from ledger.sandbox.shapes import selling
 from ledger.sandbox.world import World
 
-_FIXED: Final = ("restrictions", "automatic_tax", "currency", "after_completion", "payment_intent_data", "line_items")
+_FIXED: Final = (
+    "restrictions",
+    "automatic_tax",
+    "currency",
+    "custom_fields",
+    "after_completion",
+    "payment_intent_data",
+    "line_items",
+)
 _LINES_MAX: Final = 20
 
 
 def create(world: World, params: Params, /, *path: str) -> Object:
     """A new link."""
+    require_sold(params)
+    _require_types(params)
     items = params["line_items"]
     if len(items) > _LINES_MAX:
         raise invalid(f"You can have at most {_LINES_MAX} line items.", param="line_items")
@@ -34,6 +45,8 @@ def create(world: World, params: Params, /, *path: str) -> Object:
 
 def update(world: World, params: Params, /, *path: str) -> Object:
     """The link with changes; sessions that it has opened stay as they are."""
+    require_sold(params)
+    _require_types(params)
     link = world.get("payment_link", path[0])
     link.update(_nested(link, params))
     rest = {name: value for name, value in params.items() if name not in _FIXED}
@@ -86,6 +99,11 @@ def asked(link: Object) -> Params:
     return asked
 
 
+def _require_types(params: Params) -> None:
+    """Raises StripeError where nobody could pay."""
+    intents.taken({"allowed_payment_method_types": params.get("payment_method_types")})
+
+
 def _used_up(completed: Object) -> bool:
     return bool(completed["count"] >= completed["limit"])
 
@@ -115,6 +133,8 @@ def _nested(link: Object, params: Params) -> dict[str, Any]:
         data = {**plain, "transfer_group": None, "metadata": {}, **merged({}, params["payment_intent_data"])}
         found["payment_intent_data"] = data
         link["_"]["payment_intent_data"] = params["payment_intent_data"]
+    if "custom_fields" in params:
+        found["custom_fields"] = selling.custom_fields(params)
     if "invoice_creation" in params:
         link["_"]["invoice_creation"] = params["invoice_creation"]
     return found

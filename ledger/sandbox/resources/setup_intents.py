@@ -39,7 +39,7 @@ def opened(world: World, params: Params, **hidden: Any) -> Object:
         living(world, params["customer"], "customer")
     automatic = {"automatic_payment_methods": intents.automatic(params), **intents.taken(params)}
     intent = payment.setup_intent(world.now, **automatic, _=hidden)
-    intent.update(applied(intent, params, "payment_method", *automatic))
+    intent.update(applied(intent, intents.options("setup_intent", params), "payment_method", *automatic))
     return world.add(intent, "setup_intent.created")
 
 
@@ -50,7 +50,8 @@ def update(world: World, params: Params, /, *path: str) -> Object:
     if method is not None:
         intents.require(intent, "update", payments.SETUP)
         world.change(intent, payment_method=method["id"], status="requires_confirmation")
-    return updated(world, intent, {name: value for name, value in params.items() if name != "payment_method"}, None)
+    rest = {name: value for name, value in params.items() if name != "payment_method"}
+    return updated(world, intent, intents.options("setup_intent", rest), None)
 
 
 def confirm(world: World, params: Params, /, *path: str) -> Object:

@@ -1,6 +1,7 @@
 """Checkout Sessions: how long they are open, and where they lead."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ledger.sandbox.errors import invalid
@@ -30,6 +31,14 @@ def expires_at(asked: int | None, now: int) -> int:
     if asked > now + OPEN_S_MAX:
         raise invalid(said.format("less than 24 hours"), param="expires_at")
     return asked
+
+
+def require_sold(params: Mapping[str, Any]) -> None:
+    """Raises StripeError for what is sold otherwise than once, or must be sent."""
+    if params.get("subscription_data"):
+        raise invalid("You can not pass `subscription_data` in `payment` mode.", param="subscription_data")
+    if params.get("shipping_options"):
+        raise invalid("The sandbox has no shipping rates.", param="shipping_options")
 
 
 def is_url(text: str) -> bool:

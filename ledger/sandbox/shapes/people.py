@@ -45,6 +45,9 @@ _PAYMENT_METHOD: Final[Object] = {
     "type": "card",
     "us_bank_account": None,
 }
+_DISPLAYED: Final = {"amex": "american_express"}
+"""Brands that are another word where they are shown."""
+
 _BANK: Final = "STRIPE TEST BANK"
 _ROUTING: Final = "110000000"
 
@@ -71,7 +74,7 @@ def card(instrument: Instrument, expiry: tuple[int, int]) -> Object:
         "brand": instrument.brand,
         "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
         "country": "US",
-        "display_brand": instrument.brand,
+        "display_brand": _DISPLAYED.get(instrument.brand, instrument.brand),
         "exp_month": month,
         "exp_year": year,
         "fingerprint": fingerprint(instrument),

@@ -47,6 +47,7 @@ _NO_TEXT: Final[Object] = {
     "submit": None,
     "terms_of_service_acceptance": None,
 }
+_CUSTOM_FIELD: Final[Object] = {"dropdown": None, "numeric": None, "optional": False, "text": None}
 _SESSION: Final[Object] = {
     "adaptive_pricing": None,
     "after_expiration": None,
@@ -160,6 +161,11 @@ def payment_link(now: int, **given: Any) -> Object:
     """A payment link. It has no time of creation."""
     made = new("payment_link", "plink", _LINK, now, given)
     return {name: value for name, value in made.items() if name != "created"}
+
+
+def custom_fields(params: Object) -> list[Object]:
+    """What else a page asks for."""
+    return [{**_CUSTOM_FIELD, **asked} for asked in params.get("custom_fields") or []]
 
 
 def line(price: Object, quantity: int, description: str, tax: int = 0) -> Object:

@@ -1,4 +1,4 @@
-"""What can go wrong between an event and its endpoint, set under ``/_sandbox/mishaps``.
+"""What can go wrong between an event and its endpoint, set under ``/_sim/webhooks``.
 
 duplicate   the same event is sent twice
 delay       it comes later than others
@@ -20,11 +20,11 @@ KINDS: Final = ("duplicate", "delay", "reorder", "drop", "twin")
 
 
 class Mishap(msgspec.Struct, forbid_unknown_fields=True):
-    """How often one happens. ``next`` is counted down; ``seconds``, of real time, are for delay and reorder."""
+    """How often one happens. ``times`` is counted down; delay and reorder have ``delay_s``, by the sandbox's clock."""
 
-    next: int = 0
+    times: int = 0
     probability: float = 0.0
-    seconds: float = 1.0
+    delay_s: float = 1.0
 
 
 class Mishaps:
@@ -41,11 +41,11 @@ class Mishaps:
     def strikes(self, kind: str) -> bool:
         """Whether it happens now."""
         mishap = self.wanted[kind]
-        if mishap.next > 0:
-            mishap.next -= 1
+        if mishap.times > 0:
+            mishap.times -= 1
             return True
         return mishap.probability > 0 and self._random.random() < mishap.probability
 
     def held_s(self) -> float:
         """How much later than at once something is sent."""
-        return sum(self.wanted[kind].seconds for kind in ("delay", "reorder") if self.strikes(kind))
+        return sum(self.wanted[kind].delay_s for kind in ("delay", "reorder") if self.strikes(kind))

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.contract.stripe.sources import Class, NotUnderstood, Scope, read
+from tests.contract.stripe.sources import Class, NotUnderstood, Scope, parsed, read
 
 Schema = dict[str, Any]
 
@@ -80,7 +80,7 @@ class Reader:
         """The members of a union, however it is written; an expandable field is itself and what it may be."""
         match annotation:
             case ast.Constant(value=str() as text):
-                yield from self._parts(ast.parse(text, mode="eval").body)
+                yield from self._parts(parsed(text, "eval").body)
             case ast.BinOp(left=left, op=ast.BitOr(), right=right):
                 yield from self._parts(left)
                 yield from self._parts(right)

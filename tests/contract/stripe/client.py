@@ -83,9 +83,9 @@ def _exchange(
 class CheckedRequests(stripe.RequestsClient):
     """The client for code that waits: each attempt is judged, also those that the SDK repeats."""
 
-    def __init__(self, traffic: Traffic) -> None:
+    def __init__(self, traffic: Traffic, timeout: float | tuple[float, float] = SECONDS_MAX) -> None:
         self._own = requests.Session()
-        super().__init__(timeout=SECONDS_MAX, session=self._own)
+        super().__init__(timeout=timeout, session=self._own)
         self._traffic = traffic
 
     def request(

@@ -114,6 +114,7 @@ def error(schema: dict[str, Any]) -> dict[str, Any]:
     """An error's schema: the API leaves out what it has not, so nothing is null; and codes are known ones."""
     fields = {name: _without_null(field) for name, field in schema["properties"].items()}
     fields["type"] = {"enum": list(ERROR_TYPES)}
+    fields["message"] = {"type": "string"}  # the limit is for what is sent: a message may count all that is allowed
     fields["code"] = {"enum": error_codes()}
     fields["advice_code"] = {"enum": list(ADVICE_CODES)}
     return schema | {"properties": fields}

@@ -53,6 +53,7 @@ def test_these_are_types_of_events() -> None:
         event("charge.updated", CHARGE | {"balance_transaction": "txn_1"}, balance_transaction=None),
         event("checkout.session.completed", SESSION | {"status": "complete", "payment_status": "paid", "url": None}),
         event("customer.updated", CUSTOMER, invoice_settings={"default_payment_method": None}),
+        event("customer.updated", CUSTOMER, metadata={"added": None, "changed": "before"}),
         event("charge.dispute.funds_withdrawn", DISPUTE, balance_transactions=[]),
         event("payout.paid", PAYOUT) | {"request": {"id": None, "idempotency_key": None}},
         event(
@@ -70,6 +71,7 @@ def test_right_events(right: dict[str, Any]) -> None:
         (event("charge.updated", REFUND), "data.object.object: charge.updated carries a charge, and not a refund"),
         (event("charge.updated", CHARGE | {"invoice": None}), "data.object.invoice: the API knows no such field"),
         (event("charge.updated", CHARGE, fee=1), "data.previous_attributes.fee: the API knows no such field"),
+        (event("charge.updated", CHARGE | {"metadata": {"a": None}}), "data.object.metadata.a: None is not of type"),
         (event("charge.updated", CHARGE, amount="1"), "data.previous_attributes.amount: '1' is not of type 'integer'"),
         (event("charge.updated", {"object": "purchase"}), "data.object.object: charge.updated carries a charge"),
         (event("charge.exploded", CHARGE), "type: 'charge.exploded' is none of"),

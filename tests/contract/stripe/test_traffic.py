@@ -33,6 +33,8 @@ RIGHT = (
     post("/v1/payment_intents", REFILL, PAYMENT_INTENT),
     post("/v1/payment_intents", REFILL + "&expand[0]=latest_charge", PAYMENT_INTENT | {"latest_charge": CHARGE}),
     post("/v1/payment_intents", REFILL, {"error": DECLINED | {"payment_intent": PAYMENT_INTENT}}, 402),
+    post("/v1/payment_methods", "type=card", error("invalid_request_error"), 402),
+    post("/v1/refunds", "oops=1", error("invalid_request_error", message="must be one of" + 2000 * " ..."), 400),
     post("/v1/refunds", "charge=ch_1&expand[]=balance_transaction", REFUND | {"balance_transaction": WITHDRAWN}),
     post("/v1/refunds", "oops=1", error("invalid_request_error", code="parameter_unknown", param="oops"), 400),
     get("/v1/charges?limit=1&created%5Bgte%5D=5", page("/v1/charges", CHARGE)),
@@ -85,5 +87,5 @@ def test_wrong_exchanges(exchange: Exchange, said: str) -> None:
 
 def test_a_wrong_request_that_was_refused_is_told_apart() -> None:
     """The server did right; whether we should have asked is for the test of our code to say."""
-    verdict = judged(RIGHT[4])
+    verdict = judged(RIGHT[6])
     assert verdict.refused and ["oops: the API knows no such field"] == list(map(str, verdict.request))

@@ -30,6 +30,10 @@ TYPES_OF_STATUS = {
 """What an error calls itself, by the status of its answer; 429 is left out, as accounts of it differ."""
 
 
+REFUSES_NUMBERS = ("/v1/payment_methods", "/v1/tokens")
+"""Where numbers of cards are refused with 402 and an invalid_request_error: no card was declined, as none was tried."""
+
+
 @dataclass(frozen=True)
 class Exchange:
     """A request as it was sent and the answer as it came."""
@@ -115,8 +119,13 @@ def _failure(exchange: Exchange) -> Iterator[Problem]:
         return
     wrong = problems(answer, of_error())
     yield from wrong
-    if not wrong and answer["error"]["type"] not in TYPES_OF_STATUS.get(exchange.status, {answer["error"]["type"]}):
-        yield Problem("error.type", f"{answer['error']['type']} does not come with the status {exchange.status}")
+    if wrong:
+        return
+    kind, allowed = answer["error"]["type"], TYPES_OF_STATUS.get(exchange.status)
+    if exchange.status == 402 and exchange.path in REFUSES_NUMBERS:
+        allowed = {"card_error", "invalid_request_error"}
+    if allowed is not None and kind not in allowed:
+        yield Problem("error.type", f"{kind} does not come with the status {exchange.status}")
 
 
 def _unexpandable(asked: dict[str, Any], operation: Operation) -> Iterator[Problem]:

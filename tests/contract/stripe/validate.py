@@ -40,14 +40,14 @@ def problems(
 ) -> list[Problem]:
     """All that is wrong with the value.
 
-    A partial value may lack fields. ``expand`` names the fields that the caller wanted as objects and not as ids, as a
+    A partial value, which says what was before, may lack fields, and notes in it are null that were not there. ``expand`` names the fields that the caller wanted as objects and not as ids, as a
     request's ``expand`` does: an object elsewhere is wrong, and so is an id there. ``("*",)`` allows both everywhere.
     """
     wanted = {".".join(path.split(".")[:end]) for path in expand for end in range(1, path.count(".") + 2)}
     found, strangers = set(), set()
     for error in _Judge(refer(schema) if isinstance(schema, Class) else schema).iter_errors(value):
         for leaf in _leaves(error):
-            if partial and leaf.validator == "required":
+            if partial and (leaf.validator == "required" or _is_new_note(leaf)):
                 continue
             if leaf.validator == "expandable" and (
                 "*" in wanted or (_as_expanded(leaf) in wanted) == isinstance(leaf.instance, dict)
@@ -101,6 +101,11 @@ def _is_another_kind(error: ValidationError) -> bool:
     """The value is no text, say, or calls itself another object: the branch was not meant."""
     where = list(error.relative_path)
     return (error.validator in ("type", "enum") and not where) or (error.validator == "enum" and where == ["object"])
+
+
+def _is_new_note(error: ValidationError) -> bool:
+    """A key of metadata without a value: Stripe tells so of one that an update has added."""
+    return error.instance is None and list(error.absolute_path)[-2:-1] == ["metadata"]
 
 
 def _said(error: ValidationError) -> Iterator[Problem]:

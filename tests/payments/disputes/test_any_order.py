@@ -79,13 +79,15 @@ async def live(shop: Shop, life: Life, heard: list[list[str]], *, punctual: bool
         refund = shop.stripe.v1.refunds.create({"charge": str(payment.charge), "amount": life.refunded})
         names["refund"] = refund.id
     await hear(heard[0])
-    made = shop.sandbox.tell(f"/charges/{payment.charge}/dispute", inquiry=life.inquiry, amount=life.disputed)
+    made = shop.sandbox.tell(
+        f"/dispute/{payment.charge}", outcome="inquiry" if life.inquiry else "open", amount=life.disputed
+    )
     names["dispute"] = made["id"]
     await hear(heard[1])
     if life.outcome != "none":
         if life.inquiry:
-            shop.sandbox.tell(f"/disputes/{made['id']}/resolve", outcome="escalated")
-        shop.sandbox.tell(f"/disputes/{made['id']}/resolve", outcome=life.outcome)
+            shop.sandbox.tell(f"/dispute/{made['id']}", outcome="escalated")
+        shop.sandbox.tell(f"/dispute/{made['id']}", outcome=life.outcome)
     await hear(heard[2])
     await hear(["charge", "dispute", "refund"])
     return payment

@@ -9,23 +9,23 @@ import pytest
 from ledger.payments.disputes.converge import converge_dispute
 from ledger.payments.money.work import look_again
 from ledger.payments.refunds.converge import converge_refund
-from ledger.payments.rows import Payment
+from ledger.payments.rows import Payment, payment_public
 from tests.book.conftest import Clock
 from tests.payments.api import selling
-from tests.payments.buying import Shop, payment_public
+from tests.payments.buying import Shop
 
 pytestmark = pytest.mark.anyio
 
 
 async def disputed(shop: Shop, payment: Payment, **wanted: Any) -> str:
     """A dispute of the payment, booked."""
-    dispute = str(shop.sandbox.tell(f"/charges/{payment.charge}/dispute", **wanted)["id"])
+    dispute = str(shop.sandbox.tell(f"/dispute/{payment.charge}", **wanted)["id"])
     await converge_dispute(shop.desk, dispute)
     return dispute
 
 
 async def decided(shop: Shop, dispute: str, outcome: str) -> None:
-    shop.sandbox.tell(f"/disputes/{dispute}/resolve", outcome=outcome)
+    shop.sandbox.tell(f"/dispute/{dispute}", outcome=outcome)
     await asyncio.gather(*(converge_dispute(shop.desk, dispute) for _ in range(3)))
 
 
@@ -58,8 +58,8 @@ async def test_those_who_hear_of_all_of_it_at_once_book_it_once(shop: Shop, outc
     """Each step is decided by what the others have not booked yet, seen at one moment."""
     for _ in range(4):
         payment = await shop.buy()
-        dispute = str(shop.sandbox.tell(f"/charges/{payment.charge}/dispute")["id"])
-        shop.sandbox.tell(f"/disputes/{dispute}/resolve", outcome=outcome)
+        dispute = str(shop.sandbox.tell(f"/dispute/{payment.charge}")["id"])
+        shop.sandbox.tell(f"/dispute/{dispute}", outcome=outcome)
         await asyncio.gather(*(converge_dispute(shop.desk, dispute) for _ in range(5)))
         assert ["purchase", "fee", "dispute", f"dispute_{outcome}"] == shop.kinds(payment)
         assert "dispute_receivable" not in shop.money(payment)
@@ -67,7 +67,7 @@ async def test_those_who_hear_of_all_of_it_at_once_book_it_once(shop: Shop, outc
 
 async def test_an_inquiry_moves_nothing_until_it_is_a_dispute(shop: Shop) -> None:
     payment = await shop.buy()
-    dispute = await disputed(shop, payment, inquiry=True)
+    dispute = await disputed(shop, payment, outcome="inquiry")
     assert (500, 0, 0) == shop.credits(payment)
     assert "warning_needs_response" == shop.row("payment_disputes", dispute=dispute)["status"]
     await decided(shop, dispute, "escalated")
@@ -94,7 +94,7 @@ async def test_a_dispute_that_is_heard_of_early_is_not_lost(shop: Shop, clock: C
     intent = shop.charge(5_000)
     charge = str(intent.latest_charge)
     await shop.settled(charge)
-    dispute = str(shop.sandbox.tell(f"/charges/{charge}/dispute")["id"])
+    dispute = str(shop.sandbox.tell(f"/dispute/{charge}")["id"])
     await converge_dispute(shop.desk, dispute)
     assert "dispute" == shop.row("stripe_problems", object=dispute)["kind"]
     payment = await shop.book(intent, 500, 5_000)

@@ -47,7 +47,7 @@ async def test_an_answer_that_is_lost_makes_no_second_one(
     """The row stays; who asks next is answered under the same key."""
     (wallet_id,) = new_wallets(database_url)
     for trouble, times in ((kind, 1), ("unavailable", 2)):
-        sandbox.tell("/faults", kind=trouble, next=times, method="POST", path="/v1/customers")
+        sandbox.tell("/faults", kind=trouble, times=times, method="POST", path="/v1/customers")
     with pytest.raises(StripeAway):
         await customer_of(desk, wallet_id)
     found = await customer_of(desk, wallet_id)

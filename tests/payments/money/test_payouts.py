@@ -24,7 +24,7 @@ def _no_payouts_by_themselves(sandbox: SandboxAt) -> Iterator[None]:
 
 async def paid_out(shop: Shop) -> str:
     """All that is available, on its way."""
-    payout = shop.sandbox.tell("/payouts")["payout"]
+    payout = shop.sandbox.tell("/payout")["payout"]
     return str(payout["id"])
 
 
@@ -37,14 +37,14 @@ async def test_a_payout_is_booked_when_it_has_arrived_and_ties_to_its_parts(shop
     """Two payments, a refund and a dispute; whatever was not booked before is."""
     first, second = await shop.buy(card=AT_ONCE, fee=False), await shop.buy(card=AT_ONCE, fee=False)
     shop.stripe.v1.refunds.create({"charge": str(first.charge), "amount": 700})
-    shop.sandbox.tell(f"/charges/{second.charge}/dispute", amount=1_000)
+    shop.sandbox.tell(f"/dispute/{second.charge}", amount=1_000)
     await shop.settled(str(first.charge))
     await shop.settled(str(second.charge))
     payout = await paid_out(shop)
     await converge_payout(shop.desk, payout)
     assert ("pending", None, None) == tied(shop, payout)
     assert "bank" not in shop.money()
-    shop.sandbox.tell(f"/payouts/{payout}/pay")
+    shop.sandbox.tell(f"/payout/{payout}", outcome="paid")
     for _ in range(2):
         await converge_payout(shop.desk, payout)
     assert ("paid", True, 0) == tied(shop, payout)
@@ -62,16 +62,16 @@ async def test_a_payout_that_fails_goes_back(shop: Shop) -> None:
     before = shop.money().get("bank", 0)
     payment = await shop.buy(card=AT_ONCE)
     payout = await paid_out(shop)
-    shop.sandbox.tell(f"/payouts/{payout}/pay")
+    shop.sandbox.tell(f"/payout/{payout}", outcome="paid")
     await converge_payout(shop.desk, payout)
     assert before + 4_825 == shop.money()["bank"]
-    shop.sandbox.tell(f"/payouts/{payout}/fail")
+    shop.sandbox.tell(f"/payout/{payout}", outcome="failed")
     for _ in range(2):
         await converge_payout(shop.desk, payout)
     assert before == shop.money().get("bank", 0)
     assert "failed" == tied(shop, payout)[0]
     again = await paid_out(shop)
-    shop.sandbox.tell(f"/payouts/{again}/pay")
+    shop.sandbox.tell(f"/payout/{again}", outcome="paid")
     await converge_payout(shop.desk, again)
     assert ("paid", True, 0) == tied(shop, again)
     assert before + 4_825 == shop.money()["bank"]
@@ -93,7 +93,7 @@ async def test_a_payout_that_never_arrived_leaves_nothing(shop: Shop) -> None:
 async def test_what_fee_an_answer_to_a_dispute_costs_is_booked_with_it(shop: Shop) -> None:
     payment = await shop.buy(card=AT_ONCE)
     shop.sandbox.tell("/config", countered_fee_cents=1_500)
-    dispute = shop.sandbox.tell(f"/charges/{payment.charge}/dispute")["id"]
+    dispute = shop.sandbox.tell(f"/dispute/{payment.charge}")["id"]
     shop.stripe.v1.disputes.update(dispute, {"evidence": {"uncategorized_text": "winning_evidence"}})
     shop.sandbox.pass_time(3)
     shop.sandbox.tell("/config", countered_fee_cents=0)
@@ -110,7 +110,7 @@ async def test_an_unknown_charge_stays_out_of_the_book_and_is_told(shop: Shop) -
     await shop.settled(charge)
     refund = shop.stripe.v1.refunds.create({"charge": charge, "amount": 100})
     payout = await paid_out(shop)
-    shop.sandbox.tell(f"/payouts/{payout}/pay")
+    shop.sandbox.tell(f"/payout/{payout}", outcome="paid")
     await converge_payout(shop.desk, payout)
     assert ("paid", True, 0) == tied(shop, payout)
     assert {charge: "charge", refund.id: "refund"} == {

@@ -17,9 +17,10 @@ from ledger.payments.money.posting import open_house
 from ledger.payments.reconcile.report import Difference, Reconciliation, text_of
 from ledger.payments.reconcile.service import reconcile
 from ledger.payments.refunds.send import work
+from ledger.payments.rows import payment_public
 from tests.book.conftest import Clock
 from tests.payments.api import selling
-from tests.payments.buying import Shop, payment_public
+from tests.payments.buying import Shop
 from tests.support.api import run_sql
 from tests.support.book import attempt
 from tests.support.sandbox import KEY
@@ -51,13 +52,13 @@ async def test_what_nobody_told_is_booked_and_then_everything_ties(shop: Shop, r
     for payment in (first, second):
         await shop.settled(str(payment.charge))
     shop.stripe.v1.refunds.create({"charge": str(first.charge), "amount": 700})
-    dispute = shop.sandbox.tell(f"/charges/{second.charge}/dispute")["id"]
-    payout = shop.sandbox.tell("/payouts")["payout"]["id"]
+    dispute = shop.sandbox.tell(f"/dispute/{second.charge}")["id"]
+    payout = shop.sandbox.tell("/payout")["payout"]["id"]
     report = await found(shop, reading)
     assert report.ok, text_of(report)
     assert ("24.50", "0.00") == (report.clearing.on_its_way, report.clearing.difference)
-    shop.sandbox.tell(f"/disputes/{dispute}/resolve", outcome="won")
-    shop.sandbox.tell(f"/payouts/{payout}/pay")
+    shop.sandbox.tell(f"/dispute/{dispute}", outcome="won")
+    shop.sandbox.tell(f"/payout/{payout}", outcome="paid")
     report = await found(shop, reading)
     assert report.ok, text_of(report)
     assert {"purchase", "fee", "payment_refund", "refund_paid"} == set(shop.kinds(first))
@@ -151,7 +152,7 @@ async def test_money_that_nothing_explains_is_told(shop: Shop, reading: Database
 
 async def test_a_refund_that_does_not_come_to_an_end_is_told(shop: Shop, reading: Database, clock: Clock) -> None:
     payment = await shop.buy()
-    shop.sandbox.tell("/faults", kind="unavailable", next=3, method="POST", path="/v1/refunds")
+    shop.sandbox.tell("/faults", kind="unavailable", times=3, method="POST", path="/v1/refunds")
     async with selling(shop.url, shop.sandbox) as api:
         await api.post(f"/v1/payments/{payment_public(payment)}/refunds", {"amount": "20", "reason": "x"})
         assert (await found(shop, reading)).ok

@@ -9,10 +9,10 @@ import pytest
 from ledger.payments.money.work import look_again
 from ledger.payments.refunds.converge import converge_refund
 from ledger.payments.refunds.send import work
-from ledger.payments.rows import Payment
+from ledger.payments.rows import Payment, payment_public
 from tests.book.conftest import Clock
 from tests.payments.api import selling
-from tests.payments.buying import Shop, payment_public
+from tests.payments.buying import Shop
 from tests.support.api import Api
 from tests.support.sandbox import SandboxAt
 
@@ -100,7 +100,7 @@ async def test_a_refund_of_the_dashboard_that_is_faster_wins(api: Api, shop: Sho
     """Ours of $30 is posted and waits; the dashboard gives all $50 back. Ours is refused and undone, and then the
     other one fits."""
     payment = await shop.buy()
-    shop.sandbox.tell("/faults", kind="unavailable", next=3, method="POST", path="/v1/refunds")
+    shop.sandbox.tell("/faults", kind="unavailable", times=3, method="POST", path="/v1/refunds")
     body = {"amount": "30", "reason": "x"}
     told = (await api.post(f"/v1/payments/{payment_public(payment)}/refunds", body)).json()
     assert "pending" == told["state"]

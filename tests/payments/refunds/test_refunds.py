@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from ledger.payments.disputes.converge import converge_dispute
-from ledger.payments.rows import Payment
+from ledger.payments.rows import Payment, payment_public
 from tests.payments.api import selling
-from tests.payments.buying import Shop, payment_public
+from tests.payments.buying import Shop
 from tests.support.api import Api, fresh
 from tests.support.sandbox import SandboxAt
 
@@ -125,7 +125,7 @@ async def test_what_cannot_be_refunded_says_why(api: Api, shop: Shop) -> None:
     assert (400, "credits") == (dust.status_code, dust.json()["errors"][0]["path"])
     more = await ask(api, payment, credits="501")
     assert "REFUND_EXCEEDS_PAID" == more.json()["code"]
-    shop.sandbox.tell(f"/charges/{payment.charge}/dispute", amount=1_000)
+    shop.sandbox.tell(f"/dispute/{payment.charge}", amount=1_000)
     [dispute] = shop.stripe.v1.disputes.list({"charge": str(payment.charge)}).data
     await converge_dispute(shop.desk, dispute.id)
     disputed = await ask(api, payment, amount="1")

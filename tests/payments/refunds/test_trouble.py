@@ -11,10 +11,10 @@ import pytest
 
 from ledger.payments.refunds.converge import converge_refund
 from ledger.payments.refunds.send import work
-from ledger.payments.rows import Payment
+from ledger.payments.rows import Payment, payment_public
 from tests.book.conftest import Clock
 from tests.payments.api import selling
-from tests.payments.buying import Shop, payment_public
+from tests.payments.buying import Shop
 from tests.support.api import fresh, make_key
 from tests.support.sandbox import KEY
 
@@ -56,7 +56,7 @@ async def test_whatever_stripe_does_the_refund_lands_once(
 ) -> None:
     payment = await shop.buy()
     for kind, times in faults:
-        shop.sandbox.tell("/faults", kind=kind, next=times, method="POST", path="/v1/refunds", seconds=1.5)
+        shop.sandbox.tell("/faults", kind=kind, times=times, method="POST", path="/v1/refunds", delay_s=1.5)
     async with selling(shop.url, shop.sandbox) as api:
         key, path = fresh("refund"), f"/v1/payments/{payment_public(payment)}/refunds"
         first = await api.post(path, {"amount": "20", "reason": "x"}, key=key)

@@ -1,0 +1,44 @@
+"""/v1/wallets/{wallet_id}/payments and /v1/payments: what was paid, how, and what it bought."""
+
+from litestar import get
+from litestar.params import FromPath
+
+from ledger.context import LedgerRequest
+from ledger.kit.http.answers import Answer, answer
+from ledger.kit.http.paging import Cursor, Limit, page, place_of
+from ledger.payments import rows
+from ledger.payments.history.shapes import PaymentList, PaymentShape, payment_of, stats_of, summary_of
+
+
+@get("/v1/wallets/{wallet_id:str}/payments", opt={"scope": "read"})
+async def list_payments(
+    request: LedgerRequest, wallet_id: FromPath[str], limit: Limit = 20, cursor: Cursor = None
+) -> Answer[PaymentList]:
+    """A wallet's payments, the newest first, with what they come to."""
+    services = request.services
+    found = await services.directory.find(wallet_id)
+    name, currency = f"payments of {found}", services.settings.settlement_currency
+    before = place_of(name, cursor, str)
+    async with services.database.transaction() as connection:
+        listed = await rows.listed(connection, found, before=None if before is None else str(before), limit=limit + 1)
+        whole = await rows.sums(connection, found, currency)
+        months = await rows.sums_by_month(connection, found, currency)
+    shown = page(name, listed, limit, payment_of, rows.place)
+    return answer(
+        PaymentList(
+            items=shown.items,
+            next_cursor=shown.next_cursor,
+            summary=summary_of(whole, currency),
+            period_stats=[stats_of(month, sums, currency) for month, sums in months],
+        )
+    )
+
+
+@get("/v1/payments/{payment_id:str}", opt={"scope": "read"})
+async def get_payment(request: LedgerRequest, payment_id: FromPath[str]) -> Answer[PaymentShape]:
+    """A payment as it stands."""
+    async with request.services.database.transaction() as connection:
+        return answer(payment_of(await rows.find(connection, payment_id)))
+
+
+HANDLERS = [list_payments, get_payment]

@@ -1,0 +1,155 @@
+"""A wallet's payments as they are shown."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from ledger.kit.http.fields import Decimal, Time, shown, shown_or_none
+from ledger.kit.ids import row_public, wallet_public
+from ledger.kit.money import format_amount
+from ledger.payments.rows import Payment, Sums, payment_public
+
+Status = Literal[
+    "pending",
+    "open",
+    "processing",
+    "paid",
+    "partially_refunded",
+    "refunded",
+    "disputed",
+    "failed",
+    "expired",
+    "canceled",
+]
+
+
+class Method(msgspec.Struct, frozen=True, kw_only=True):
+    """What it was paid by."""
+
+    type: str | None = None
+    brand: str | None = None
+    last4: str | None = None
+    exp_month: int | None = None
+    exp_year: int | None = None
+    bank_name: str | None = None
+
+
+class PaymentShape(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment. ``amount`` is without tax, ``total`` what was paid; ``fee`` is what Stripe kept, once it says so."""
+
+    payment_id: Annotated[str, Meta(examples=["pay_0GJkz3mQx7B1a"])]
+    wallet_id: str
+    status: Status
+    amount: Decimal
+    tax: Decimal | None
+    total: Decimal | None
+    fee: Decimal | None
+    refunded: Decimal
+    currency: str
+    credits: Decimal
+    method: Method | None
+    description: str | None
+    receipt_url: str | None
+    invoice_url: str | None
+    transaction_id: str | None
+    created_at: Time
+    paid_at: Time | None
+    metadata: dict[str, Any]
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What was paid in all, tax included, and what it bought."""
+
+    payments: int
+    total: Decimal
+    refunded: Decimal
+    average: Decimal
+    credits: Decimal
+    currency: str
+    first_paid_at: Time | None
+    last_paid_at: Time | None
+
+
+class PeriodStats(msgspec.Struct, frozen=True, kw_only=True):
+    """The same of one month, which is the wallet's."""
+
+    period: Annotated[str, Meta(examples=["2026-11"])]
+    payments: int
+    total: Decimal
+    refunded: Decimal
+    credits: Decimal
+
+
+class PaymentList(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of payments, the newest first; ``summary`` is of all of them, ``period_stats`` of the last 12 months."""
+
+    items: list[PaymentShape]
+    next_cursor: str | None
+    summary: Summary
+    period_stats: list[PeriodStats]
+
+
+_method = msgspec.json.Decoder(Method).decode
+
+
+def payment_of(payment: Payment) -> PaymentShape:
+    """The payment as it stands."""
+    currency = payment.currency
+    return PaymentShape(
+        payment_id=payment_public(payment),
+        wallet_id=wallet_public(payment.wallet_id),
+        status=_status(payment),
+        amount=format_amount(payment.amount, currency),
+        tax=_money(payment.tax, currency),
+        total=_money(payment.paid, currency),
+        fee=_money(payment.fee, currency),
+        refunded=format_amount(payment.refunded, currency),
+        currency=currency,
+        credits=format_amount(payment.credits_micro),
+        method=None if payment.method is None else _method(payment.method),
+        description=payment.description,
+        receipt_url=payment.receipt_url,
+        invoice_url=payment.invoice_url,
+        transaction_id=None if payment.number is None else row_public("txn", payment.wallet_id, payment.number),
+        created_at=shown(payment.created_at),
+        paid_at=shown_or_none(payment.paid_at),
+        metadata=msgspec.json.decode(payment.metadata),
+    )
+
+
+def summary_of(sums: Sums, currency: str) -> Summary:
+    return Summary(
+        payments=sums.payments,
+        total=format_amount(sums.paid, currency),
+        refunded=format_amount(sums.refunded, currency),
+        average=format_amount(sums.paid // sums.payments if sums.payments else 0, currency),
+        credits=format_amount(sums.credits_micro),
+        currency=currency,
+        first_paid_at=shown_or_none(sums.first_at),
+        last_paid_at=shown_or_none(sums.last_at),
+    )
+
+
+def stats_of(month: str, sums: Sums, currency: str) -> PeriodStats:
+    return PeriodStats(
+        period=month,
+        payments=sums.payments,
+        total=format_amount(sums.paid, currency),
+        refunded=format_amount(sums.refunded, currency),
+        credits=format_amount(sums.credits_micro),
+    )
+
+
+def _status(payment: Payment) -> Status:
+    if payment.state != "paid":
+        return payment.state  # type: ignore[return-value] # the table's CHECK has the same words
+    if payment.disputed:
+        return "disputed"
+    if payment.refunded:
+        return "refunded" if payment.refunded == payment.paid else "partially_refunded"
+    return "paid"
+
+
+def _money(amount: int | None, currency: str) -> str | None:
+    return None if amount is None else format_amount(amount, currency)

@@ -1,0 +1,273 @@
+"""Payment links: written first, then issued at Stripe, and issued anew for as long as they last.
+
+What a customer is given is our own address. Behind it stands one Checkout Session at a time, each of an attempt with
+a number that is part of its idempotency key. Before the next one is made the one before is expired at Stripe, and one
+that turns out to be paid is fulfilled instead: so no purchase can be paid twice.
+"""
+
+import json
+import secrets
+import uuid
+from datetime import datetime, timedelta
+from decimal import ROUND_DOWN, Decimal
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.errors import AmountTooHigh, AmountTooLow, CurrencyNotTaken, PaymentNotCancelable
+from ledger.kit.ids import wallet_public
+from ledger.kit.money import MICRO, format_amount, parse_amount, scale_of
+from ledger.payments import rows
+from ledger.payments.cards import refuse_cards
+from ledger.payments.customers import customer_of
+from ledger.payments.desk import Desk
+from ledger.payments.fulfil import settle_session
+from ledger.payments.gateway import StripeAway, StripeRefused, plain
+from ledger.payments.links.shapes import NewLink
+from ledger.payments.rows import Payment, payment_public
+
+log = structlog.get_logger(__name__)
+
+LEAST: Final = 10
+MOST: Final = 10_000
+"""What a link can be of, in units of its currency."""
+
+LIFE: Final = timedelta(days=7)
+SESSION_LIFE: Final = timedelta(hours=23)
+SESSION_LEFT: Final = timedelta(minutes=1)
+"""A session that ends sooner is not given to anybody any more."""
+
+RETRY_S: Final = (5, 30, 120, 600)
+"""When a link that could not be issued is tried again; the last over and over."""
+
+
+async def add(
+    connection: AsyncConnection, desk: Desk, wallet_id: int, wanted: NewLink, actor: str, path: str
+) -> Payment:
+    """Write a new link, not issued yet. Raises InvalidAmount, AmountTooLow, AmountTooHigh or CurrencyNotTaken."""
+    currency = wanted.currency or desk.currency
+    if currency != desk.currency:
+        raise CurrencyNotTaken(
+            f"payments are taken in {desk.currency} alone", currency=currency, settlement_currency=desk.currency
+        )
+    refuse_cards({**wanted.metadata, "description": wanted.description or ""})
+    amount = parse_amount(wanted.amount, currency, path=path)
+    _check(amount, currency)
+    now = (await connection.execute(select(func.ledger_now()))).scalar_one()
+    return await rows.add(
+        connection,
+        wallet_id=wallet_id,
+        payment=secrets.randbelow(2**62) + 1,
+        origin="reusable" if wanted.reusable else "link",
+        state="pending",
+        amount=amount,
+        currency=currency,
+        credits_micro=_credits_of(amount, currency, desk),
+        description=wanted.description,
+        metadata=json.dumps(dict(sorted(wanted.metadata.items()))),
+        success_url=wanted.success_url,
+        cancel_url=wanted.cancel_url,
+        save_method=wanted.save_payment_method,
+        token=uuid.UUID(bytes=secrets.token_bytes(16)),
+        actor=actor,
+        expires_at=None if wanted.reusable else now + LIFE,
+        due_at=now + timedelta(seconds=RETRY_S[0]),
+    )
+
+
+async def issue(desk: Desk, payment: Payment) -> Payment:
+    """Have something at Stripe that can be paid, if the link has nothing such. Raises StripeAway or StripeRefused."""
+    now = await _now(desk)
+    if payment.state not in ("pending", "open", "failed") or _is_over(payment, now):
+        return payment
+    if payment.object is not None:
+        if payment.object_expires_at is None or payment.object_expires_at > now + SESSION_LEFT:
+            return payment
+        payment = await _withdraw(desk, payment)
+        if payment.state not in ("pending", "open", "failed"):
+            return payment
+    return await (_issue_link if payment.origin == "reusable" else _issue_session)(desk, payment, now)
+
+
+async def try_issue(desk: Desk, payment: Payment) -> Payment:
+    """The same, where Stripe may be away: then the link stays pending, and is tried again later."""
+    try:
+        return await issue(desk, payment)
+    except StripeRefused as error:
+        return await _put_off(desk, payment, str(error))
+    except StripeAway:
+        return await _put_off(desk, payment, "Stripe cannot be reached")
+
+
+async def cancel(desk: Desk, payment: Payment) -> Payment:
+    """End a link before it is paid. Raises PaymentNotCancelable, StripeAway, StripeRefused."""
+    if payment.state == "canceled":
+        return payment
+    if payment.object is not None and payment.state in ("pending", "open", "failed"):
+        payment = await _withdraw(desk, payment)
+    if payment.state not in ("pending", "open", "failed"):
+        raise PaymentNotCancelable(f"the payment is {payment.state}", status=payment.state)
+    return await _changed(desk, payment, state="canceled", due_at=None, url=None)
+
+
+async def end(desk: Desk, payment: Payment) -> Payment:
+    """A link whose time is over."""
+    if payment.object is not None:
+        payment = await _withdraw(desk, payment)
+    if payment.state in ("pending", "open", "failed"):
+        payment = await _changed(desk, payment, state="expired", due_at=None, url=None)
+    return payment
+
+
+async def _issue_session(desk: Desk, payment: Payment, now: datetime) -> Payment:
+    customer = await customer_of(desk, payment.wallet_id)
+    # Another process may do the same: both have the same attempt, and so the same key and the same session.
+    attempt = payment.attempt + 1
+    asked: Any = _session_of(payment, desk, customer, now)
+    key = f"cs:{payment_public(payment)}:{attempt}"
+    made = plain(
+        await desk.stripe.call(lambda stripe: stripe.v1.checkout.sessions.create(asked, {"idempotency_key": key}))
+    )
+    return await _issued(desk, payment, attempt, made, datetime.fromtimestamp(made["expires_at"], now.tzinfo))
+
+
+async def _issue_link(desk: Desk, payment: Payment, now: datetime) -> Payment:
+    attempt = payment.attempt + 1
+    asked: Any = {
+        "line_items": [_line_of(payment)],
+        "metadata": _metadata_of(payment),
+        "payment_intent_data": {"metadata": _metadata_of(payment)},
+    }
+    if payment.success_url is not None:
+        asked["after_completion"] = {"type": "redirect", "redirect": {"url": payment.success_url}}
+    key = f"plink:{payment_public(payment)}:{attempt}"
+    made = plain(await desk.stripe.call(lambda stripe: stripe.v1.payment_links.create(asked, {"idempotency_key": key})))
+    return await _issued(desk, payment, attempt, made, None)
+
+
+async def _issued(
+    desk: Desk, payment: Payment, attempt: int, made: dict[str, Any], expires_at: datetime | None
+) -> Payment:
+    async with desk.database.transaction() as connection:
+        await rows.remember(connection, payment.wallet_id, payment.payment, made["id"])
+        changed = await rows.change(
+            connection,
+            payment,
+            state="open",
+            attempt=attempt,
+            object=made["id"],
+            url=made["url"],
+            object_expires_at=expires_at,
+            due_at=payment.expires_at,
+            tries=0,
+            problem=None,
+        )
+        return changed or await _again(connection, payment)
+
+
+async def _withdraw(desk: Desk, payment: Payment) -> Payment:
+    """Make sure that nobody pays by what is at Stripe now; what has been paid is fulfilled."""
+    name = payment.object
+    assert name is not None
+    try:
+        if payment.origin == "reusable":
+            off: Any = {"active": False}
+            await desk.stripe.call(lambda stripe: stripe.v1.payment_links.update(name, off))
+        else:
+            await desk.stripe.call(lambda stripe: stripe.v1.checkout.sessions.expire(name))
+    except StripeRefused:
+        # It is complete, or has expired by itself.
+        await settle_session(desk, name)
+    async with desk.database.transaction() as connection:
+        found = await _again(connection, payment)
+        if found.state not in ("pending", "open", "failed") or found.object != name:
+            return found
+        return await rows.change(connection, found, object=None, url=None, object_expires_at=None) or found
+
+
+def _session_of(payment: Payment, desk: Desk, customer: str, now: datetime) -> dict[str, Any]:
+    ends = now + SESSION_LIFE
+    page = f"{desk.public_url}/pay/{payment.token.hex}"
+    intent: dict[str, Any] = {"metadata": _metadata_of(payment)}
+    if payment.save_method:
+        intent["setup_future_usage"] = "off_session"
+    if payment.description is not None:
+        intent["description"] = payment.description
+    return {
+        "mode": "payment",
+        "customer": customer,
+        "client_reference_id": payment_public(payment),
+        "success_url": f"{page}/done?session_id={{CHECKOUT_SESSION_ID}}",
+        "cancel_url": payment.cancel_url or page,
+        "expires_at": int(ends.timestamp()),
+        "line_items": [_line_of(payment)],
+        "metadata": _metadata_of(payment),
+        "payment_intent_data": intent,
+        "allowed_payment_method_types": desk.settings.payment_methods.split(","),
+        "adaptive_pricing": {"enabled": False},
+        "invoice_creation": {"enabled": True},
+    }
+
+
+def _line_of(payment: Payment) -> dict[str, Any]:
+    name = payment.description or f"{format_amount(payment.credits_micro)} credits"
+    price = {
+        "currency": payment.currency.lower(),
+        "unit_amount": payment.amount,
+        "product_data": {"name": name},
+    }
+    return {"quantity": 1, "price_data": price}
+
+
+def _metadata_of(payment: Payment) -> dict[str, str]:
+    return {"payment_id": payment_public(payment), "wallet_id": wallet_public(payment.wallet_id)}
+
+
+def _credits_of(amount: int, currency: str, desk: Desk) -> int:
+    """What an amount buys, in micro-credits. Raises CurrencyNotTaken."""
+    rate = desk.settings.rates.get(currency)
+    if rate is None:
+        raise CurrencyNotTaken(f"there is no rate of credits per {currency}", currency=currency)
+    credits = Decimal(amount).scaleb(-scale_of(currency)) * Decimal(rate)
+    return int((credits * MICRO).to_integral_value(ROUND_DOWN))
+
+
+def _check(amount: int, currency: str) -> None:
+    unit = 10 ** scale_of(currency)
+    if amount < LEAST * unit:
+        least = format_amount(LEAST * unit, currency)
+        raise AmountTooLow(f"a payment is of {least} {currency} at least", least=least, currency=currency)
+    if amount > MOST * unit:
+        most = format_amount(MOST * unit, currency)
+        raise AmountTooHigh(f"a payment is of {most} {currency} at most", most=most, currency=currency)
+
+
+def _is_over(payment: Payment, now: datetime) -> bool:
+    return payment.expires_at is not None and payment.expires_at <= now
+
+
+async def _put_off(desk: Desk, payment: Payment, problem: str) -> Payment:
+    log.warning("payment.not_issued", payment=payment.payment, problem=problem, tries=payment.tries + 1)
+    wait = RETRY_S[min(payment.tries, len(RETRY_S) - 1)]
+    later = func.ledger_now() + timedelta(seconds=wait)
+    return await _changed(desk, payment, due_at=later, tries=payment.tries + 1, problem=problem[:500])
+
+
+async def _changed(desk: Desk, payment: Payment, **values: Any) -> Payment:
+    """The payment as changed; where somebody else was first, as that one left it."""
+    async with desk.database.transaction() as connection:
+        return await rows.change(connection, payment, **values) or await _again(connection, payment)
+
+
+async def _again(connection: AsyncConnection, payment: Payment) -> Payment:
+    found = await rows.load(connection, payment.wallet_id, payment.payment)
+    assert found is not None
+    return found
+
+
+async def _now(desk: Desk) -> datetime:
+    async with desk.database.transaction() as connection:
+        now: datetime = (await connection.execute(select(func.ledger_now()))).scalar_one()
+    return now

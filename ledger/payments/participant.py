@@ -1,0 +1,58 @@
+"""Tells of payments: an event for each thing that the book says of one, in the transaction that says it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from ledger.book import commands as c
+from ledger.book.chart import WALLET
+from ledger.book.participants import Event, Part, Rows, Statement
+from ledger.book.rules.move import Move
+from ledger.kit.money import CREDIT, format_amount
+from ledger.kit.wire import Row
+
+EVENTS: Final = {
+    "purchase": "payment.completed",
+    "payment_refund": "payment.refunded",
+    "refund_failed": "payment.refund_failed",
+    "dispute": "payment.disputed",
+    "dispute_won": "payment.dispute_won",
+    "dispute_lost": "payment.dispute_lost",
+}
+"""What is told of a transaction, by its kind."""
+
+COMMANDS: Final = (c.RefundPayment, c.UndoRefund, c.OpenDispute, c.SettleDispute)
+
+
+class PaymentEvents:
+    """The participant: it reads nothing."""
+
+    def load(self, wallet_ids: Sequence[int], attempts: Sequence[c.Attempt]) -> Sequence[Statement] | None:
+        return () if any(_is_of_payment(attempt.command) for attempt in attempts) else None
+
+    def begin(self, rows: Sequence[list[Row]], now: datetime) -> Part:
+        return _Telling()
+
+
+class _Telling(Part):
+    def finish(self, moves: Sequence[Move]) -> tuple[list[Event], Rows | None]:
+        return [_event(move.transaction) for move in moves if move.transaction.kind in EVENTS], None
+
+
+def _is_of_payment(command: c.Command) -> bool:
+    return isinstance(command, COMMANDS) or (isinstance(command, c.Inflow) and command.of_kind in EVENTS)
+
+
+def _event(transaction: c.Transaction) -> Event:
+    facts = {} if transaction.notes is None else transaction.notes.facts
+    credits = sum(line.amount for line in transaction.postings if line.asset == CREDIT and _crosses(line))
+    data = {"credits": format_amount(credits), "payment_id": facts.get("payment_id")}
+    for currency in {line.asset for line in transaction.postings} - {CREDIT}:
+        money = sum(line.amount for line in transaction.postings if line.asset == currency)
+        data |= {"amount": format_amount(money, currency), "currency": currency}
+    return Event(transaction.wallet_id, EVENTS[transaction.kind], data, transaction.number)
+
+
+def _crosses(line: c.Posting) -> bool:
+    """Whether a line is of the purchase's credits, and not of debt that they pay."""
+    return not (line.debit == WALLET and line.credit == "owed")

@@ -1,0 +1,333 @@
+"""Payment links over HTTP: made, paid, issued anew, canceled, expired; and Stripe away. The sandbox is the judge."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from ledger.kit.ids import parse_wallet
+from ledger.payments.desk import Desk
+from ledger.payments.fulfil import settle_session
+from ledger.payments.links.due import work_off
+from tests.support.api import Api, make_key, run_sql, running
+from tests.support.book import check
+from tests.support.desk import desk_at, settings_of
+from tests.support.sandbox import SandboxAt, sandbox_served
+
+pytestmark = pytest.mark.anyio
+
+
+class Shop(NamedTuple):
+    """A service that takes payments, and the sandbox that it takes them through."""
+
+    api: Api
+    stranger: Api
+    desk: Desk
+    sandbox: SandboxAt
+
+    async def link(self, wallet: str, amount: str = "50.00", **more: Any) -> dict[str, Any]:
+        made = await self.api.post(f"/v1/wallets/{wallet}/payment-links", {"amount": amount} | more)
+        assert made.status_code == 201, made.text
+        return dict(made.json())
+
+    async def session(self, link: dict[str, Any]) -> str:
+        """The Checkout Session that the customer is led to."""
+        page = await self.visit(link)
+        assert page.status_code == 303, page.text
+        return re.findall(r"cs_test_\w+", page.headers["location"])[0]
+
+    async def visit(self, link: dict[str, Any], more: str = "") -> Any:
+        return await self.stranger.send("GET", link["payment_url"].removeprefix("https://credits.example.com") + more)
+
+    async def status(self, link: dict[str, Any]) -> str:
+        return str((await self.api.get(f"/v1/payment-links/{link['payment_id']}")).json()["status"])
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[SandboxAt]:
+    with sandbox_served() as at:
+        at.tell("/config", debit_after_s=60)
+        yield at
+
+
+@pytest.fixture(scope="module")
+async def shop(database_url: str, sandbox: SandboxAt) -> AsyncIterator[Shop]:
+    async with (
+        running(database_url, settings_of(database_url, sandbox)) as app,
+        desk_at(database_url, sandbox) as desk,
+    ):
+        api = Api(app, make_key(database_url, "admin")[1], database_url)
+        stranger = Api(app, None, database_url)
+        yield Shop(api, stranger, desk, sandbox)
+        await api.client.aclose()
+        await stranger.client.aclose()
+
+
+def verified(shop: Shop, wallet: str) -> None:
+    check(shop.api.database_url, [parse_wallet(wallet)])
+
+
+def events(shop: Shop, wallet: str, kind: str) -> list[dict[str, Any]]:
+    """What was told of a wallet."""
+    rows = run_sql(
+        shop.api.database_url,
+        "SELECT payload FROM outbox WHERE wallet_id = %s AND type = %s ORDER BY event",
+        parse_wallet(wallet),
+        kind,
+    )
+    return [json.loads(payload) for (payload,) in rows]
+
+
+async def test_a_link_is_paid_and_gives_credits_once(shop: Shop) -> None:
+    """$50 buy 500 credits; the webhook, the poller and the return page come at the same time, and again."""
+    wallet = await shop.api.wallet()
+    link = await shop.link(wallet, success_url="https://example.com/thanks?s={CHECKOUT_SESSION_ID}")
+    assert ("open", "500", "50.00", "USD") == (
+        link["status"],
+        link["credits_to_receive"],
+        link["amount"],
+        link["currency"],
+    )
+    assert link["qr_code"]["png"].startswith("data:image/png;base64,") and "<svg" in link["qr_code"]["svg"]
+    session = await shop.session(link)
+    shop.sandbox.pay(session)
+    back, *_ = await asyncio.gather(
+        shop.visit(link, f"/done?session_id={session}"),
+        *[settle_session(shop.desk, session) for _ in range(4)],
+    )
+    assert (303, f"https://example.com/thanks?s={session}") == (back.status_code, back.headers["location"])
+    assert "500" == await shop.api.available(wallet)
+    assert "paid" == await shop.status(link)
+    [purchase] = (await shop.api.get(f"/v1/wallets/{wallet}/transactions", kind="purchase")).json()["items"]
+    [told] = events(shop, wallet, "payment.completed")
+    assert told["transaction_id"] == purchase["id"] and told["data"] == {
+        "payment_id": link["payment_id"],
+        "credits": "500",
+        "amount": "50.00",
+        "currency": "USD",
+    }
+    assert [("issued:purchase", "wallet"), ("stripe_clearing", "deferred_revenue")] == [
+        (line["debit"], line["credit"]) for line in purchase["postings"]
+    ]
+    assert 200 == (await shop.visit(link)).status_code
+    history = (await shop.api.get(f"/v1/wallets/{wallet}/payments")).json()
+    [paid] = history["items"]
+    assert paid == (await shop.api.get(f"/v1/payments/{link['payment_id']}")).json()
+    assert ("paid", "50.00", "0.00", "50.00", "500") == tuple(
+        paid[name] for name in ("status", "amount", "tax", "total", "credits")
+    )
+    assert ("card", "visa", "4242") == tuple(paid["method"][name] for name in ("type", "brand", "last4"))
+    assert purchase["id"] == paid["transaction_id"] and paid["receipt_url"] and paid["invoice_url"]
+    assert (1, "50.00", "500") == tuple(history["summary"][name] for name in ("payments", "total", "credits"))
+    assert ["50.00"] == [month["total"] for month in history["period_stats"]]
+    verified(shop, wallet)
+
+
+async def test_the_same_request_makes_one_link(shop: Shop) -> None:
+    """At the same time, too: one link, one session, the same bytes."""
+    wallet = await shop.api.wallet()
+    path, body = f"/v1/wallets/{wallet}/payment-links", {"amount": "20.00"}
+    answers = await asyncio.gather(*[shop.api.post(path, body, key="the-same") for _ in range(5)])
+    made = [answer for answer in answers if answer.status_code == 201]
+    assert made and {409, 201} >= {answer.status_code for answer in answers}, [answer.text for answer in answers]
+    again = await shop.api.post(path, body, key="the-same")
+    assert {again.content} == {answer.content for answer in made}
+    assert 1 == len((await shop.api.get(path)).json()["items"])
+    sessions = shop.desk.stripe.call(lambda stripe: stripe.v1.checkout.sessions.list({"limit": 100}))
+    assert 1 == sum(each.client_reference_id == made[0].json()["payment_id"] for each in (await sessions).data)
+
+
+async def test_a_session_that_expired_is_issued_anew(shop: Shop, database_url: str) -> None:
+    """The address stays; what it leads to is another session, and the first one cannot be paid any more."""
+    wallet = await shop.api.wallet()
+    link = await shop.link(wallet)
+    first = await shop.session(link)
+    run_sql(
+        database_url,
+        "UPDATE payments SET object_expires_at = ledger_now() WHERE object = %s",
+        first,
+    )
+    second = await shop.session(link)
+    assert first != second
+    old = await shop.desk.stripe.call(lambda stripe: stripe.v1.checkout.sessions.retrieve(first))
+    assert "expired" == old.status
+    shop.sandbox.pay(second)
+    await settle_session(shop.desk, second)
+    assert "500" == await shop.api.available(wallet)
+    verified(shop, wallet)
+
+
+async def test_a_session_that_was_paid_meanwhile_is_not_issued_anew(shop: Shop, database_url: str) -> None:
+    """Nobody told of the payment; whoever opens the link finds it paid, and pays nothing twice."""
+    wallet = await shop.api.wallet()
+    link = await shop.link(wallet)
+    session = await shop.session(link)
+    shop.sandbox.pay(session)
+    run_sql(database_url, "UPDATE payments SET object_expires_at = ledger_now() WHERE object = %s", session)
+    page = await shop.visit(link)
+    assert (200, True) == (page.status_code, "Thank you" in page.text)
+    assert "500" == await shop.api.available(wallet)
+
+
+async def test_a_canceled_link_cannot_be_paid(shop: Shop) -> None:
+    """Its session is expired at Stripe; canceled again it stays so; a paid one cannot be."""
+    wallet = await shop.api.wallet()
+    link = await shop.link(wallet)
+    session = await shop.session(link)
+    for _ in range(2):
+        canceled = await shop.api.send("POST", f"/v1/payment-links/{link['payment_id']}/cancel")
+        assert (200, "canceled") == (canceled.status_code, canceled.json()["status"])
+    found = await shop.desk.stripe.call(lambda stripe: stripe.v1.checkout.sessions.retrieve(session))
+    assert "expired" == found.status
+    assert 410 == (await shop.visit(link)).status_code
+    paid = await shop.link(wallet)
+    shop.sandbox.pay(await shop.session(paid))
+    refused = await shop.api.send("POST", f"/v1/payment-links/{paid['payment_id']}/cancel")
+    assert (409, "PAYMENT_NOT_CANCELABLE", {"status": "paid"}) == (
+        refused.status_code,
+        refused.json()["code"],
+        refused.json()["details"],
+    )
+    assert "500" == await shop.api.available(wallet)
+
+
+async def test_money_that_comes_after_the_end_is_honoured(shop: Shop, database_url: str) -> None:
+    """The link was called off while somebody was paying."""
+    wallet = await shop.api.wallet()
+    link = await shop.link(wallet)
+    session = await shop.session(link)
+    shop.sandbox.pay(session)
+    run_sql(database_url, "UPDATE payments SET state = 'expired', due_at = NULL WHERE object = %s", session)
+    await settle_session(shop.desk, session)
+    assert ("paid", "500") == (await shop.status(link), await shop.api.available(wallet))
+
+
+async def test_a_slow_method_gives_its_credits_when_the_money_is_there(shop: Shop) -> None:
+    """A bank debit is complete and not paid at first."""
+    wallet = await shop.api.wallet()
+    link = await shop.link(wallet)
+    session = await shop.session(link)
+    shop.sandbox.pay(session, payment_method="pm_usBankAccount_success")
+    await settle_session(shop.desk, session)
+    assert ("processing", "0") == (await shop.status(link), await shop.api.available(wallet))
+    shop.sandbox.pass_time(120)
+    await settle_session(shop.desk, session)
+    assert ("paid", "500") == (await shop.status(link), await shop.api.available(wallet))
+
+
+async def test_a_slow_method_that_fails_leaves_the_link_to_be_paid_anew(shop: Shop) -> None:
+    """The account was closed; a card pays."""
+    wallet = await shop.api.wallet()
+    link = await shop.link(wallet)
+    session = await shop.session(link)
+    shop.sandbox.pay(session, payment_method="pm_usBankAccount_accountClosed")
+    await settle_session(shop.desk, session)
+    shop.sandbox.pass_time(120)
+    await settle_session(shop.desk, session)
+    assert "failed" == await shop.status(link)
+    another = await shop.session(link)
+    assert session != another
+    shop.sandbox.pay(another)
+    await settle_session(shop.desk, another)
+    assert ("paid", "500") == (await shop.status(link), await shop.api.available(wallet))
+    verified(shop, wallet)
+
+
+async def test_a_link_is_pending_while_stripe_is_away_and_issued_later(shop: Shop, database_url: str) -> None:
+    """The address is given at once; a customer who comes too early is told to try again."""
+    wallet = await shop.api.wallet()
+    shop.sandbox.tell("/faults", kind="unavailable", path="/v1/checkout/sessions", times=100)
+    link = await shop.link(wallet)
+    assert ("pending", 503) == (link["status"], (await shop.visit(link)).status_code)
+    shop.sandbox.forget_faults()
+    run_sql(database_url, "UPDATE payments SET due_at = ledger_now() WHERE state = 'pending'")
+    assert 1 == await work_off(shop.desk)
+    assert "open" == await shop.status(link)
+    [told] = events(shop, wallet, "payment_link.created")
+    assert told["data"] == {"payment_id": link["payment_id"], "payment_url": link["payment_url"]}
+    session = await shop.session(link)
+    shop.sandbox.pay(session)
+    await settle_session(shop.desk, session)
+    assert "500" == await shop.api.available(wallet)
+
+
+async def test_a_link_ends(shop: Shop, database_url: str) -> None:
+    """After its time the worker expires it, and its session with it."""
+    wallet = await shop.api.wallet()
+    link = await shop.link(wallet)
+    session = await shop.session(link)
+    run_sql(
+        database_url,
+        "UPDATE payments SET expires_at = ledger_now(), due_at = ledger_now() WHERE object = %s",
+        session,
+    )
+    await work_off(shop.desk)
+    assert ("expired", 410) == (await shop.status(link), (await shop.visit(link)).status_code)
+
+
+async def test_a_reusable_link_is_paid_by_any_number(shop: Shop) -> None:
+    """Each payment is one of its own, and the link stays open."""
+    wallet = await shop.api.wallet()
+    link = await shop.link(wallet, "10.00", reusable=True)
+    assert link["expires_at"] is None
+    for _ in range(2):
+        page = await shop.visit(link)
+        session = await _session_of(page.headers["location"])
+        shop.sandbox.pay(session)
+        await settle_session(shop.desk, session)
+        await settle_session(shop.desk, session)
+    assert ("open", "200") == (await shop.status(link), await shop.api.available(wallet))
+    verified(shop, wallet)
+
+
+async def _session_of(url: str) -> str:
+    """The session that a Payment Link of Stripe's leads to."""
+    async with httpx.AsyncClient() as browser:
+        page = await browser.get(url)
+    return re.findall(r"cs_test_\w+", page.headers.get("location") or str(page.url))[0]
+
+
+async def test_several_links_at_once_are_all_or_none(shop: Shop) -> None:
+    """One that is wrong says which it is."""
+    wallet = await shop.api.wallet()
+    path = f"/v1/wallets/{wallet}/payment-links/batch"
+    wrong = await shop.api.post(path, {"links": [{"amount": "20.00"}, {"amount": "0.001"}]})
+    assert (400, "links[1].amount") == (wrong.status_code, wrong.json()["errors"][0]["path"])
+    made = await shop.api.post(path, {"links": [{"amount": "20.00"}, {"amount": 30}]})
+    assert ["200", "300"] == [link["credits_to_receive"] for link in made.json()["links"]]
+    assert 2 == len((await shop.api.get(f"/v1/wallets/{wallet}/payment-links")).json()["items"])
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"amount": "9.99"}, 422, "AMOUNT_TOO_LOW"),
+        ({"amount": "10000.01"}, 422, "AMOUNT_TOO_HIGH"),
+        ({"amount": "50.001"}, 400, "INVALID_AMOUNT"),
+        ({"amount": "-5"}, 400, "INVALID_AMOUNT"),
+        ({"amount": 50.0}, 400, "INVALID_AMOUNT"),
+        ({"amount": "50", "currency": "EUR"}, 422, "CURRENCY_NOT_TAKEN"),
+        ({"amount": "50", "currency": "usd"}, 400, "INVALID_REQUEST"),
+        ({"amount": "50", "success_url": "javascript:alert(1)"}, 400, "INVALID_REQUEST"),
+        ({"amount": "50", "metadata": {"note": "4242 4242 4242 4242"}}, 400, "INVALID_REQUEST"),
+        ({"amount": "50", "card": "4242424242424242"}, 400, "INVALID_REQUEST"),
+        ({}, 400, "INVALID_REQUEST"),
+    ],
+)
+async def test_what_cannot_be_is_refused(shop: Shop, body: dict[str, Any], status: int, code: str) -> None:
+    """With a code, and nothing is made."""
+    wallet = await shop.api.wallet()
+    path = f"/v1/wallets/{wallet}/payment-links"
+    refused = await shop.api.post(path, body)
+    assert (status, code) == (refused.status_code, refused.json()["code"]), refused.text
+    assert [] == (await shop.api.get(path)).json()["items"]
+
+
+async def test_a_stranger_learns_nothing(shop: Shop) -> None:
+    """A token that is none is not found, whatever it looks like."""
+    for token in ("x", "0" * 32, "%00", "f" * 33):
+        assert 404 == (await shop.stranger.get(f"/pay/{token}")).status_code
