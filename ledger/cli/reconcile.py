@@ -38,7 +38,7 @@ def reconcile_command(database_url: str | None, days: int, as_json: bool) -> Non
     """
     config = settings.load()
     telemetry.configure(level=config.log_level, log_format=config.log_format, service="reconcile")
-    gateway = make_gateway(config)
+    gateway = make_gateway(config) or _of_up()
     if gateway is None:
         raise click.ClickException("no key of Stripe: set LEDGER_STRIPE_API_KEY")
     try:
@@ -52,6 +52,12 @@ def reconcile_command(database_url: str | None, days: int, as_json: bool) -> Non
     else:
         click.echo(text_of(report))
     sys.exit(0 if report.ok else 1)
+
+
+def _of_up() -> Gateway | None:
+    """The sandbox that ``up`` runs, which any test key opens."""
+    sandbox = where.running().get("sandbox")
+    return None if sandbox is None else Gateway("sk_test_reconcile", str(sandbox))
 
 
 async def _reconcile(url: str, config: Settings, gateway: Gateway, days: int) -> Reconciliation:

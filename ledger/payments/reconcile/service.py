@@ -2,13 +2,13 @@
 
 Webhooks and the poller are the fast ways; this is the one that does not depend on having been told. It looks at the
 objects themselves, and once at the whole: the clearing account of all books has what Stripe holds, up to what is on its
-way. On a service that is at work money moves while it looks, so a difference of the whole is looked at again.
+way. On a service that is at work money moves meanwhile: where something differs, it looks again.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 DAYS: Final = 7
 ORDER: Final = ("charge", "refund", "dispute", "payout", "movement")
 LOOKS: Final = 3
-PAUSE_S: Final = 1.0
+PAUSE_S: Final = 0.5
 
 SettleIntent = Callable[[Desk, str], Awaitable[Any]]
 """Books the payment of a PaymentIntent, if it is one of ours."""
@@ -49,6 +49,36 @@ async def reconcile(
     """
     now = await _now(desk)
     since = now - timedelta(days=days)
+    mended: set[Named] = set()
+    for look in range(LOOKS):
+        if look:
+            await asyncio.sleep(PAUSE_S)
+        seen = await _look(desk, reading, since, settle)
+        mended |= seen.mended
+        if not seen.differences:
+            break
+    report = Reconciliation(
+        ok=not seen.differences,
+        at=shown(now),
+        since=shown(since),
+        checked=_checked(seen.there, len(mended)),
+        clearing=seen.clearing,
+        differences=seen.differences,
+    )
+    await _keep(desk, now, report)
+    return report
+
+
+class _Seen(NamedTuple):
+    """What one look at everything has found, after what could be booked was."""
+
+    there: Theirs
+    mended: set[Named]
+    clearing: Clearing
+    differences: list[Difference]
+
+
+async def _look(desk: Desk, reading: Database, since: datetime, settle: SettleIntent | None) -> _Seen:
     there = await theirs.listed(desk, since)
     here = await _load(reading, there, since)
     before = compare.not_as_there(there, here)
@@ -56,21 +86,12 @@ async def reconcile(
         await _mend(desk, there, before, settle)
         there = await theirs.listed(desk, since)
         here = await _load(reading, there, since)
+    clearing = await _clearing(desk, reading)
     found = compare.differences(there, here)
     found += [one for kind, names in here.unseen.items() for one in await _unseen(desk, kind, names)]
-    clearing = await _clearing(desk, reading)
     if clearing.difference != format_amount(0, desk.currency):
         found.append(_of_clearing(clearing))
-    report = Reconciliation(
-        ok=not found,
-        at=shown(now),
-        since=shown(since),
-        checked=_checked(there, len(before - compare.not_as_there(there, here))),
-        clearing=clearing,
-        differences=found,
-    )
-    await _keep(desk, now, report)
-    return report
+    return _Seen(there, before - compare.not_as_there(there, here), clearing, found)
 
 
 async def last(database: Database) -> bytes:
@@ -114,15 +135,10 @@ async def _unseen(desk: Desk, kind: str, names: list[str]) -> list[Difference]:
 
 
 async def _clearing(desk: Desk, reading: Database) -> Clearing:
-    for look in range(LOOKS):
-        if look:
-            await asyncio.sleep(PAUSE_S)
-        held = await theirs.held(desk)
-        sums = await ours.sums(reading, desk.currency)
-        on_its_way = held.on_its_way + sums.expected
-        difference = sums.book + sums.unbooked - held.balance - on_its_way
-        if difference == 0:
-            break
+    held = await theirs.held(desk)
+    sums = await ours.sums(reading, desk.currency)
+    on_its_way = held.on_its_way + sums.expected
+    difference = sums.book + sums.unbooked - held.balance - on_its_way
     return Clearing(
         currency=desk.currency,
         book=format_amount(sums.book, desk.currency),
