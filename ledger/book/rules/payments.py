@@ -52,8 +52,12 @@ def refund_payment(book: Book, command: RefundPayment, original: Original) -> Dr
     credits, money = _asked(lot, command)
     unspent = min(credits, lot.free)
     parts = _parts(lot, command.paid, unspent)
+    if parts.gross > money:
+        # The smallest part of a credit has more than the smallest unit of money: that much cannot be hit.
+        unspent -= 1
+        parts = _parts(lot, command.paid, unspent)
     beyond = money - parts.gross
-    if credits > lot.free and not command.force:
+    if (beyond or credits > lot.free) and not command.force:
         raise _exceeds(lot, command.paid)
     draft = Draft(book)
     if unspent:
