@@ -12,10 +12,8 @@ from workers.payments import desk
 
 log = structlog.get_logger(__name__)
 
-REFUNDS_S = 10.0
 
-
-@task("payments.refunds", at_most_every_s=REFUNDS_S / 2)
+@task("payments.refunds", at_most_every_s=5)
 async def finish_refunds() -> int:
     """Go on with refunds that are due, and look again at what could not be booked; gives how many of both."""
     at = desk()
