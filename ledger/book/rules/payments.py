@@ -63,13 +63,9 @@ def refund_payment(book: Book, command: RefundPayment, original: Original) -> Dr
     if unspent:
         draft.take([(lot, unspent)], WITHDRAWN_REFUND)
     tax = (command.paid - lot.cost) * beyond // command.paid
-    for account, amount in (
-        (DEFERRED_REVENUE, parts.net),
-        (TAX_PAYABLE, parts.tax + tax),
-        (LOSS_REFUND, beyond - tax),
-    ):
-        if amount:
-            draft.money(account, REFUND_PAYABLE, lot.currency, amount)
+    _owe(draft, DEFERRED_REVENUE, REFUND_PAYABLE, lot.currency, parts.net)
+    _owe(draft, TAX_PAYABLE, REFUND_PAYABLE, lot.currency, parts.tax + tax)
+    _owe(draft, LOSS_REFUND, REFUND_PAYABLE, lot.currency, beyond - tax)
     return draft
 
 
@@ -152,13 +148,17 @@ def _write_off(draft: Draft, lot: Lot | None, aside: int, owed: int, command: Se
     if owed:
         draft.move(DISPUTED, WITHDRAWN_DISPUTE, owed)
     tax = min(parts.tax, command.withdrawn - parts.net)
-    for account, amount in (
-        (DEFERRED_REVENUE, parts.net),
-        (TAX_PAYABLE, tax),
-        (LOSS_DISPUTE, command.withdrawn - parts.net - tax),
-    ):
-        if amount:
-            draft.money(account, DISPUTE_RECEIVABLE, command.currency, amount)
+    _owe(draft, DEFERRED_REVENUE, DISPUTE_RECEIVABLE, command.currency, parts.net)
+    _owe(draft, TAX_PAYABLE, DISPUTE_RECEIVABLE, command.currency, tax)
+    _owe(draft, LOSS_DISPUTE, DISPUTE_RECEIVABLE, command.currency, command.withdrawn - parts.net - tax)
+
+
+def _owe(draft: Draft, debit: str, credit: str, currency: str, amount: int) -> None:
+    """A line of money. Parts are rounded each by itself; one that is less than nothing goes the other way."""
+    if amount > 0:
+        draft.money(debit, credit, currency, amount)
+    elif amount < 0:
+        draft.money(credit, debit, currency, -amount)
 
 
 def _asked(lot: Lot, command: RefundPayment) -> tuple[int, int]:
