@@ -65,9 +65,9 @@ class LedgerRequest(StrictRequest):
             request_id=self.scope["request_id"],  # type: ignore[typeddict-item]
         )
 
-    async def post(self, command: Command, key: str | None = None) -> Posted:
+    async def post(self, command: Command, key: str | None = None, riders: tuple[Rider, ...] = ()) -> Posted:
         """Post one command under the request's Idempotency-Key. Raises what it is refused with."""
-        attempt = self.attempt(command, key or self.idempotency_key())
+        attempt = self.attempt(command, key or self.idempotency_key(), riders)
         outcome = (await self.services.door.submit([attempt]))[0]
         if isinstance(outcome, Posted):
             return outcome

@@ -23,6 +23,8 @@
     │   ├── WalletClosed            WALLET_CLOSED
     │   ├── WalletNotEmpty          WALLET_NOT_EMPTY
     │   ├── HoldNotOpen             HOLD_NOT_OPEN
+    │   ├── PaymentNotPaid          PAYMENT_NOT_PAID
+    │   ├── PaymentDisputed         PAYMENT_DISPUTED
     │   ├── PaymentNotCancelable    PAYMENT_NOT_CANCELABLE
     │   └── RiderConflict           STATE_CHANGED
     ├── PayloadTooLarge 413         PAYLOAD_TOO_LARGE
@@ -36,6 +38,7 @@
     │   ├── AmountTooHigh           AMOUNT_TOO_HIGH
     │   ├── CurrencyNotTaken        CURRENCY_NOT_TAKEN
     │   ├── RefundExceedsUnspent    REFUND_EXCEEDS_UNSPENT
+    │   ├── RefundExceedsPaid       REFUND_EXCEEDS_PAID
     │   ├── PeriodClosed            PERIOD_CLOSED
     │   ├── InvalidEffectiveAt      INVALID_EFFECTIVE_AT
     │   ├── InvalidExpiry           INVALID_EXPIRY
@@ -239,6 +242,20 @@ class HoldNotOpen(Conflict):
     remembered = True
 
 
+class PaymentNotPaid(Conflict):
+    """``details.state``: pending, open, processing, failed, expired or canceled."""
+
+    code = "PAYMENT_NOT_PAID"
+    title = "The payment is not paid"
+
+
+class PaymentDisputed(Conflict):
+    """``details.disputed``: money that the bank has taken back, until the dispute is won."""
+
+    code = "PAYMENT_DISPUTED"
+    title = "The payment is disputed"
+
+
 class PaymentNotCancelable(Conflict):
     """``details.status``: what the payment is."""
 
@@ -329,6 +346,14 @@ class RefundExceedsUnspent(Unprocessable):
 
     code = "REFUND_EXCEEDS_UNSPENT"
     title = "Credits of this purchase were spent"
+
+
+class RefundExceedsPaid(Unprocessable):
+    """``refundable``: what is left of the payment, ``details.paid`` and ``details.refunded``."""
+
+    code = "REFUND_EXCEEDS_PAID"
+    title = "More than is left of the payment"
+    remembered = False
 
 
 class PeriodClosed(Unprocessable):

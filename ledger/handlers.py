@@ -12,11 +12,14 @@ import ledger.finance.api
 import ledger.forecast.api
 import ledger.health.api
 import ledger.holds.api
+import ledger.payments.disputes.api
 import ledger.payments.history.api
 import ledger.payments.inbox.api
 import ledger.payments.links.api
 import ledger.payments.methods.api
 import ledger.payments.pay.api
+import ledger.payments.reconcile.api
+import ledger.payments.refunds.api
 import ledger.rates.api
 import ledger.transactions.api
 import ledger.transfers.api
@@ -35,6 +38,9 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.holds.api.HANDLERS,
     *ledger.transfers.api.HANDLERS,
     *ledger.budgets.api.HANDLERS,
+    *ledger.payments.refunds.api.HANDLERS,
+    *ledger.payments.disputes.api.HANDLERS,
+    *ledger.payments.reconcile.api.HANDLERS,
     *ledger.rates.api.HANDLERS,
     *ledger.payments.history.api.HANDLERS,
     *ledger.payments.links.api.HANDLERS,

@@ -66,6 +66,7 @@ app.conf.update(
         "workers.book",
         "workers.anchor",
         "workers.budgets",
+        "workers.payments_money",
         "workers.inbox",
         "workers.methods",
         "workers.rollups",

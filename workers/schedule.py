@@ -13,6 +13,7 @@ RELAY_S = 1.0
 DUE_S = 5.0
 ROLL_S = 10.0
 FORECAST_S = 5.0
+REFUNDS_S = 10.0
 INBOX_S = 1.0
 POLL_S = 60.0
 LINKS_S = 5.0
@@ -54,6 +55,14 @@ app.conf.beat_schedule = {
     "look for spikes": {
         "task": "budgets.watch",
         "schedule": float(LOOK_S),
+    },
+    "finish refunds": {
+        "task": "payments.refunds",
+        "schedule": REFUNDS_S,
+    },
+    "reconcile with Stripe": {
+        "task": "payments.reconcile",
+        "schedule": crontab(hour="4", minute="20"),
     },
     "work on what Stripe told": {
         "task": "payments.inbox",

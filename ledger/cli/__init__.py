@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "anchor": "ledger.cli.anchor:anchor",
     "rollups": "ledger.cli.rollups:rollups",
     "verify": "ledger.cli.verify:verify_command",
+    "reconcile": "ledger.cli.reconcile:reconcile_command",
     "import-usage": "ledger.cli.import_usage:import_usage",
     "backup": "ledger.cli.backup:backup",
     "restore": "ledger.cli.restore:restore",

@@ -30,6 +30,8 @@ POINTS: Final = (
     "announce.before_done",
     "due.before_book",
     "due.after_book",
+    "refunds.before_call",
+    "refunds.after_call",
     "inbox.after_store",
     "inbox.after_claim",
     "inbox.before_done",

@@ -11,7 +11,20 @@ payment may become ``paid``, and nothing leads out of that. ``refunded`` and ``d
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, DateTime, Index, Integer, Table, Text, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
 
 from ledger.kit.tables import metadata
 
@@ -158,11 +171,14 @@ payment_refunds = Table(
     Column("due_at", Instant),
     Column("tries", Integer, nullable=False, server_default=_ZERO),
     Column("problem", Text),
+    Column("attempt", Integer, nullable=False, server_default=_ZERO),
+    Column("answer", LargeBinary),
     CheckConstraint("state IN ('pending', 'succeeded', 'failed')", name="state"),
     CheckConstraint("amount > 0 AND credits_micro >= 0 AND lost BETWEEN 0 AND amount", name="amounts"),
     Index("payment_refunds_due_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
 )
-"""``number``: the transaction of the book that took the credits back. ``refund``: Stripe's id, once it has one."""
+"""``number``: the transaction of the book that took the credits back. ``refund``: Stripe's id, once it has one.
+``attempt`` is in the key that Stripe is asked under; ``answer`` what the request for it was answered with."""
 
 payment_disputes = Table(
     "payment_disputes",
@@ -215,6 +231,29 @@ stripe_payouts = Table(
     Column("difference", BigInteger),
 )
 """``tied``: whether its movements add up to it; null until Stripe says that they are complete."""
+
+stripe_problems = Table(
+    "stripe_problems",
+    metadata,
+    Column("object", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("since", Instant, nullable=False, server_default=_NOW),
+    Column("tries", Integer, nullable=False, server_default=_ZERO),
+    Column("due_at", Instant),
+    Index("stripe_problems_due_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+)
+"""Objects of Stripe that could not be booked, each with the reason, until they can be: looked at again when they are
+due, and told of by the reconciliation. ``kind``: charge, refund, dispute, payout, movement."""
+
+reconciliations = Table(
+    "reconciliations",
+    metadata,
+    Column("at", Instant, primary_key=True),
+    Column("ok", Boolean, nullable=False),
+    Column("report", LargeBinary, nullable=False),
+)
+"""What reconciliations with Stripe said, as JSON."""
 
 payment_methods = Table(
     "payment_methods",

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from ledger.kit.http.answers import encode
 from ledger.payments.gateway import plain
 from ledger.payments.methods.converge import converge_customer
+from ledger.payments.reconcile.service import reconcile
 from tests.payments.events import HOOK, signed
 from tests.support.desk import desk_at
 from tests.support.sandbox import SandboxAt
@@ -38,8 +39,25 @@ async def record_payments(call: Call, wallet: str, sandbox: SandboxAt) -> None:
     await call.api.send("GET", f"{path}/done?session_id={session}")
     await call("get_payment", "GET", f"/v1/payments/{link['payment_id']}")
     await call("list_payments", "GET", f"{wallet}/payments?limit=1")
+    await _refunds(call, link["payment_id"], sandbox)
     await _methods(call, wallet, sandbox)
     await _event(call, sandbox)
+
+
+async def _refunds(call: Call, payment: str, sandbox: SandboxAt) -> None:
+    """A part is refunded, the rest disputed; and all of it reconciled."""
+    path = f"/v1/payments/{payment}"
+    refunded = await call(
+        "refund_payment", "POST", f"{path}/refunds", {"amount": "10.00", "reason": "requested_by_customer"}
+    )
+    await call("list_refunds", "GET", f"{path}/refunds")
+    await call("get_refund", "GET", f"/v1/refunds/{refunded['id']}")
+    [refund] = sandbox.client().v1.refunds.list({"limit": 1}).data
+    sandbox.tell(f"/dispute/{refund.charge}", reason="product_not_received")
+    async with desk_at(call.api.database_url, sandbox) as desk:
+        await reconcile(desk, desk.database)
+    await call("list_disputes", "GET", f"{path}/disputes")
+    await call("get_reconciliation", "GET", "/v1/finance/reconciliation")
 
 
 async def _methods(call: Call, wallet: str, sandbox: SandboxAt) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from ledger.payments.desk import Desk
 from tests.book.conftest import Clock
+from tests.payments.buying import Shop
 from tests.support.book import session
 from tests.support.desk import desk_at
 from tests.support.sandbox import SandboxAt, sandbox_served
@@ -31,3 +32,11 @@ def clock(database_url: str) -> Iterator[Clock]:
     yield Clock(database_url)
     with session(database_url) as connection:
         connection.execute("UPDATE clock SET ahead_us = 0")
+
+
+@pytest.fixture
+def shop(database_url: str, desk: Desk, sandbox: SandboxAt) -> Iterator[Shop]:
+    """At the end the books are verified, and held against what Stripe says it has."""
+    found = Shop(database_url, desk, sandbox)
+    yield found
+    found.check()

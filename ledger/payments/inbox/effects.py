@@ -6,14 +6,17 @@ in which order, or by how many at once. Events of other types are kept and ignor
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from importlib import import_module
 from typing import Any, Final, NamedTuple
 
 from ledger.payments.desk import Desk
+from ledger.payments.disputes.converge import converge_dispute
 from ledger.payments.fulfil import settle_intent, settle_session
 from ledger.payments.gateway import id_of
 from ledger.payments.inbox.told import Told
 from ledger.payments.methods.converge import converge_customer, converge_method
+from ledger.payments.money.charges import book_charge
+from ledger.payments.money.payouts import converge_payout
+from ledger.payments.refunds.converge import converge_refund
 
 Does = Callable[[Desk, str], Awaitable[None]]
 """Makes our rows and books what Stripe says of the object with this id."""
@@ -45,23 +48,6 @@ def jobs_of(told: Told, effects: Effects) -> list[Job]:
         return []
     found = [(effect.does, effect.find(told.data.object)) for effect in effects.get(told.type, ())]
     return [Job(does, about) for does, about in found if about]
-
-
-def _later(module: str, name: str) -> Does:
-    """A function of a module that is imported when it is first needed."""
-
-    async def does(desk: Desk, object_id: str) -> None:
-        await getattr(import_module(module), name)(desk, object_id)
-
-    does.__qualname__ = f"{module}.{name}"
-    return does
-
-
-# SWITCH ON: once these modules are there, import the functions themselves.
-book_charge = _later("ledger.payments.money.charges", "book_charge")
-converge_refund = _later("ledger.payments.refunds.converge", "converge_refund")
-converge_dispute = _later("ledger.payments.disputes.converge", "converge_dispute")
-converge_payout = _later("ledger.payments.money.payouts", "converge_payout")
 
 
 def _itself(thing: Object) -> str | None:
