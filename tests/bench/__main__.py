@@ -5,7 +5,7 @@ import os
 import time
 from pathlib import Path
 
-from tests.bench.analytics import EVENTS_OF_BENCH
+from tests.bench.analytics import EVENTS, EVENTS_OF_QUICK
 from tests.bench.facts import facts
 from tests.bench.figures import Bench, rows
 from tests.bench.lots import OPEN_LOTS
@@ -38,8 +38,8 @@ def main() -> None:
             print(f"round {number + 1} of {rounds}", flush=True)
             bench.round()
         bench.units(200 if asked.quick else 1_000)
-        bench.analytics(EVENTS_OF_BENCH // 10 if asked.quick else EVENTS_OF_BENCH)
         faults = [fault for _ in range(rounds) for fault in bench.verify()]
+        bench.analytics(EVENTS_OF_QUICK if asked.quick else EVENTS)
     told = rows(bench.measured)
     write(asked.data / "bench.json", told, taken, bench.measured.values)
     for fault in dict.fromkeys(faults):

@@ -35,8 +35,8 @@ from tests.bench.machine import FUNDED_MICRO, PARTICIPANTS, SETTINGS, open_walle
 from tests.bench.report import Row, table, write
 
 EVENTS = 1_000_000
-EVENTS_OF_BENCH = 200_000
-"""In ``make bench``, where a million would take minutes."""
+EVENTS_OF_QUICK = 20_000
+"""In ``make bench ARGS=--quick``, where a million would take minutes."""
 
 UNIT = 2_000
 DAYS = 30
