@@ -150,7 +150,8 @@ FROM refs JOIN postings p USING (wallet_id, number) ORDER BY 1, 2, 3"""
 REVERSED: Final = (
     _REFS
     + """
-SELECT r.wallet_id, r.reverses, coalesce(sum(p.amount), 0)::bigint, bool_or(r.kind IN ('void', 'refund_failed'))
+SELECT r.wallet_id, r.reverses, coalesce(sum(p.amount), 0)::bigint,
+    bool_or(r.kind IN ('void', 'refund_failed', 'dispute_won', 'dispute_lost'))
 FROM refs JOIN transactions r ON r.wallet_id = refs.wallet_id AND r.reverses = refs.number
     AND r.reverses IS NOT NULL
 LEFT JOIN postings p ON p.wallet_id = r.wallet_id AND p.number = r.number

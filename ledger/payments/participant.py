@@ -1,11 +1,12 @@
 """Tells of payments: an event for each thing that the book says of one, in the transaction that says it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from ledger.book import commands as c
-from ledger.book.chart import WALLET
+from ledger.book.chart import DISPUTE_RECEIVABLE, OWED, REFUND_PAYABLE, WALLET
 from ledger.book.participants import Event, Part, Rows, Statement
 from ledger.book.rules.move import Move
 from ledger.kit.money import CREDIT, format_amount
@@ -20,6 +21,16 @@ EVENTS: Final = {
     "dispute_lost": "payment.dispute_lost",
 }
 """What is told of a transaction, by its kind."""
+
+ACCOUNTS: Final = {
+    "purchase": "stripe_clearing",
+    "payment_refund": REFUND_PAYABLE,
+    "refund_failed": REFUND_PAYABLE,
+    "dispute": DISPUTE_RECEIVABLE,
+    "dispute_won": DISPUTE_RECEIVABLE,
+    "dispute_lost": DISPUTE_RECEIVABLE,
+}
+"""The account that says how much money it is about."""
 
 COMMANDS: Final = (c.RefundPayment, c.UndoRefund, c.OpenDispute, c.SettleDispute)
 
@@ -47,12 +58,15 @@ def _event(transaction: c.Transaction) -> Event:
     facts = {} if transaction.notes is None else transaction.notes.facts
     credits = sum(line.amount for line in transaction.postings if line.asset == CREDIT and _crosses(line))
     data = {"credits": format_amount(credits), "payment_id": facts.get("payment_id")}
-    for currency in {line.asset for line in transaction.postings} - {CREDIT}:
-        money = sum(line.amount for line in transaction.postings if line.asset == currency)
-        data |= {"amount": format_amount(money, currency), "currency": currency}
+    account, moved = ACCOUNTS[transaction.kind], Counter[str]()
+    for line in transaction.postings:
+        if account in (line.debit, line.credit):
+            moved[line.asset] += line.amount if line.debit == account else -line.amount
+    for currency, amount in moved.items():
+        data |= {"amount": format_amount(abs(amount), currency), "currency": currency}
     return Event(transaction.wallet_id, EVENTS[transaction.kind], data, transaction.number)
 
 
 def _crosses(line: c.Posting) -> bool:
     """Whether a line is of the purchase's credits, and not of debt that they pay."""
-    return not (line.debit == WALLET and line.credit == "owed")
+    return not (line.debit == WALLET and line.credit == OWED)

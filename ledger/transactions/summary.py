@@ -1,6 +1,6 @@
 """A transaction in one sentence, for people who ask why a balance is what it is. Pure."""
 
-from ledger.book.chart import HELD, OWED, WALLET
+from ledger.book.chart import DISPUTE_RECEIVABLE, HELD, OWED, REFUND_PAYABLE, WALLET
 from ledger.book.commands import Posted, Transaction
 from ledger.kit.ids import row_public, wallet_public
 from ledger.kit.money import CREDIT, format_amount
@@ -43,8 +43,34 @@ def _happened(posted: Posted, line: ChargeLine | None, undid: str | None) -> str
             return f"{credits} came back: the use was voided, as if it had not been reported"
         case "reversal":
             return f"A reversal undid {credits} of a transaction of kind {undid}"
+        case "purchase":
+            return f"{_money(t, 'stripe_clearing')} bought {credits}"
+        case "payment_refund":
+            return f"{_money(t, REFUND_PAYABLE)} of a payment are refunded, for {credits} that were unspent"
+        case "refund_failed":
+            return f"{credits} came back, as the refund of {_money(t, REFUND_PAYABLE)} failed"
+        case "dispute":
+            return f"{_money(t, DISPUTE_RECEIVABLE)} of a payment are disputed: {credits} were set aside or are owed"
+        case "dispute_won" | "dispute_lost":
+            return f"The dispute about {_money(t, DISPUTE_RECEIVABLE)} was {t.kind.removeprefix('dispute_')}"
+        case _ if all(p.asset != CREDIT for p in t.postings):
+            moved = t.postings[0]
+            return f"{_amount(moved.amount, moved.asset)} went from {moved.debit} to {moved.credit} ({t.kind})"
         case _:
             return _moved(t, credits)
+
+
+def _money(t: Transaction, account: str) -> str:
+    """What a transaction moved in or out of an account of money."""
+    moved = {p.asset: 0 for p in t.postings if p.asset != CREDIT}
+    for p in t.postings:
+        if p.asset != CREDIT and account in (p.debit, p.credit):
+            moved[p.asset] += p.amount if p.debit == account else -p.amount
+    return " and ".join(_amount(abs(amount), asset) for asset, amount in moved.items())
+
+
+def _amount(amount: int, currency: str) -> str:
+    return f"{format_amount(amount, currency)} {currency}"
 
 
 def _moved(t: Transaction, credits: str) -> str:

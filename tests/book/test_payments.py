@@ -160,6 +160,25 @@ async def test_a_dispute_sets_aside_what_is_unspent_and_the_rest_is_owed(
     check(database_url, [wallet_id])
 
 
+async def test_a_dispute_is_settled_once_though_another_is_open(door: Door, database_url: str) -> None:
+    """What the wallet has disputed would be enough for it."""
+    wallet_id, first = await bought(door, database_url)
+    second = (await one(door, purchase(wallet_id, 500, 5_000))).transaction.number
+    await one(door, use(wallet_id, 1_000))
+    opened = [await one(door, withdrawal(wallet_id, number, 500, 5_000)) for number in (first, second)]
+    settle = c.SettleDispute(
+        wallet_id=wallet_id,
+        number=opened[0].transaction.number,
+        won=False,
+        withdrawn=5_000,
+        paid=5_000,
+        currency="USD",
+    )
+    await one(door, settle)
+    assert "NOT_REVERSIBLE" == (await refusal(door, settle)).code
+    check(database_url, [wallet_id])
+
+
 async def test_new_credits_pay_what_a_dispute_made_owed_and_come_back_when_it_is_won(
     door: Door, database_url: str
 ) -> None:

@@ -359,8 +359,11 @@ def _decide(
         case c.OpenDispute():
             draft = payments.open_dispute(book, command, _original(unit, command.wallet_id, command.number))
         case c.SettleDispute():
-            draft = payments.settle_dispute(book, command, _original(unit, command.wallet_id, command.number), at)
+            original = _original(unit, command.wallet_id, command.number)
+            draft = payments.settle_dispute(book, command, original, at)
+            original.voided = True
             kind = "dispute_won" if command.won else "dispute_lost"
+            reverses = command.number
         case _:
             raise AssertionError(f"no rule for {type(command).__name__}")
     notes = c.Notes(

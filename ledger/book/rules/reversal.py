@@ -21,7 +21,7 @@ from ledger.kit.money import CREDIT, format_amount
 
 class Original(msgspec.Struct):
     """A posted transaction and how much of it was reversed so far. ``other`` is its leg in the other
-    book (transfers); ``voided``: whether it is a use that was taken back as such."""
+    book (transfers); ``voided``: whether it was taken back as such, or settled: uses, refunds, disputes."""
 
     transaction: Transaction
     reversed: int

@@ -14,7 +14,7 @@ import msgspec
 from ledger.book.chart import DISPUTED, HELD, OWED, WALLET
 from ledger.book.commands import key_hash
 from ledger.book.hashing import VERSION, genesis
-from ledger.book.verify.effects import EMPTY_KINDS, FINAL_KINDS, SHAPES, Effect, effect_of
+from ledger.book.verify.effects import EMPTY_KINDS, FINAL_KINDS, SETTLES, SHAPES, Effect, effect_of
 from ledger.book.verify.rows import EPOCH_US, HoldRow, LotRow, WalletRow
 from ledger.kit.money import CREDIT
 
@@ -97,6 +97,7 @@ class Book:
         "reversed_numbers",
         "rows",
         "say",
+        "settled",
         "unbacked",
         "undone",
         "wallet",
@@ -116,6 +117,7 @@ class Book:
         self.made = _NONE
         self.recorded = -EPOCH_US
         self.wallet = self.held = self.disputed = self.owed = 0
+        self.settled: set[int] = set()
         self.unbacked = 0
         """Of what is disputed: what was spent before, so that no lot has it."""
         self.leg: Leg | None = None
@@ -438,6 +440,12 @@ class Book:
         if reverses is None:
             return
         original = self.originals.get(reverses)
+        if kind in SETTLES:
+            if original is None or original[0] != "dispute" or reverses in self.settled:
+                what = "none" if original is None else original[0]
+                self.say("reversal", number, f"settles {reverses}", "a dispute that is open", what)
+            self.settled.add(reverses)
+            return
         if original is None or original[0] in FINAL_KINDS:
             what = "none" if original is None else original[0]
             self.say("reversal", number, f"reverses {reverses}", "a transaction that may be reversed", what)

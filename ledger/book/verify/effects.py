@@ -102,3 +102,6 @@ FINAL_KINDS = frozenset(
     {"hold", "release", "expiry", "reversal", "usage_refund", "void", "refund_failed", "dispute", "purchase"}
 )
 """Kinds that are never reversed."""
+
+SETTLES = frozenset({"dispute_won", "dispute_lost"})
+"""Kinds that end a dispute, which they name as what they reverse; once, and by lines that are not its own."""
