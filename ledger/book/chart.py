@@ -21,9 +21,9 @@ TAX_PAYABLE: Final = "tax_payable"
 REFUND_PAYABLE: Final = "refund_payable"
 DISPUTE_RECEIVABLE: Final = "dispute_receivable"
 
-HOUSE: Final = 1
+HOUSE: Final = 2**63 - 1
 """The wallet whose book has the money lines that belong to no customer, such as payouts. It has no settings and no
-public id; ids of others are random numbers of 63 bits."""
+public id; ids of others are random numbers below it."""
 
 OWN: Final = (WALLET, HELD, DISPUTED, OWED)
 

@@ -16,13 +16,13 @@ _VALUE: Final = {digit: value for value, digit in enumerate(DIGITS)}
 _PAIRS: Final = [a + b for a in DIGITS for b in DIGITS]
 _WALLET_DIGITS: Final = 11
 _MAX: Final = 2**63 - 1
-_RESERVED: Final = 1_000
-"""Wallets of the service's own are numbered from 1, and have no public id."""
+_WALLET_MAX: Final = _MAX - 1
+"""The largest number is the house's own wallet, which has no public id."""
 
 
 def new_wallet_id() -> int:
-    """A random integer of 63 bits, above those of the service's own wallets."""
-    return secrets.randbelow(_MAX - _RESERVED) + _RESERVED + 1
+    """A random positive integer of 63 bits, below the house's own."""
+    return secrets.randbelow(_WALLET_MAX) + 1
 
 
 def wallet_public(wallet_id: int) -> str:
@@ -76,7 +76,7 @@ def _base62(value: int) -> str:
 def _wallet_of(text: str) -> int | None:
     if text.startswith("wal_") and len(text) == 4 + _WALLET_DIGITS:
         value = _parse(text[4:])
-        if value is not None and _RESERVED < value <= _MAX:
+        if value is not None and 0 < value <= _WALLET_MAX:
             return value
     return None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -86,7 +87,8 @@ async def test_any_number_at_once(scene: Scene) -> None:
 
     async def look() -> None:
         while not done:
-            await converge_customer(scene.desk, customer)
+            with suppress(RuntimeError):  # it changed all the time: the inbox would come again
+                await converge_customer(scene.desk, customer)
 
     async def change() -> None:
         saved: list[str] = []
