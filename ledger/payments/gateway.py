@@ -9,6 +9,7 @@ The SDK is used without its event loop, in threads: its client for asyncio belon
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
@@ -29,6 +30,8 @@ THREADS: Final = 8
 
 # It looks for the home directory at every call, and fails where there is none.
 stripe.enable_telemetry = False
+# It tells of every request and every answer.
+logging.getLogger("stripe").setLevel(logging.WARNING)
 
 
 class StripeAway(Exception):
