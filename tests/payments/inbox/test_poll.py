@@ -71,7 +71,7 @@ async def test_nothing_is_asked_for_that_is_older_than_the_cursor(
     assert 2 == await find(desk)
     run_sql(database_url, "TRUNCATE stripe_events")
     assert 2 == await find(desk)
-    sandbox.pass_time(OVERLAP.total_seconds())
+    sandbox.pass_time(OVERLAP.total_seconds() + 2)  # Stripe's times are whole seconds
     renamed(sandbox, 1)
     await find(desk)
     run_sql(database_url, "TRUNCATE stripe_events")
