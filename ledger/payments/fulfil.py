@@ -7,11 +7,13 @@ and its tax.
 """
 
 import json
+from contextlib import suppress
 from typing import Any, Final
 
 import structlog
 
 from ledger.book.commands import Attempt, Inflow, MoneyLine, Posted, Refused, Rider, key_hash
+from ledger.errors import NotFound
 from ledger.kit import failpoints
 from ledger.payments import rows
 from ledger.payments.desk import Desk
@@ -128,6 +130,10 @@ async def _payment_of(desk: Desk, session: dict[str, Any]) -> Payment | None:
     """The payment of a session. One that was paid by another session, or that any number pay, has another one made."""
     async with desk.database.transaction() as connection:
         payment = await rows.by_object(connection, session["id"], id_of(session.get("payment_link")))
+        if payment is None and session["client_reference_id"] is not None:
+            # It is ours, and the answer that told its id was lost, or is not kept yet.
+            with suppress(NotFound):
+                payment = await rows.find(connection, session["client_reference_id"])
         if payment is None or session["payment_status"] != "paid":
             return payment
         paid_otherwise = payment.state == "paid" and payment.payment_intent != _intent_id(session)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import httpx
@@ -13,6 +14,7 @@ from ledger.kit.ids import parse_wallet
 from ledger.payments.desk import Desk
 from ledger.payments.fulfil import settle_session
 from ledger.payments.links.due import work_off
+from tests.book.conftest import Clock
 from tests.support.api import Api, make_key, run_sql, running
 from tests.support.book import check
 from tests.support.desk import desk_at, settings_of
@@ -159,6 +161,25 @@ async def test_a_session_that_expired_is_issued_anew(shop: Shop, database_url: s
     await settle_session(shop.desk, second)
     assert "500" == await shop.api.available(wallet)
     verified(shop, wallet)
+
+
+async def test_a_session_whose_answer_was_lost_is_the_one_that_is_given(
+    shop: Shop, database_url: str, clock: Clock
+) -> None:
+    """Stripe made it, and nobody here heard of it: asked again later it gives the same one, and paid it counts."""
+    wallet = await shop.api.wallet()
+    link = await shop.link(wallet)
+    session = await shop.session(link)
+    lost = "UPDATE payments SET state = 'pending', object = NULL, url = NULL WHERE object = %s"
+    run_sql(database_url, lost, session)
+    run_sql(database_url, "DELETE FROM stripe_objects WHERE object = %s", session)
+    clock.advance(timedelta(seconds=5))
+    assert session == await shop.session(link)
+    run_sql(database_url, lost, session)
+    run_sql(database_url, "DELETE FROM stripe_objects WHERE object = %s", session)
+    shop.sandbox.pay(session)
+    await settle_session(shop.desk, session)
+    assert ("paid", "500") == (await shop.status(link), await shop.api.available(wallet))
 
 
 async def test_a_session_that_was_paid_meanwhile_is_not_issued_anew(shop: Shop, database_url: str) -> None:

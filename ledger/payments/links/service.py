@@ -36,6 +36,9 @@ MOST: Final = 10_000
 
 LIFE: Final = timedelta(days=7)
 SESSION_LIFE: Final = timedelta(hours=23)
+SESSION_LEAST: Final = timedelta(minutes=31)
+"""Stripe makes no session that ends sooner than in half an hour."""
+
 SESSION_LEFT: Final = timedelta(minutes=1)
 """A session that ends sooner is not given to anybody any more."""
 
@@ -123,14 +126,25 @@ async def end(desk: Desk, payment: Payment) -> Payment:
 
 async def _issue_session(desk: Desk, payment: Payment, now: datetime) -> Payment:
     customer = await customer_of(desk, payment.wallet_id)
-    # Another process may do the same: both have the same attempt, and so the same key and the same session.
-    attempt = payment.attempt + 1
-    asked: Any = _session_of(payment, desk, customer, now)
-    key = f"cs:{payment_public(payment)}:{attempt}"
+    payment = await _intended(desk, payment, now)
+    if payment.object is not None or payment.object_expires_at is None:
+        return payment  # somebody else was first
+    asked: Any = _session_of(payment, desk, customer, payment.object_expires_at)
+    key = f"cs:{payment_public(payment)}:{payment.attempt}"
     made = plain(
         await desk.stripe.call(lambda stripe: stripe.v1.checkout.sessions.create(asked, {"idempotency_key": key}))
     )
-    return await _issued(desk, payment, attempt, made, datetime.fromtimestamp(made["expires_at"], now.tzinfo))
+    return await _issued(desk, payment, payment.attempt, made, payment.object_expires_at)
+
+
+async def _intended(desk: Desk, payment: Payment, now: datetime) -> Payment:
+    """Write which session is going to be asked for, before it is: who asks again, as no answer came, asks for the very
+    same, and so is given it."""
+    ends = payment.object_expires_at
+    if payment.object is None and ends is not None and ends > now + SESSION_LEAST:
+        return payment
+    ends = (now + SESSION_LIFE).replace(microsecond=0)
+    return await _changed(desk, payment, attempt=payment.attempt + 1, object=None, object_expires_at=ends)
 
 
 async def _issue_link(desk: Desk, payment: Payment, now: datetime) -> Payment:
@@ -187,8 +201,7 @@ async def _withdraw(desk: Desk, payment: Payment) -> Payment:
         return await rows.change(connection, found, object=None, url=None, object_expires_at=None) or found
 
 
-def _session_of(payment: Payment, desk: Desk, customer: str, now: datetime) -> dict[str, Any]:
-    ends = now + SESSION_LIFE
+def _session_of(payment: Payment, desk: Desk, customer: str, ends: datetime) -> dict[str, Any]:
     page = f"{desk.public_url}/pay/{payment.token.hex}"
     intent: dict[str, Any] = {"metadata": _metadata_of(payment)}
     if payment.save_method:
@@ -249,6 +262,8 @@ def _is_over(payment: Payment, now: datetime) -> bool:
 
 
 async def _put_off(desk: Desk, payment: Payment, problem: str) -> Payment:
+    async with desk.database.transaction() as connection:
+        payment = await _again(connection, payment)  # what was intended stands in it
     log.warning("payment.not_issued", payment=payment.payment, problem=problem, tries=payment.tries + 1)
     wait = RETRY_S[min(payment.tries, len(RETRY_S) - 1)]
     later = func.ledger_now() + timedelta(seconds=wait)
