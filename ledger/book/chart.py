@@ -16,10 +16,16 @@ DISPUTED: Final = "disputed"
 OWED: Final = "owed"
 EXPIRED: Final = "expired"
 TRANSIT: Final = "transit"
+STRIPE_CLEARING: Final = "stripe_clearing"
+BANK: Final = "bank"
+STRIPE_FEES: Final = "stripe_fees"
+DISPUTE_FEES: Final = "dispute_fees"
 DEFERRED_REVENUE: Final = "deferred_revenue"
 TAX_PAYABLE: Final = "tax_payable"
 REFUND_PAYABLE: Final = "refund_payable"
 DISPUTE_RECEIVABLE: Final = "dispute_receivable"
+LOSS_DISPUTE: Final = "loss:dispute"
+LOSS_REFUND: Final = "loss:refund"
 
 HOUSE: Final = 2**63 - 1
 """The wallet whose book has the money lines that belong to no customer, such as payouts. It has no settings and no
@@ -49,10 +55,10 @@ CHART: Final = (
     Account(EXPIRED, "credits", "credit", False, "credits that expired unused"),
     Account("withdrawn", "credits", "credit", True, "credits taken back: refund, dispute, adjustment"),
     Account(TRANSIT, "both", "credit", False, "on the way between two books; zero in total"),
-    Account("stripe_clearing", "money", "debit", False, "money that Stripe holds for us"),
-    Account("bank", "money", "debit", False, "money paid out to the bank"),
-    Account("stripe_fees", "money", "debit", False, "what Stripe keeps of each payment"),
-    Account("dispute_fees", "money", "debit", False, "what Stripe charges for disputes"),
+    Account(STRIPE_CLEARING, "money", "debit", False, "money that Stripe holds for us"),
+    Account(BANK, "money", "debit", False, "money paid out to the bank"),
+    Account(STRIPE_FEES, "money", "debit", False, "what Stripe keeps of each payment"),
+    Account(DISPUTE_FEES, "money", "debit", False, "what Stripe charges for disputes"),
     Account(DEFERRED_REVENUE, "money", "credit", False, "paid for credits not used yet: a liability"),
     Account("revenue", "money", "credit", True, "earned: by service, breakage, subscription"),
     Account(REFUND_PAYABLE, "money", "credit", False, "refunds that Stripe has not paid out yet"),

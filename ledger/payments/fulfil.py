@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import structlog
 
+from ledger.book.chart import DEFERRED_REVENUE, STRIPE_CLEARING, TAX_PAYABLE
 from ledger.book.commands import Attempt, Inflow, MoneyLine, Posted, Refused, Rider, key_hash
 from ledger.errors import NotFound
 from ledger.kit import failpoints
@@ -105,9 +106,9 @@ async def _paid(desk: Desk, payment: Payment, session: dict[str, Any]) -> None:
 
 def purchase(payment: Payment, tax: int, stripe: dict[str, str]) -> Inflow:
     """The command that books what was paid: credits into a lot of their own, and its money."""
-    money = [MoneyLine("stripe_clearing", "deferred_revenue", payment.currency, payment.amount)]
+    money = [MoneyLine(STRIPE_CLEARING, DEFERRED_REVENUE, payment.currency, payment.amount)]
     if tax:
-        money.append(MoneyLine("stripe_clearing", "tax_payable", payment.currency, tax))
+        money.append(MoneyLine(STRIPE_CLEARING, TAX_PAYABLE, payment.currency, tax))
     return Inflow(
         wallet_id=payment.wallet_id,
         amount=payment.credits_micro,

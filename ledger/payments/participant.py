@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from ledger.book import commands as c
-from ledger.book.chart import DISPUTE_RECEIVABLE, OWED, REFUND_PAYABLE, WALLET
+from ledger.book.chart import DISPUTE_RECEIVABLE, OWED, REFUND_PAYABLE, STRIPE_CLEARING, WALLET
 from ledger.book.participants import Event, Part, Rows, Statement
 from ledger.book.rules.move import Move
 from ledger.kit.money import CREDIT, format_amount
@@ -23,7 +23,7 @@ EVENTS: Final = {
 """What is told of a transaction, by its kind."""
 
 ACCOUNTS: Final = {
-    "purchase": "stripe_clearing",
+    "purchase": STRIPE_CLEARING,
     "payment_refund": REFUND_PAYABLE,
     "refund_failed": REFUND_PAYABLE,
     "dispute": DISPUTE_RECEIVABLE,

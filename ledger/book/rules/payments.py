@@ -12,6 +12,8 @@ from ledger.book.chart import (
     DEFERRED_REVENUE,
     DISPUTE_RECEIVABLE,
     DISPUTED,
+    LOSS_DISPUTE,
+    LOSS_REFUND,
     OWED,
     REFUND_PAYABLE,
     TAX_PAYABLE,
@@ -27,8 +29,6 @@ from ledger.kit.money import format_amount
 
 WITHDRAWN_REFUND: Final = "withdrawn:refund"
 WITHDRAWN_DISPUTE: Final = "withdrawn:dispute"
-LOSS_REFUND: Final = "loss:refund"
-LOSS_DISPUTE: Final = "loss:dispute"
 
 
 class _Parts(NamedTuple):

@@ -8,9 +8,9 @@ order in which Stripe did it.
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from ledger.book.chart import DISPUTE_RECEIVABLE
+from ledger.book.chart import DISPUTE_RECEIVABLE, LOSS_DISPUTE
 from ledger.book.commands import MoneyLine
-from ledger.payments.money.movements import LOSS_DISPUTE, Movement, lines_of
+from ledger.payments.money.movements import Movement, lines_of
 
 RANKS: Final = {
     "warning_needs_response": 0,

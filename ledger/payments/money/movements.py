@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from ledger.book.chart import DISPUTE_RECEIVABLE, REFUND_PAYABLE
+from ledger.book.chart import (
+    BANK,
+    DISPUTE_FEES,
+    DISPUTE_RECEIVABLE,
+    REFUND_PAYABLE,
+    STRIPE_CLEARING,
+    STRIPE_FEES,
+)
 from ledger.book.commands import MoneyLine
-
-CLEARING: Final = "stripe_clearing"
-STRIPE_FEES: Final = "stripe_fees"
-DISPUTE_FEES: Final = "dispute_fees"
-BANK: Final = "bank"
-LOSS_DISPUTE: Final = "loss:dispute"
 
 CHARGE: Final = "charge"
 
@@ -91,5 +92,5 @@ def lines_of(movement: Movement) -> tuple[MoneyLine, ...]:
 def _into_clearing(other: str, amount: int, currency: str) -> tuple[MoneyLine, ...]:
     """Money that comes from the other account, or, below zero, goes there."""
     if amount > 0:
-        return (MoneyLine(CLEARING, other, currency, amount),)
-    return (MoneyLine(other, CLEARING, currency, -amount),) if amount else ()
+        return (MoneyLine(STRIPE_CLEARING, other, currency, amount),)
+    return (MoneyLine(other, STRIPE_CLEARING, currency, -amount),) if amount else ()
