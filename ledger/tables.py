@@ -6,13 +6,15 @@ import ledger.backup.tables
 import ledger.book.anchor.tables
 import ledger.book.tables
 import ledger.budgets.tables
+import ledger.events.tables
 import ledger.forecast.tables
 import ledger.kit.idempotency
 import ledger.kit.outbox
 import ledger.payments.tables
 import ledger.rates.tables
 import ledger.rollups.tables
-import ledger.wallets.tables  # noqa: F401
+import ledger.wallets.tables
+import ledger.webhooks.tables  # noqa: F401
 from ledger.kit.tables import metadata
 
 __all__ = ["metadata"]

@@ -62,7 +62,6 @@ app.conf.update(
     enable_utc=True,
     timezone="UTC",
     imports=(
-        "workers.outbox",
         "workers.book",
         "workers.anchor",
         "workers.budgets",

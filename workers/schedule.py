@@ -9,7 +9,6 @@ from celery.schedules import crontab
 from ledger.budgets.watch import LOOK_S
 from workers.app import app
 
-RELAY_S = 1.0
 DUE_S = 5.0
 ROLL_S = 10.0
 FORECAST_S = 5.0
@@ -19,10 +18,6 @@ POLL_S = 60.0
 LINKS_S = 5.0
 
 app.conf.beat_schedule = {
-    "relay the outbox": {
-        "task": "outbox.relay",
-        "schedule": RELAY_S,
-    },
     "book what is due": {
         "task": "book.due",
         "schedule": DUE_S,

@@ -37,6 +37,7 @@ from ledger.errors import (
     WalletBusy,
 )
 from ledger.kit import failpoints
+from ledger.kit.bell import Bell
 from ledger.kit.db import RETRYABLE, Database, as_unavailable, is_unavailable, sqlstate
 
 log = structlog.get_logger(__name__)
@@ -60,6 +61,7 @@ class Door:
         queue_max: int = 50_000,
     ) -> None:
         self._database = database
+        self._bell = Bell(database)
         self._participants = tuple(participants)
         self._batch_max = batch_max
         self._queue_max = queue_max
@@ -92,6 +94,7 @@ class Door:
         await asyncio.gather(*self._lanes)
         async with self._quoting:
             await self._quotes.close()
+        await self._bell.close()
 
     async def submit(self, attempts: Sequence[c.Attempt], *, atomic: bool = False) -> list[c.Outcome]:
         """One outcome per attempt, in order. An ``atomic`` request is posted whole or not at all.
@@ -296,6 +299,8 @@ class Door:
             except Exception as error:
                 todo += await self._after_error(writer, requests, error, tried)
                 continue
+            if done.told:
+                self._bell.ring()
             skipped += done.skipped
             again = [request for request in done.done if not request.finish()]
             if wait:

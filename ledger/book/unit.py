@@ -96,10 +96,12 @@ class CommitUnknown(Exception):
 
 
 class UnitRun(NamedTuple):
-    """``done``: committed (some attempts may still be open); ``skipped``: their wallets were locked."""
+    """``done``: committed (some attempts may still be open); ``skipped``: their wallets were locked; ``told``: events
+    were written."""
 
     done: list[Request]
     skipped: list[Request]
+    told: bool
 
 
 async def run_unit(
@@ -125,7 +127,7 @@ async def run_unit(
                 decided = await _decide(wire, unit, done)
                 riders = _riders(decided.results)
                 await failpoints.reach("unit.before_write")
-                statements = _write(wire, unit, decided)
+                statements, told = _write(wire, unit, decided)
                 if riders:
                     await wire.exchange(statements)
                     await _ride(wire.lend(), riders)
@@ -141,7 +143,7 @@ async def run_unit(
     await failpoints.reach("unit.after_commit")
     for request, places, given in decided.results:
         request.take(places, given)
-    return UnitRun(done, skipped)
+    return UnitRun(done, skipped, told)
 
 
 def _wallet_ids(requests: Sequence[Request]) -> frozenset[int]:
@@ -222,11 +224,14 @@ async def _decide(wire: Wire, unit: Unit, requests: Sequence[Request]) -> _Decid
     return _Decided(results, numbers_before, ahead)
 
 
-def _write(wire: Wire, unit: Unit, decided: _Decided) -> Sequence[Statement]:
-    """What is left to write. Where parts have rows of their own, the journal is sent ahead of them: the server is at
-    work on it while they are put together."""
+def _write(wire: Wire, unit: Unit, decided: _Decided) -> tuple[Sequence[Statement], bool]:
+    """What is left to write, and whether there are events in it.
+
+    Where parts have rows of their own, the journal is sent ahead of them: the server is at work on it while they are
+    put together.
+    """
     if not unit.books:
-        return []
+        return [], False
     events = list(unit.told)
     rows: list[Rows] = []
     for part in unit.parts:
@@ -236,9 +241,9 @@ def _write(wire: Wire, unit: Unit, decided: _Decided) -> Sequence[Statement]:
             rows.append(its_rows)
     journal = writing(unit, decided.numbers_before, events, ahead=decided.ahead)
     if not rows:
-        return journal
+        return journal, bool(events)
     wire.send(journal)
-    return [statement for its_rows in rows for statement in its_rows()]
+    return [statement for its_rows in rows for statement in its_rows()], bool(events)
 
 
 AHEAD: Final = 250

@@ -14,12 +14,13 @@ from typing import Final
 import msgspec
 from msgspec.structs import astuple
 
+from ledger.book.chart import HOUSE
 from ledger.book.participants import Event
 from ledger.book.rules.fold import StoredRefusal, Unit
 from ledger.book.rules.move import Move
 from ledger.book.rules.state import Book, Hold, Lot
 from ledger.kit.arrays import binaries, columns, each, flags, numbers, texts, times, uuids, words
-from ledger.kit.ids import row_public, wallet_public
+from ledger.kit.ids import event_public, row_public, wallet_public
 from ledger.kit.wire import Statement
 
 TRANSACTIONS: Final = (
@@ -199,14 +200,14 @@ RETURNING 1"""
 )
 
 OUTBOX: Final = (
-    "INSERT INTO outbox (wallet_id, event, type, payload, recorded_at, due_at) "
+    "INSERT INTO outbox (wallet_id, event, type, payload, recorded_at) "
     + each(
         o_wallet="bigint",
         o_event="bigint",
         o_type="text",
         o_payload="text",
     )
-    + """, %(now)s::timestamptz, %(now)s::timestamptz
+    + """, %(now)s::timestamptz
 RETURNING 1"""
 )
 
@@ -461,10 +462,10 @@ def _event(book: Book, event: Event, unit: Unit) -> tuple[int, int, str, str]:
     book.event_number += 1
     book.changed = True
     payload = {
-        "id": row_public("evt", book.wallet_id, book.event_number),
+        "id": event_public(book.wallet_id, book.event_number, unit.now),
         "type": event.type,
         "timestamp": unit.now,
-        "wallet_id": wallet_public(book.wallet_id),
+        "wallet_id": None if book.wallet_id == HOUSE else wallet_public(book.wallet_id),
         "number": book.event_number,
         "transaction_id": None if event.transaction is None else row_public("txn", book.wallet_id, event.transaction),
         "data": dict(event.data),

@@ -2,10 +2,12 @@
 
 A wallet id is a random 63-bit integer, always 11 digits of base 62 (``wal_0Kx…``). Rows of a wallet
 (transaction, lot, hold, event) carry the wallet's 11 digits and then their own number, so that an id
-alone says where its row is: ``txn_<wallet><number>``.
+alone says where its row is: ``txn_<wallet><number>``. Those of events have the moment behind it: after a restore the
+numbers of what was lost are given again, and receivers keep ids to know what they have had.
 """
 
 import secrets
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -13,6 +15,8 @@ from ledger.errors import NotFound
 
 DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VALUE: Final = {digit: value for value, digit in enumerate(DIGITS)}
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _PAIRS: Final = [a + b for a in DIGITS for b in DIGITS]
 _WALLET_DIGITS: Final = 11
 _MAX: Final = 2**63 - 1
@@ -32,6 +36,39 @@ def wallet_public(wallet_id: int) -> str:
 def row_public(prefix: str, wallet_id: int, number: int) -> str:
     """Id of a row of a wallet's book: ``row_public("txn", wallet_id, 7)``."""
     return f"{prefix}_{_wallet_digits(wallet_id)}{_base62(number)}"
+
+
+def event_public(wallet_id: int, number: int, at: datetime) -> str:
+    """Id of an event: ``evt_<wallet><number>_<microseconds>``."""
+    return f"{row_public('evt', wallet_id, number)}_{_instant(at)}"
+
+
+def parse_event(text: str) -> tuple[int, int]:
+    """(wallet_id, number) of ``evt_…``. Raises NotFound. Whether the moment is right, the stored event says."""
+    row, _, moment = text.rpartition("_")
+    if not moment or _parse(moment) is None:
+        raise NotFound(f"there is no event {_shown(text)}")
+    return parse_row("evt", row, "event")
+
+
+def new_public(prefix: str) -> tuple[int, str]:
+    """A random id of something that belongs to no wallet: its number, and what it is called outside."""
+    value = new_wallet_id()
+    return value, public(prefix, value)
+
+
+def public(prefix: str, value: int) -> str:
+    """What the number of something that belongs to no wallet is called outside: ``whe_…``."""
+    return f"{prefix}_{_wallet_digits(value)}"
+
+
+def parse_public(prefix: str, text: str, what: str) -> int:
+    """The number behind ``public``. Raises NotFound naming ``what``."""
+    body = text[len(prefix) + 1 :]
+    value = _parse(body) if text.startswith(prefix + "_") and len(body) == _WALLET_DIGITS else None
+    if value is None or not 0 < value <= _WALLET_MAX:
+        raise NotFound(f"there is no {what} {_shown(text)}")
+    return value
 
 
 def parse_wallet(text: str) -> int:
@@ -59,6 +96,12 @@ def parse_row(prefix: str, text: str, what: str) -> tuple[int, int]:
 def _wallet_digits(wallet_id: int) -> str:
     """An answer names its wallet many times."""
     return _base62(wallet_id).rjust(_WALLET_DIGITS, "0")
+
+
+@lru_cache(maxsize=100)
+def _instant(at: datetime) -> str:
+    """All events of a unit have one moment."""
+    return _base62((at - _EPOCH) // _MICROSECOND)
 
 
 @lru_cache(maxsize=50_000)

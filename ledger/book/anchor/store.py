@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book.anchor.rules import HASH_BYTES, Anchor, Head, Tree, data_of
 from ledger.kit.arrays import binaries, numbers
-from ledger.kit.ids import row_public
+from ledger.kit.ids import event_public
 from ledger.kit.outbox import LEDGER
 
 SEALED: Final = "ledger.sealed"
@@ -56,8 +56,8 @@ WITH closed AS (
     INSERT INTO anchors (number, previous, root, leaves, sealed_at, public_key, hash, signature)
     VALUES (%(number)s, %(previous)s, %(root)s, %(leaves)s, %(sealed_at)s, %(public_key)s, %(hash)s, %(signature)s)),
 told AS (
-    INSERT INTO outbox (wallet_id, event, type, payload, recorded_at, due_at)
-    VALUES (%(ledger)s, %(number)s, %(type)s, %(payload)s, %(sealed_at)s, %(sealed_at)s))
+    INSERT INTO outbox (wallet_id, event, type, payload, recorded_at)
+    VALUES (%(ledger)s, %(number)s, %(type)s, %(payload)s, %(sealed_at)s))
 UPDATE sealing SET anchor = anchor + 1, leaves = 0, peaks = ''"""
 
 _json = msgspec.json.Encoder(order="deterministic")
@@ -162,7 +162,7 @@ def payload_of(anchor: Anchor) -> str:
     """The event that tells of an anchor, as others get it."""
     data = data_of(anchor)
     payload = {
-        "id": row_public("evt", LEDGER, anchor.number),
+        "id": event_public(LEDGER, anchor.number, anchor.sealed_at),
         "type": SEALED,
         "timestamp": data["sealed_at"],
         "wallet_id": None,

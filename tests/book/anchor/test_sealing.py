@@ -78,7 +78,7 @@ async def test_an_anchor_is_told_of_in_the_same_transaction(
     """As an event that belongs to no wallet and has the anchor's number; with all that a reader needs."""
     await grant(door, new_wallets(database_url, 2))
     anchor = await seal_now(database, key)
-    sql = f"SELECT payload, type, task, state FROM outbox WHERE wallet_id = 0 AND event = {anchor.number}"
+    sql = f"SELECT payload, type, position FROM outbox WHERE wallet_id = 0 AND event = {anchor.number}"
     ((payload, *rest),) = rows(database_url, sql)
     assert rest == ["ledger.sealed", "events.announce", "new"]
     told = json.loads(str(payload))

@@ -1,0 +1,84 @@
+"""Positions: the one order in which everybody hears of events, and how consumers read by it.
+
+Events of a wallet are numbered without a gap, but transactions commit in any order. So an event gets its position when
+it is there to be seen: whoever has read up to a position has missed nothing below it. One worker at a time gives them.
+
+A consumer is a row: its name, and the position up to which it has read. It moves that in the transaction in which it
+writes what it made of the events, so it hears of each once.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+BATCH: Final = 1000
+
+_LOCK: Final = "SELECT last FROM feed FOR UPDATE SKIP LOCKED"
+
+# After the lock, in a statement of its own: it must see what was committed while the lock was waited for.
+_ADVANCE: Final = """
+WITH new AS (
+    SELECT wallet_id, event, row_number() OVER (ORDER BY recorded_at, wallet_id, event) AS place
+    FROM (SELECT wallet_id, event, recorded_at FROM outbox WHERE position IS NULL
+        ORDER BY recorded_at, wallet_id, event LIMIT %(limit)s) AS o),
+placed AS (
+    UPDATE outbox o SET position = %(last)s::bigint + new.place FROM new
+    WHERE o.wallet_id = new.wallet_id AND o.event = new.event AND o.position IS NULL RETURNING 1)
+UPDATE feed SET last = last + (SELECT count(*) FROM placed) RETURNING last - %(last)s::bigint"""
+
+_TAKE: Final = "SELECT position FROM consumers WHERE name = %(name)s FOR UPDATE SKIP LOCKED"
+
+_NEXT: Final = """
+SELECT position, wallet_id, event, type, payload, recorded_at FROM outbox
+WHERE position > %(after)s ORDER BY position LIMIT %(limit)s"""
+
+_PASS: Final = "UPDATE consumers SET position = %(position)s WHERE name = %(name)s"
+
+_WAITING: Final = """
+SELECT count(*), coalesce(extract(epoch FROM ledger_now() - min(recorded_at)), 0)::float8
+FROM outbox WHERE position IS NULL"""
+
+
+class Event(NamedTuple):
+    """An event as it is stored. ``payload``: the bytes that everybody gets, as text."""
+
+    position: int
+    wallet_id: int
+    event: int
+    type: str
+    payload: str
+    recorded_at: datetime
+
+
+async def advance(connection: AsyncConnection, *, limit: int = BATCH) -> int:
+    """Give positions to events that have none; gives to how many (0 where somebody else is at it)."""
+    last = (await connection.exec_driver_sql(_LOCK)).scalar_one_or_none()
+    if last is None:
+        return 0
+    return int((await connection.exec_driver_sql(_ADVANCE, {"last": last, "limit": limit})).scalar_one())
+
+
+async def take(connection: AsyncConnection, consumer: str, *, limit: int = BATCH) -> Sequence[Event] | None:
+    """The next events for ``consumer``, which nobody else takes meanwhile; None where somebody does.
+
+    Call ``passed`` in the same transaction.
+    """
+    after = (await connection.exec_driver_sql(_TAKE, {"name": consumer})).scalar_one_or_none()
+    if after is None:
+        return None
+    rows: Any = await connection.exec_driver_sql(_NEXT, {"after": after, "limit": limit})
+    return [Event(*row) for row in rows]
+
+
+async def passed(connection: AsyncConnection, consumer: str, events: Sequence[Event]) -> None:
+    """``consumer`` has heard of these."""
+    if events:
+        await connection.exec_driver_sql(_PASS, {"name": consumer, "position": events[-1].position})
+
+
+async def waiting(connection: AsyncConnection) -> tuple[int, float]:
+    """How many events have no position yet, and the age of the oldest in seconds."""
+    count, age_s = (await connection.exec_driver_sql(_WAITING)).one()
+    return int(count), float(age_s)

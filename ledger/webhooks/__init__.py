@@ -1,0 +1,1 @@
+"""Webhooks: events, delivered to addresses that users gave."""
