@@ -34,7 +34,7 @@ _NEXT: Final = """
 SELECT position, wallet_id, event, type, payload, recorded_at FROM outbox
 WHERE position > %(after)s ORDER BY position LIMIT %(limit)s"""
 
-_PASS: Final = "UPDATE consumers SET position = %(position)s WHERE name = %(name)s"
+_MOVE: Final = "UPDATE consumers SET position = %(position)s WHERE name = %(name)s"
 
 _WAITING: Final = """
 SELECT count(*), coalesce(extract(epoch FROM ledger_now() - min(recorded_at)), 0)::float8
@@ -75,7 +75,7 @@ async def take(connection: AsyncConnection, consumer: str, *, limit: int = BATCH
 async def passed(connection: AsyncConnection, consumer: str, events: Sequence[Event]) -> None:
     """``consumer`` has heard of these."""
     if events:
-        await connection.exec_driver_sql(_PASS, {"name": consumer, "position": events[-1].position})
+        await connection.exec_driver_sql(_MOVE, {"name": consumer, "position": events[-1].position})
 
 
 async def waiting(connection: AsyncConnection) -> tuple[int, float]:

@@ -107,4 +107,4 @@ webhook_attempts = Table(
     Column("reply", Text),
     CheckConstraint("attempt > 0 AND duration_ms >= 0", name="numbers"),
 )
-"""``outcome``: ``delivered``, ``status`` (another than 2xx), ``lost`` (the worker died), or why nothing was answered."""
+"""``outcome``: ``delivered``, ``status`` (not 2xx), ``lost`` (the worker died), or why there was no answer."""
