@@ -16,7 +16,7 @@ from ledger.kit.http.direct import Direct
 from ledger.kit.http.edge import EdgedLitestar, authorized
 from ledger.kit.http.problems import refuse
 from ledger.kit.http.strict import BODY_MAX
-from ledger.parts import make_database, make_door, make_gateway
+from ledger.parts import make_database, make_door, make_gateway, make_secret_keys
 from ledger.rates.service import Cards
 from ledger.rollups.figures import FiguresBeside
 from ledger.settings import Settings, load
@@ -54,7 +54,15 @@ def _services(settings: Settings) -> Services:
     door = make_door(database, settings, cards)
     reader = Reader(database, FiguresBeside())
     return Services(
-        database, door, reader, Directory(database), Access(database), cards, settings, make_gateway(settings)
+        database,
+        door,
+        reader,
+        Directory(database),
+        Access(database),
+        cards,
+        settings,
+        make_gateway(settings),
+        make_secret_keys(settings),
     )
 
 

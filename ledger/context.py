@@ -6,12 +6,13 @@ from ledger.access.service import Access, Principal
 from ledger.book.commands import Attempt, Changed, Command, Outcome, Posted, Refused, Rider
 from ledger.book.door import Door
 from ledger.book.read import Reader
-from ledger.errors import StripeUnavailable
+from ledger.errors import SecretKeysMissing, StripeUnavailable
 from ledger.kit.db import Database
 from ledger.kit.http.answers import Answer, created_as
 from ledger.kit.http.problems import RefusedBefore
 from ledger.kit.http.strict import StrictRequest
 from ledger.kit.idempotency import Work, once
+from ledger.kit.secret_keys import SecretKeys
 from ledger.payments.desk import Desk
 from ledger.payments.gateway import Gateway
 from ledger.rates.service import Cards
@@ -20,7 +21,7 @@ from ledger.wallets.directory import Directory
 
 
 class Services(NamedTuple):
-    """The parts of one process. ``stripe``: None where no key is set."""
+    """The parts of one process. ``stripe`` and ``secret_keys``: None where no key is set."""
 
     database: Database
     door: Door
@@ -30,6 +31,7 @@ class Services(NamedTuple):
     cards: Cards
     settings: Settings
     stripe: Gateway | None
+    secret_keys: SecretKeys | None
 
 
 class LedgerRequest(StrictRequest):
@@ -52,6 +54,14 @@ class LedgerRequest(StrictRequest):
         if services.stripe is None:
             raise StripeUnavailable("this service takes no payments: no key for Stripe is set")
         return Desk(services.database, services.door, services.stripe, services.settings)
+
+    @property
+    def secret_keys(self) -> SecretKeys:
+        """What secrets are encrypted with. Raises SecretKeysMissing where this service has no key for it."""
+        keys = self.services.secret_keys
+        if keys is None:
+            raise SecretKeysMissing("this service keeps no secrets: LEDGER_SECRET_KEYS is not set")
+        return keys
 
     def attempt(self, command: Command, key: str, riders: tuple[Rider, ...] = ()) -> Attempt:
         """The command as this caller's attempt."""

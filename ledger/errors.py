@@ -61,6 +61,7 @@
     └── Unavailable 503         try again later
         ├── DatabaseUnavailable     DATABASE_UNAVAILABLE
         ├── StripeUnavailable       STRIPE_UNAVAILABLE
+        ├── SecretKeysMissing       SECRET_KEYS_MISSING
         ├── WalletBusy              WALLET_BUSY
         └── Overloaded              OVERLOADED
 
@@ -497,6 +498,13 @@ class DatabaseUnavailable(Unavailable):
 class StripeUnavailable(Unavailable):
     code = "STRIPE_UNAVAILABLE"
     title = "Stripe cannot be reached"
+
+
+class SecretKeysMissing(Unavailable):
+    """No key to encrypt secrets with is set, or not the one that encrypted this."""
+
+    code = "SECRET_KEYS_MISSING"
+    title = "The service has no key to keep secrets with"
 
 
 class WalletBusy(Unavailable):

@@ -7,13 +7,14 @@ from ledger.alerts.participant import BalanceLevels
 from ledger.book.door import Door
 from ledger.book.participants import Participant
 from ledger.budgets.participant import BudgetGuard
-from ledger.kit import failpoints
+from ledger.kit import failpoints, key_file
 from ledger.kit.db import SERVICE_ROLE, Database
+from ledger.kit.secret_keys import SecretKeys, keys_of
 from ledger.payments.gateway import Gateway
 from ledger.payments.participant import PaymentEvents
 from ledger.rates.participant import Pricing
 from ledger.rates.service import Cards
-from ledger.settings import Settings
+from ledger.settings import Settings, SettingsError, variable
 
 
 def make_database(config: Settings, name: str, *, pool_size: int | None = None) -> Database:
@@ -47,3 +48,19 @@ def make_door(database: Database, config: Settings, cards: Cards | None = None) 
 def make_gateway(config: Settings) -> Gateway | None:
     """The way to Stripe; None where no key is set."""
     return None if config.stripe_api_key is None else Gateway(config.stripe_api_key, config.stripe_api_base)
+
+
+def make_secret_keys(config: Settings) -> SecretKeys | None:
+    """The keys that secrets in the database are encrypted with; None where none are set.
+
+    Raises:
+        SettingsError: their file cannot be read, or holds something else. The message shows nothing of it.
+    """
+    if config.secret_keys is None:
+        return None
+    try:
+        return keys_of(key_file.held_by(config.secret_keys))
+    except ValueError as error:
+        raise SettingsError(
+            f"{variable('secret_keys')}: {error}. `credit-ledger secrets keygen` makes a key."
+        ) from error

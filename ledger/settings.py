@@ -80,6 +80,9 @@ class Settings:
             that holds it. Without it nothing is sealed.
         anchor_public_keys: further public keys whose anchors `verify` trusts, `apk_…`, separated by
             commas: those of earlier private keys, or of one that this process does not have.
+        secret_keys: keys that secrets in the database are encrypted with, `sek_…`, separated by commas, or the
+            absolute path of a file that holds them. The first encrypts, all decrypt. Without them no webhook
+            endpoint can be made.
         credits_per_unit: what a unit of each currency is in credits, for prices in that currency: a JSON object
             such as {"USD":"10"}, with decimal strings or whole numbers. A currency that it does not name has no rate.
         task_limit_s: a background task that runs longer is ended with its process, 2 to 3600 seconds. What was
@@ -112,6 +115,7 @@ class Settings:
     postgres_bin: str | None = None
     anchor_key: str | None = field(default=None, repr=False)
     anchor_public_keys: str | None = None
+    secret_keys: str | None = field(default=None, repr=False)
     credits_per_unit: str = '{"USD":"10"}'
     task_limit_s: int = 120
     test_clock: bool = False
@@ -284,6 +288,15 @@ def _anchor_key(name: str, text: str) -> str:
     return text
 
 
+def _secret_keys(name: str, text: str) -> str:
+    keys = [key.strip() for key in text.split(",")]
+    if not (text.startswith("/") or all(re.fullmatch("sek_[A-Za-z0-9+/]{43}=", key) for key in keys)):
+        # Nothing of them is shown, as above.
+        allowed = "keys, each sek_ and the base64 of 32 bytes, separated by commas, or the absolute path of a file"
+        raise SettingsError(f"{variable(name)} must be {allowed}.")
+    return text
+
+
 def _public_keys(name: str, text: str) -> str:
     keys = [key.strip() for key in text.split(",") if key.strip()]
     for key in keys:
@@ -396,6 +409,7 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "log_format": _one_of(LOG_FORMATS),
     "anchor_key": _anchor_key,
     "anchor_public_keys": _public_keys,
+    "secret_keys": _secret_keys,
     "credits_per_unit": _credits_per_unit,
     "test_clock": _flag,
     "environment": _one_of(ENVIRONMENTS),

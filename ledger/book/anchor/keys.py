@@ -5,13 +5,13 @@ look alike, and nobody should ever give out the one for the other. The private k
 that the setting names. The public key belongs to whoever checks anchors, outside the database.
 """
 
-import os
 import re
 from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ledger.kit import key_file
 from ledger.settings import Settings, SettingsError, variable
 
 PRIVATE: Final = "ask_"
@@ -45,21 +45,8 @@ class SigningKey:
 
 
 def write_key(file: Path, key: SigningKey) -> None:
-    """The private key in a file of its own, whole or not at all, for our eyes only.
-
-    Raises:
-        FileExistsError: a key is never written over.
-    """
-    fresh = file.with_name(f"{file.name}.{os.getpid()}")
-    fresh.touch(mode=0o600)
-    try:
-        with fresh.open("w") as out:
-            out.write(key.text + "\n")
-            out.flush()
-            os.fsync(out.fileno())
-        file.hardlink_to(fresh)
-    finally:
-        fresh.unlink()
+    """The private key in a file of its own. Raises FileExistsError: a key is never written over."""
+    key_file.write_new(file, key.text)
 
 
 def public_text(public_key: bytes) -> str:
@@ -79,14 +66,12 @@ def signing_key(config: Settings) -> SigningKey | None:
     Raises:
         SettingsError: its file cannot be read, or holds no key. The message shows nothing of it.
     """
-    text = config.anchor_key
-    if text is None:
+    if config.anchor_key is None:
         return None
-    if text.startswith("/"):
-        try:
-            text = Path(text).read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{_NAME}: {config.anchor_key} cannot be read ({type(error).__name__}).") from error
+    try:
+        text = key_file.held_by(config.anchor_key)
+    except ValueError as error:
+        raise SettingsError(f"{_NAME}: {error}.") from error
     if not re.fullmatch(PRIVATE + "[0-9a-f]{64}", text):
         raise SettingsError(
             f"{_NAME} names no key, {PRIVATE} and 64 hex digits: `credit-ledger anchor keygen` makes one."
