@@ -25,6 +25,7 @@ import ledger.transactions.api
 import ledger.transfers.api
 import ledger.usage.api
 import ledger.wallets.api
+import ledger.webhooks.endpoints.api
 
 HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.health.api.HANDLERS,
@@ -47,5 +48,6 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.payments.pay.api.HANDLERS,
     *ledger.payments.methods.api.HANDLERS,
     *ledger.payments.inbox.api.HANDLERS,
+    *ledger.webhooks.endpoints.api.HANDLERS,
     *ledger.finance.api.HANDLERS,
 )

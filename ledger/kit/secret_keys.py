@@ -37,7 +37,7 @@ class SecretKeys:
     """The keys of a process. Its repr shows their ids."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        """``keys``: each of 32 bytes; the first encrypts. Raises ValueError without any, or for a key of another length."""
+        """``keys``: each of 32 bytes; the first encrypts. Raises ValueError without any, or for one of another size."""
         if not keys:
             raise ValueError("there must be a key")
         self.ids = tuple(_id(key) for key in keys)

@@ -1,4 +1,4 @@
-"""Signatures of deliveries, as Standard Webhooks has them: over the id, the time of the attempt and the bytes that are sent.
+"""Signatures of deliveries as Standard Webhooks has them: over id, time of the attempt, and the bytes that are sent.
 
 A secret is ``whsec_`` and the base64 of its bytes, or any other text, which is used as its bytes. An endpoint may have
 several while one is replaced: each signs, and a receiver takes the delivery by whichever of them it knows.

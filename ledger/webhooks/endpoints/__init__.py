@@ -1,0 +1,1 @@
+"""Endpoints: where events go, which of them, and the secrets that sign for it."""
