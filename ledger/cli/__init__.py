@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "balance": "ledger.cli.wallet:balance",
     "history": "ledger.cli.wallet:history",
     "anchor": "ledger.cli.anchor:anchor",
+    "secrets": "ledger.cli.secrets:secrets",
     "rollups": "ledger.cli.rollups:rollups",
     "verify": "ledger.cli.verify:verify_command",
     "reconcile": "ledger.cli.reconcile:reconcile_command",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,16 +11,15 @@ import click
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger import settings
 from ledger.book.anchor import store
-from ledger.book.anchor.keys import SigningKey, public_text, signing_key, write_key
+from ledger.book.anchor.keys import SigningKey, public_text, signing_key
 from ledger.book.anchor.rules import Anchor, data_of
 from ledger.book.anchor.service import seal_now
 from ledger.cli import where
 from ledger.cli.output import emit_json, json_option
 from ledger.cli.where import database_option
+from ledger.kit import key_file
 from ledger.kit.db import SERVICE_ROLE, Database
-from ledger.settings import Settings
 
 T = TypeVar("T")
 
@@ -44,7 +42,7 @@ def keygen(file: Path | None, as_json: bool) -> None:
         shown = {"private_key": key.text} | shown
     else:
         try:
-            write_key(file, key)
+            key_file.write_new(file, key.text)
         except FileExistsError as error:
             raise click.ClickException(f"{file} exists already: a key is never written over") from error
         shown = {"file": str(file.absolute())} | shown
@@ -61,7 +59,7 @@ def keygen(file: Path | None, as_json: bool) -> None:
 def now(database_url: str | None, as_json: bool) -> None:
     """Seal everything that moved, whatever the hour."""
     url = where.database_url(database_url)
-    key = signing_key(_settings(url))
+    key = signing_key(where.settings_of(url, "anchor_key"))
     if key is None:
         raise click.ClickException("LEDGER_ANCHOR_KEY is not set; `credit-ledger anchor keygen` makes a key")
 
@@ -115,15 +113,6 @@ def export(after: int, database_url: str | None) -> None:
             last = page[-1].number
 
     _with_database(database_url, work)
-
-
-def _settings(url: str) -> Settings:
-    """The environment's; where it has no key and `up` runs this database, the key that `up` uses."""
-    config = settings.load()
-    up = where.running()
-    if config.anchor_key is None and up.get("database_url") == url and up.get("anchor_key"):
-        return replace(config, anchor_key=str(up["anchor_key"]))
-    return config
 
 
 def _with_database(url: str | None, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:

@@ -19,7 +19,7 @@ from ledger.cli.where import running
 from ledger.settings import Settings, SettingsError, libpq_url, variable, without_password
 
 FREE_MB_MIN = 1024
-UP_TELLS = ("database_url", "redis_url", "anchor_key")
+UP_TELLS = ("database_url", "redis_url", "anchor_key", "secret_keys")
 """Settings that ``up`` makes itself, and writes into up.json."""
 
 POSTGRES_VERSIONS = (16, 17, 18)
@@ -75,6 +75,7 @@ def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
     yield from _broker(config)
     yield _stripe(config)
     yield _anchor(config)
+    yield _secret_keys(config)
     yield _disk()
 
 
@@ -229,6 +230,22 @@ def _anchor(config: Settings) -> Finding:
         advice = "Make one with `credit-ledger anchor keygen`: without anchors a cut tail cannot be found."
         return Finding("anchor key", "warn", "LEDGER_ANCHOR_KEY is not set, so nothing is sealed", advice)
     return Finding("anchor key", "ok", f"its public key is {public_text(key.public)}")
+
+
+def _secret_keys(config: Settings) -> Finding:
+    from ledger.parts import make_secret_keys
+
+    try:
+        keys = make_secret_keys(config)
+    except SettingsError as error:
+        return Finding("secret keys", "fail", str(error), "Correct it: the API does not start.")
+    if keys is None:
+        advice = "Make one with `credit-ledger secrets keygen`: without it there are no webhooks."
+        return Finding("secret keys", "warn", "LEDGER_SECRET_KEYS is not set", advice)
+    encrypts, *others = keys.ids
+    return Finding(
+        "secret keys", "ok", f"{encrypts} encrypts{', and decrypts with ' if others else ''}{', '.join(others)}"
+    )
 
 
 def _disk() -> Finding:

@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import redis
 
@@ -62,7 +63,7 @@ class Stack:
         database_url, redis_url = self._start_database(), self._start_broker()
         self.config = replace(self.config, database_url=database_url, redis_url=redis_url)
         self._start_sandbox()
-        self._make_anchor_key()
+        self._make_keys()
         self._migrate(database_url)
         self._start_services()
         self._announce(self._key(database_url))
@@ -143,15 +144,19 @@ class Stack:
         now = migrate.revision(database_url)
         self.say(f"schema      {now}" + ("" if now == before else f" (was {before or 'empty'})"))
 
-    def _make_anchor_key(self) -> None:
-        """A key of its own for the anchors, made at the first start, unless one is set."""
-        if self.config.anchor_key is None:
-            from ledger.book.anchor.keys import SigningKey, write_key
+    def _make_keys(self) -> None:
+        """Keys of its own for the anchors and for secrets, made at the first start, unless they are set."""
+        from ledger.book.anchor.keys import SigningKey
+        from ledger.kit import key_file, secret_keys
 
-            file = self.home / "anchor.key"
-            if not file.exists():
-                write_key(file, SigningKey.new())
-            self.config = replace(self.config, anchor_key=str(file))
+        makers = {"anchor_key": lambda: SigningKey.new().text, "secret_keys": secret_keys.new_key}
+        for name, make in makers.items():
+            if getattr(self.config, name) is None:
+                file = self.home / name.replace("_", ".")
+                if not file.exists():
+                    key_file.write_new(file, make())
+                made: dict[str, Any] = {name: str(file)}
+                self.config = replace(self.config, **made)
 
     def _key(self, database_url: str) -> str:
         """The key that an earlier run made, if it still opens the API, or else a first one."""
@@ -204,7 +209,7 @@ class Stack:
         return self._supervisor.start(program)
 
     def _settings(self) -> dict[str, str]:
-        changed = ["database_url", "redis_url", "port", "anchor_key"]
+        changed = ["database_url", "redis_url", "port", "anchor_key", "secret_keys"]
         if self.sandbox is not None:
             changed += ["stripe_api_key", "stripe_webhook_secret", "stripe_api_base"]
         return {variable(name): str(getattr(self.config, name)) for name in changed}
@@ -247,7 +252,8 @@ class Stack:
             "console": None,
             "database_url": self.config.database_url,
             "redis_url": self.config.redis_url,
-            "anchor_key": self.config.anchor_key if (self.config.anchor_key or "").startswith("/") else None,
+            "anchor_key": _file_of(self.config.anchor_key),
+            "secret_keys": _file_of(self.config.secret_keys),
             "anchor_public_keys": self._anchor_public_keys(),
             "pid": os.getpid(),
         }
@@ -284,6 +290,11 @@ def end_leftovers(home: Path) -> bool:
 def schedule_exists(schedule: Path) -> Callable[[], bool]:
     """Whether beat has written its schedule, under whatever ending."""
     return lambda: any(schedule.parent.glob(f"{schedule.name}*"))
+
+
+def _file_of(key: str | None) -> str | None:
+    """The file that a setting names; None where it is the key itself, which is not written down again."""
+    return key if (key or "").startswith("/") else None
 
 
 def _note(home: Path, name: str) -> Path:

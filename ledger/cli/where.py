@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
+
+from ledger import settings
+from ledger.settings import Settings
 
 DATA = Path(".credit-ledger")
 """Where ``up`` keeps what it needs, unless it was told otherwise."""
@@ -38,3 +42,13 @@ def database_url(given: str | None) -> str:
             "no database: set LEDGER_DATABASE_URL, or run `credit-ledger up` in this directory first"
         )
     return str(url)
+
+
+def settings_of(url: str, key: str) -> Settings:
+    """The environment's settings; where this ``key`` is not set and `up` runs the database, with that of `up`."""
+    config = settings.load()
+    up = running()
+    if getattr(config, key) is None and up.get("database_url") == url and up.get(key):
+        changed: dict[str, Any] = {key: str(up[key])}
+        return replace(config, **changed)
+    return config

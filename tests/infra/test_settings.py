@@ -49,6 +49,7 @@ def test_everything_can_be_set() -> None:
         "LEDGER_TEST_CLOCK": "true",
         "LEDGER_ANCHOR_KEY": "/run/secrets/anchor.key",
         "LEDGER_ANCHOR_PUBLIC_KEYS": f"apk_{'0' * 64}, apk_{'1' * 64}",
+        "LEDGER_SECRET_KEYS": f"sek_{'A' * 43}=, sek_{'B' * 43}=",
         "LEDGER_CREDITS_PER_UNIT": '{"USD": 12, "EUR": "11.5"}',
         "LEDGER_TASK_LIMIT_S": "60",
         "LEDGER_ENVIRONMENT": "test",
@@ -140,6 +141,12 @@ def test_secrets_are_shown_nowhere() -> None:
         with pytest.raises(SettingsError, match="LEDGER_ANCHOR_KEY must be ask_") as caught_key:
             Settings.from_environ({"LEDGER_ANCHOR_KEY": almost})
         assert "abcdef" not in str(caught_key.value)
+    for almost in ("sek_" + "abcdef" * 8, "abcdef" * 8, f"sek_{'A' * 43}=,abcdef", f"sek_{'A' * 43}=,/run/abcdef"):
+        with pytest.raises(SettingsError, match="LEDGER_SECRET_KEYS must be keys, each sek_") as caught_secret_keys:
+            Settings.from_environ({"LEDGER_SECRET_KEYS": almost})
+        assert "abcdef" not in str(caught_secret_keys.value)
+    secret_keys = f"sek_{'abcdef0' * 6}A="
+    assert secret_keys not in repr(Settings.from_environ({"LEDGER_SECRET_KEYS": secret_keys}))
     anchor_key = "ask_" + "0123456789abcdef" * 4
     assert anchor_key not in repr(Settings.from_environ({"LEDGER_ANCHOR_KEY": anchor_key}))
 

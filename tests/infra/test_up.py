@@ -142,6 +142,8 @@ def test_from_nothing_through_every_crash_to_the_end(installation: Installation)
     assert (installation.home / "up.json").stat().st_mode & 0o777 == 0o600
     _is_durable(said["database_url"])
     assert (installation.home / "anchor.key").stat().st_mode & 0o777 == 0o600
+    assert (installation.home / "secret.keys").stat().st_mode & 0o777 == 0o600
+    hook = _endpoint_of(said)
     assert said["anchor_public_keys"].startswith("apk_")
     made = _customer_of(said["sandbox"])
     assert "runs on" in installation.run("up", "--detach").stderr
@@ -156,6 +158,7 @@ def test_from_nothing_through_every_crash_to_the_end(installation: Installation)
     again = installation.up()
     assert again["key"] == said["key"]
     assert again["anchor_public_keys"] == said["anchor_public_keys"]
+    assert _endpoint_of(again) == hook
     assert again["pid"] != said["pid"]
     assert again["sandbox"] == said["sandbox"]
     assert made == stripe_at(said["sandbox"]).v1.customers.retrieve(made).id
@@ -197,6 +200,17 @@ def stripe_at(base: str) -> stripe.StripeClient:
 
 def _customer_of(sandbox: str) -> str:
     return stripe_at(sandbox).v1.customers.create({"email": "ada@example.com"}).id
+
+
+def _endpoint_of(said: dict[str, Any]) -> str:
+    """The secret of a webhook endpoint, which is made once: a second time it is had from where it is encrypted."""
+    asked = urllib.request.Request(
+        f"{said['api']}/v1/webhook-endpoints",
+        b'{"url": "https://example.com", "events": ["*"]}',
+        {"Authorization": f"Bearer {said['key']}", "Content-Type": "application/json", "Idempotency-Key": "hook"},
+    )
+    with urllib.request.urlopen(asked, timeout=5) as answer:
+        return str(json.load(answer)["secret"])
 
 
 def _is_connected(installation: Installation, said: dict[str, Any]) -> None:

@@ -6,7 +6,6 @@ that the setting names. The public key belongs to whoever checks anchors, outsid
 """
 
 import re
-from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -42,11 +41,6 @@ class SigningKey:
     @classmethod
     def new(cls) -> "SigningKey":
         return cls(Ed25519PrivateKey.generate().private_bytes_raw())
-
-
-def write_key(file: Path, key: SigningKey) -> None:
-    """The private key in a file of its own. Raises FileExistsError: a key is never written over."""
-    key_file.write_new(file, key.text)
 
 
 def public_text(public_key: bytes) -> str:

@@ -1,0 +1,84 @@
+"""``credit-ledger secrets``: the keys that secrets in the database are encrypted with."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from ledger.cli import where
+from ledger.cli.output import emit_json, json_option
+from ledger.cli.where import database_option
+from ledger.kit import key_file
+from ledger.kit.db import SERVICE_ROLE, Database
+from ledger.kit.secret_keys import SecretKeys, keys_of, new_key
+
+PAGE = 500
+
+
+@click.group()
+def secrets() -> None:
+    """Keys that secrets in the database are encrypted with."""
+
+
+@secrets.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@json_option
+def keygen(file: Path | None, as_json: bool) -> None:
+    """Make a key for LEDGER_SECRET_KEYS, in FILE or on the terminal, and show its id."""
+    key = new_key()
+    shown = {"id": keys_of(key).ids[0]}
+    if file is None:
+        shown = {"key": key} | shown
+    else:
+        try:
+            key_file.write_new(file, key)
+        except FileExistsError as error:
+            raise click.ClickException(f"{file} exists already: a key is never written over") from error
+        shown = {"file": str(file.absolute())} | shown
+    if as_json:
+        emit_json(shown)
+        return
+    for name, value in shown.items():
+        click.echo(f"{name:<5} {value}")
+
+
+@secrets.command()
+@database_option
+@json_option
+def reencrypt(database_url: str | None, as_json: bool) -> None:
+    """Encrypt by the first of LEDGER_SECRET_KEYS what another of them encrypted."""
+    from ledger.parts import make_secret_keys
+
+    url = where.database_url(database_url)
+    keys = make_secret_keys(where.settings_of(url, "secret_keys"))
+    if keys is None:
+        raise click.ClickException("LEDGER_SECRET_KEYS is not set; `credit-ledger secrets keygen` makes a key")
+    changed, failed = asyncio.run(_reencrypt(url, keys))
+    if as_json:
+        emit_json({"key": keys.ids[0], "reencrypted": changed, "failed": failed})
+    else:
+        click.echo(f"{changed:,} {'secret was' if changed == 1 else 'secrets were'} encrypted anew")
+        for one in failed:
+            click.echo(f"not decrypted: {one}")
+    if failed:
+        raise SystemExit(1)
+
+
+async def _reencrypt(url: str, keys: SecretKeys) -> tuple[int, list[str]]:
+    """How many were changed, and what could not be decrypted."""
+    from ledger.webhooks.endpoints import store
+
+    database = Database(url, pool_size=1, role=SERVICE_ROLE, application_name="credit-ledger secrets")
+    changed, failed = 0, list[str]()
+    place: tuple[int, int] | None = (0, 0)
+    try:
+        while place is not None:
+            async with database.transaction() as connection:
+                place, more, wrong = await store.reencrypt(connection, keys, place, PAGE)
+            changed += more
+            failed += wrong
+    finally:
+        await database.dispose()
+    return changed, failed
