@@ -18,6 +18,7 @@ from ledger.book.read import Reader
 from ledger.forecast.model import HOLT_WINTERS
 from ledger.forecast.service import make_due
 from ledger.kit.db import Database
+from ledger.kit.secret_keys import new_key
 from ledger.rollups.figures import FiguresBeside
 from tests.contract.examples_payments import record_payments
 from tests.support.api import Api, make_key, running
@@ -103,6 +104,7 @@ async def record(call: Recorder) -> None:
     await call("unfreeze_wallet", "POST", f"{wallet}/unfreeze")
     await call("close_wallet", "POST", "/v1/wallets/user:user-44/close")
     await _rates(call)
+    await _webhooks(call)
 
 
 async def _rates(call: Recorder) -> None:
@@ -115,6 +117,19 @@ async def _rates(call: Recorder) -> None:
     await call("list_meters", "GET", "/v1/meters?service=storage")
     card = await call("get_rate_card", "GET", "/v1/rate-card")
     call.examples["get_rate_card"]["response"] = card | {"meters": card["meters"][-2:]}  # it is long
+
+
+async def _webhooks(call: Recorder) -> None:
+    """With the secret of Standard Webhooks' own examples."""
+    secret = {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+    wanted = {"url": "https://example.com/hooks/credits", "events": ["payment.*", "balance.low"]}
+    made = await call("make_webhook_endpoint", "POST", "/v1/webhook-endpoints", wanted | secret)
+    endpoint = f"/v1/webhook-endpoints/{made['id']}"
+    await call("list_webhook_endpoints", "GET", "/v1/webhook-endpoints")
+    await call("get_webhook_endpoint", "GET", endpoint)
+    await call("rotate_webhook_secret", "POST", f"{endpoint}/rotate-secret", secret | {"overlap_s": 3600})
+    await call("change_webhook_endpoint", "PATCH", endpoint, {"events": ["*"], "enabled": False})
+    await call("delete_webhook_endpoint", "DELETE", endpoint)
 
 
 async def _holds(call: Recorder, wallet: str) -> None:
@@ -163,7 +178,7 @@ async def _budgets(call: Recorder, wallet: str) -> None:
 async def main() -> None:
     url = os.environ["LEDGER_DATABASE_URL"]
     with sandbox_served() as sandbox:
-        async with running(url, settings_of(url, sandbox)) as app:
+        async with running(url, settings_of(url, sandbox, secret_keys=new_key())) as app:
             call = Recorder(Api(app, make_key(url, "admin")[1], url))
             await record(call)
             await record_payments(call, "/v1/wallets/user:user-42", sandbox)

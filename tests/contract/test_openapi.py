@@ -25,6 +25,9 @@ REQUESTS = (
     "NewMeter",
     "NewPrice",
     "NewSetup",
+    "NewEndpoint",
+    "EndpointChange",
+    "NewSecret",
 )
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from ledger.kit.secret_keys import new_key
 from tests.docs.pages import ROOT, Step, differences, named, pages, steps
 from tests.support.serving import served
 
@@ -33,7 +34,7 @@ class Reader(NamedTuple):
 @pytest.fixture(scope="module")
 def reader(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     home = tmp_path_factory.mktemp("reader")
-    with served(database_url, home) as service:
+    with served(database_url, home, LEDGER_SECRET_KEYS=new_key()) as service:
         up = {"api": service.api, "key": service.key, "database_url": database_url, "pid": service.pid}
         (home / ".credit-ledger").mkdir()
         (home / ".credit-ledger" / "up.json").write_text(json.dumps(up))

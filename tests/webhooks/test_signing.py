@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.webhooks.signing import BYTES_MAX, BYTES_MIN, secret_bytes, secret_text, sign
+from tests.docs.pages import DOCS, blocks
 
 JUDGES = (standardwebhooks.Webhook, svix.webhooks.Webhook)
 REFUSALS = (standardwebhooks.WebhookVerificationError, svix.webhooks.WebhookVerificationError)
@@ -106,3 +107,15 @@ def test_what_is_no_secret_is_refused(text: str, said: str) -> None:
 @given(st.binary(min_size=32, max_size=32))
 def test_a_secret_is_what_its_text_says(random: bytes) -> None:
     assert secret_bytes(secret_text(random)) == random
+
+
+def test_a_receiver_does_what_the_page_says() -> None:
+    """The example of docs/concepts/webhooks.md takes a delivery, and refuses one of another secret."""
+    (example,) = blocks(DOCS / "concepts" / "webhooks.md", "python")
+    secret, id_, body = b"s" * 32, "evt_9ZWKcg49iae1_SmJ4cSd4b", b'{"id": "evt_9ZWKcg49iae1_SmJ4cSd4b"}'
+    given_ = {"body": body, "headers": headers(id_, now_s(), sign([secret], id_, now_s(), body))}
+    receiver: dict[str, object] = {"secret": secret_text(secret), **given_}
+    exec(example, receiver)
+    assert receiver["event"] == json.loads(body)
+    with pytest.raises(standardwebhooks.WebhookVerificationError):
+        exec(example, {"secret": secret_text(b"t" * 32), **given_})
