@@ -12,6 +12,7 @@ from schemathesis.specs.openapi import checks
 
 from ledger.docs.api import document
 from ledger.handlers import HANDLERS
+from ledger.kit.secret_keys import new_key
 from tests.support.api import make_key
 from tests.support.desk import settings_of
 from tests.support.sandbox import sandbox_served
@@ -37,7 +38,10 @@ schema.app = app
 @pytest.fixture(scope="module")
 def key(database_url: str) -> Iterator[str]:
     """An admin's key for the application, which runs in a thread of its own, and takes payments by the sandbox."""
-    with sandbox_served() as sandbox, app.started(database_url, settings_of(database_url, sandbox)):
+    with (
+        sandbox_served() as sandbox,
+        app.started(database_url, settings_of(database_url, sandbox, secret_keys=new_key())),
+    ):
         yield make_key(database_url, "admin")[1]
 
 
