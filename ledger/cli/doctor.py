@@ -87,7 +87,15 @@ def _database(config: Settings) -> Iterator[Finding]:
     try:
         with psycopg.connect(libpq_url(config.database_url), connect_timeout=TIMEOUT_S, autocommit=True) as connection:
             yield Finding("database", "ok", shown)
-            for look in (_version, _durability, _schema(config.database_url), _clock(config), _sealed, _rates(config)):
+            for look in (
+                _version,
+                _durability,
+                _schema(config.database_url),
+                _clock(config),
+                _sealed,
+                _rates(config),
+                _secrets(config),
+            ):
                 yield from look(connection)
     except psycopg.Error as error:
         yield Finding("database", "fail", f"{shown}: {_first_line(error)}", "Start it, or correct the address.")
@@ -137,6 +145,23 @@ def _rates(config: Settings) -> Callable[[psycopg.Connection], Iterator[Finding]
                 yield Finding("rate card", "fail", seen, "Set LEDGER_CREDITS_PER_UNIT with every currency of the card.")
             else:
                 yield Finding("rate card", "ok", f"rates {config.credits_per_unit}")
+
+    return look
+
+
+def _secrets(config: Settings) -> Callable[[psycopg.Connection], Iterator[Finding]]:
+    """Secrets that no key decrypts. (Keys that cannot be read are told of by themselves.)"""
+
+    def look(connection: psycopg.Connection) -> Iterator[Finding]:
+        from ledger.parts import make_secret_keys
+
+        with suppress(psycopg.errors.UndefinedTable, SettingsError):
+            keys = make_secret_keys(config)
+            of_key = "SELECT encode(substring(sealed FROM 2 FOR 8), 'hex'), count(*) FROM webhook_secrets GROUP BY 1"
+            for id_, count in connection.execute(of_key):
+                if keys is None or id_ not in keys.ids:
+                    seen = f"{count:,} were encrypted by the key {id_}, which is not set"
+                    yield Finding("secrets", "fail", seen, "Add it to LEDGER_SECRET_KEYS: their webhooks are not sent.")
 
     return look
 

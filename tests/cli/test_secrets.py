@@ -123,16 +123,24 @@ def test_what_can_be_put_right_is_said(run: Run, keys: str, said: str) -> None:
     assert "abcdef" not in done.output
 
 
-def test_doctor_says_which_keys_there_are(run: Run) -> None:
-    """None is a warning; a file that cannot be read fails; of keys their ids are shown."""
+def test_doctor_says_which_keys_there_are(run: Run, database_url: str) -> None:
+    """None is a warning; a file that cannot be read fails; of keys their ids are shown, and of those that are missing."""
+
+    def checks(**environ: str) -> dict[str, dict[str, str]]:
+        return {one["what"]: one for one in json.loads(run("doctor", "--json", **environ).stdout)["checks"]}
 
     def check(**environ: str) -> dict[str, str]:
-        checks = {one["what"]: one for one in json.loads(run("doctor", "--json", **environ).stdout)["checks"]}
-        return dict(checks["secret keys"])
+        return checks(**environ)["secret keys"]
 
     one, other = new_key(), new_key()
     assert check()["state"] == "warn"
     assert check(LEDGER_SECRET_KEYS="/nowhere")["state"] == "fail"
     assert check(LEDGER_SECRET_KEYS=one)["seen"] == f"{keys_of(one).ids[0]} encrypts"
+    run_sql(database_url, "DELETE FROM webhook_secrets")
+    endpoints(database_url, one, range(11, 13))
+    assert "secrets" not in checks(LEDGER_SECRET_KEYS=one)
+    for missing in (checks(LEDGER_SECRET_KEYS=other), checks()):
+        assert missing["secrets"]["state"] == "fail"
+        assert missing["secrets"]["seen"] == f"2 were encrypted by the key {keys_of(one).ids[0]}, which is not set"
     both = check(LEDGER_SECRET_KEYS=f"{one},{other}")["seen"]
     assert both == f"{keys_of(one).ids[0]} encrypts, and decrypts with {keys_of(other).ids[0]}"
