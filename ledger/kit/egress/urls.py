@@ -90,7 +90,7 @@ def parse(text: str, allow: AllowList) -> Target:
     if fragment is not None:
         raise UrlRefused("the URL has a fragment (#…), which is never sent", "fragment")
     if "@" in authority:
-        raise UrlRefused("the URL has a user or password before an @, which is not allowed", "userinfo")
+        raise UrlRefused("the URL has a login before an @, which is not allowed", "userinfo")
     host, address, port = _where(authority, _DEFAULT_PORTS[scheme])
     target = Target(scheme, host, port, path if path.startswith("/") else f"/{path}", address)
     _check(target, allow)
