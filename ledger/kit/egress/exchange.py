@@ -17,6 +17,7 @@ import h11
 from ledger.kit.egress.answer import HEADER_CHARACTERS_MAX, HEADERS_KEPT, Failure, Limits
 
 READ_BYTES: Final = 16 * 1024
+_HTTP: Final = b"HTTP/"
 
 _OURS: Final = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "expect", "upgrade", "te"}
@@ -83,7 +84,7 @@ async def exchange(
     except OSError:
         raise _reset(reply) from None
     except h11.RemoteProtocolError as error:
-        if incoming.ended:
+        if incoming.ended and incoming.first == _HTTP[: len(incoming.first)]:
             raise _reset(reply) from None
         if error.error_status_hint == 431:
             raise _no_end() from None
@@ -98,6 +99,7 @@ class _Incoming:
         self._connection = connection
         self.left = left
         self.ended = False
+        self.first = b""
 
     async def next(self) -> h11.Event | None:
         """The next event, or None where the limit is reached before it."""
@@ -110,6 +112,7 @@ class _Incoming:
             data = await self._reader.read(min(READ_BYTES, self.left))
             self.left -= len(data)
             self.ended = not data
+            self.first = (self.first + data)[: len(_HTTP)]
             self._connection.receive_data(data)
 
 

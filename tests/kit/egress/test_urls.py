@@ -194,7 +194,8 @@ def test_all_that_a_name_leads_to_is_judged(url: str, leads_to: list[str], reaso
 
 
 @pytest.mark.parametrize(
-    "text", ["10.0.0.1/8", "10.0.0.0/33", "a b", "http://a", "a:b", "a:0", "[::1", "0x7f.1", "a/24", "*.a", "[a]:1", "1.2.3"]
+    "text",
+    ["10.0.0.1/8", "10.0.0.0/33", "a b", "http://a", "a:b", "a:0", "[::1", "0x7f.1", "a/24", "*.a", "[a]:1", "1.2.3"],
 )
 def test_a_list_that_cannot_be_read_says_which_entry(text: str) -> None:
     with pytest.raises(ValueError, match="'") as caught:
