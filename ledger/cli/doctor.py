@@ -75,6 +75,7 @@ def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
     yield from _broker(config)
     yield _stripe(config)
     yield _anchor(config)
+    yield _egress(config)
     yield _disk()
 
 
@@ -229,6 +230,19 @@ def _anchor(config: Settings) -> Finding:
         advice = "Make one with `credit-ledger anchor keygen`: without anchors a cut tail cannot be found."
         return Finding("anchor key", "warn", "LEDGER_ANCHOR_KEY is not set, so nothing is sealed", advice)
     return Finding("anchor key", "ok", f"its public key is {public_text(key.public)}")
+
+
+def _egress(config: Settings) -> Finding:
+    from ledger.kit.egress.client import trust
+
+    try:
+        trust(config.egress_ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        seen = f"{config.egress_ca_file}: {_first_line(error)}"
+        return Finding("egress", "fail", seen, "LEDGER_EGRESS_CA_FILE must be certificates in PEM.")
+    way = "directly" if config.egress_proxy is None else f"by {without_password(config.egress_proxy)}"
+    besides = "" if config.egress_allow is None else f", and besides {config.egress_allow}"
+    return Finding("egress", "ok", f"public receivers are called {way}{besides}")
 
 
 def _disk() -> Finding:

@@ -27,8 +27,9 @@ from ledger.errors import UrlRefused
 from ledger.kit.egress.addresses import Address, read, refused
 from ledger.kit.egress.allow import AllowList
 from ledger.kit.egress.answer import Answer, Failure, Limits, Outcome
-from ledger.kit.egress.dial import Proxy, connected, is_own, peer_is, tunnelled
+from ledger.kit.egress.dial import connected, is_own, peer_is, tunnelled
 from ledger.kit.egress.exchange import READ_BYTES, Reply, exchange, request
+from ledger.kit.egress.proxy import Proxy
 from ledger.kit.egress.resolve import Resolver, SystemResolver, resolved
 from ledger.kit.egress.urls import Target, judge, parse
 
@@ -67,6 +68,18 @@ class Egress:
         self._system = SystemResolver()
         self._resolver = resolver or self._system
         self._limits = limits
+
+    @classmethod
+    def read(cls, *, allow: str | None, proxy: str | None, ca_file: str | None) -> Egress:
+        """With what an operator has set, as the settings have it.
+
+        Raises:
+            ValueError: ``allow`` or ``proxy`` cannot be read.
+            OSError: ``ca_file`` cannot be read, or is not PEM.
+        """
+        return cls(
+            allow=AllowList.read(allow or ""), proxy=None if proxy is None else Proxy.read(proxy), ca_file=ca_file
+        )
 
     def check(self, url: str) -> Target:
         """Make sure that a call of this URL can be tried, as far as the URL itself tells.

@@ -4,50 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from ipaddress import IPv4Address, ip_address
+from ipaddress import ip_address
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from ledger.kit.egress.addresses import Address, unwrapped
 from ledger.kit.egress.answer import Failure
+from ledger.kit.egress.proxy import Proxy
 
 TRIED_MAX: Final = 4
 PROXY_HEAD_BYTES_MAX: Final = 16 * 1024
 _ANY_PORT: Final = 9
-
-
-@dataclass(frozen=True, slots=True)
-class Proxy:
-    """An HTTP proxy that opens tunnels (CONNECT)."""
-
-    host: str
-    port: int
-    login: str | None = field(default=None, repr=False)
-
-    @classmethod
-    def read(cls, url: str) -> Proxy:
-        """From ``http://host:port`` or ``http://user:password@host:port``.
-
-        Raises:
-            ValueError: it is not that.
-        """
-        parts = urlsplit(url)
-        if parts.scheme != "http" or not parts.hostname or not parts.port or parts.path not in ("", "/"):
-            raise ValueError("not a proxy like http://user:password@host:3128")
-        login = None if parts.username is None else f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        return cls(parts.hostname, parts.port, login)
-
-    def ask(self, address: Address, port: int) -> bytes:
-        """The request for a tunnel to this address."""
-        where = f"{address}:{port}" if isinstance(address, IPv4Address) else f"[{address}]:{port}"
-        lines = [f"CONNECT {where} HTTP/1.1", f"Host: {where}"]
-        if self.login is not None:
-            lines.append(f"Proxy-Authorization: Basic {b64encode(self.login.encode()).decode()}")
-        return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
 async def connected(addresses: Sequence[Address], port: int, limit_s: float) -> tuple[socket.socket, Address]:

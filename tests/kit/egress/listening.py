@@ -37,8 +37,8 @@ async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, an
 async def taken(reader: asyncio.StreamReader) -> bytes:
     """A request, whole."""
     head = await reader.readuntil(b"\r\n\r\n")
-    length = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
-    return head + await reader.readexactly(int(length.partition(b":")[2]))
+    lengths = [line.partition(b":")[2] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+    return head + await reader.readexactly(int(lengths[0]) if lengths else 0)
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
@@ -64,9 +64,11 @@ async def listening(
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
-        with suppress(OSError, EOFError, asyncio.CancelledError):
-            await behaviour(reader, writer)
-        writer.transport.abort()
+        try:
+            with suppress(OSError, EOFError, asyncio.CancelledError):
+                await behaviour(reader, writer)
+        finally:
+            writer.transport.abort()
 
     if tls is not None:
         tls.sni_callback = lambda _, name, __: server.server_names.append(name)
@@ -79,6 +81,7 @@ async def listening(
     finally:
         for web in webs:
             web.close()
+        await asyncio.sleep(0.01)  # who was let in a moment ago is served, or there would be nobody to hang up
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from ledger.errors import UrlRefused
-from ledger.kit.egress import AllowList, Egress, Limits, urls
+from ledger.kit.egress import urls
+from ledger.kit.egress.allow import AllowList
+from ledger.kit.egress.answer import Limits
+from ledger.kit.egress.client import Egress
 from ledger.kit.egress.dial import is_own, peer_is
 from tests.kit.egress.listening import Names, Server, listening
 
@@ -193,7 +196,9 @@ def test_the_other_end_is_asked_who_it_is() -> None:
 
 OWN = """
 import asyncio
-from ledger.kit.egress import AllowList, Egress, Limits
+from ledger.kit.egress.allow import AllowList
+from ledger.kit.egress.answer import Limits
+from ledger.kit.egress.client import Egress
 from tests.kit.egress.listening import Names, listening
 
 async def main() -> None:

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.kit.egress import AllowList, Answer, Egress, Limits
+from ledger.kit.egress.allow import AllowList
+from ledger.kit.egress.answer import Answer, Limits
+from ledger.kit.egress.client import Egress
 from tests.kit.egress.listening import OK, Behaviour, Names, answers, listening, taken
 from tests.kit.egress.pki import Authority
 from tests.kit.egress.zoo import BOMB, ZOO, head, silent

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import count
 from typing import Final, NamedTuple
 
-from ledger.kit.egress import Outcome
+from ledger.kit.egress.answer import Outcome
 from tests.kit.egress.listening import OK, Behaviour, answers, reset, taken
 
 ZEROS: Final = bytes(64 * 1024)
