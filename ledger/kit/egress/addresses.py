@@ -82,6 +82,14 @@ def unwrapped(address: Address) -> Address:
     return address
 
 
+def called(address: Address) -> Address:
+    """The address that a socket is connected to for this one: of a mapped one the IPv4 address.
+
+    One of NAT64 stays what it is: whoever has it has no other way there.
+    """
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
 def refused(address: Address) -> str | None:
     """Why this address may not be called, in one word, or None where it is public."""
     if isinstance(address, IPv6Address) and address.scope_id is not None:

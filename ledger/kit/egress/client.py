@@ -24,16 +24,19 @@ import certifi
 import structlog
 
 from ledger.errors import UrlRefused
-from ledger.kit.egress.addresses import Address, read, refused
+from ledger.kit.egress.addresses import Address, called, read, refused
 from ledger.kit.egress.allow import AllowList
 from ledger.kit.egress.answer import Answer, Failure, Limits, Outcome
-from ledger.kit.egress.dial import connected, is_own, peer_is, tunnelled
+from ledger.kit.egress.dial import TRIED_MAX, connected, is_own, peer_is, tunnelled
 from ledger.kit.egress.exchange import READ_BYTES, Reply, exchange, request
 from ledger.kit.egress.proxy import Proxy
 from ledger.kit.egress.resolve import Resolver, SystemResolver, resolved
 from ledger.kit.egress.urls import Target, judge, parse
 
 log = structlog.get_logger(__name__)
+
+SHOWN_MAX: Final = 16
+"""Addresses of a name in a line of the log: whoever has its DNS can give it thousands."""
 
 _LIMITS: Final = Limits()
 
@@ -164,17 +167,18 @@ class Egress:
             addresses = [target.address]
         else:
             addresses = await resolved(self._resolver, target.host, self._limits.dns_s)
+        addresses = [called(address) for address in addresses]
         try:
             judge(target, addresses, self._allow)
             self._refuse_own(target, addresses)
         except UrlRefused as error:
-            shown = {str(address): refused(address) or "public" for address in addresses}
+            shown = {str(address): refused(address) or "public" for address in addresses[:SHOWN_MAX]}
             log.warning("egress refused", host=target.host, port=target.port, reason=error.reason, addresses=shown)
             raise
         return addresses
 
     def _refuse_own(self, target: Target, addresses: Sequence[Address]) -> None:
-        for address in addresses:
+        for address in addresses[:TRIED_MAX]:
             if refused(address) is None and not self._allow.covers(address, target.port) and is_own(address):
                 raise UrlRefused(f"{target.host} is at an address that may not be called", "address")
 

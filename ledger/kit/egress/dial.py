@@ -9,7 +9,7 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import Final
 
-from ledger.kit.egress.addresses import Address, unwrapped
+from ledger.kit.egress.addresses import Address, called
 from ledger.kit.egress.answer import Failure
 from ledger.kit.egress.proxy import Proxy
 
@@ -31,7 +31,7 @@ async def connected(addresses: Sequence[Address], port: int, limit_s: float) -> 
         # A fair share of the time that is left: a first address that is silent does not use up the second's.
         share = (deadline - loop.time()) / (len(tried) - position)
         with suppress(OSError):  # TimeoutError is one
-            return await _connected(unwrapped(address), port, share), address
+            return await _connected(address, port, share), address
     raise Failure("connect", f"no connection to port {port} within {limit_s:g} seconds, or it was turned down")
 
 
@@ -74,7 +74,7 @@ def is_own(address: Address) -> bool:
 
 def peer_is(connection: socket.socket, address: Address) -> bool:
     """Whether the other end of this connection is this address."""
-    return unwrapped(ip_address(connection.getpeername()[0])) == unwrapped(address)
+    return called(ip_address(connection.getpeername()[0])) == called(address)
 
 
 async def _connected(address: Address, port: int, limit_s: float) -> socket.socket:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.kit.egress.addresses import _V4, _V6, Address, read, refused, unwrapped
+from ledger.kit.egress.addresses import _V4, _V6, Address, called, read, refused, unwrapped
 
 WRAPPED = ["::ffff:{}", "64:ff9b::{}"]
 
@@ -87,6 +87,13 @@ def test_wrapping_an_address_changes_nothing(address: IPv4Address) -> None:
         wrapped = IPv6Address(wrapping.format(address))
         assert address == unwrapped(wrapped)
         assert refused(address) == refused(wrapped)
+
+
+def test_an_address_is_called_as_it_is_but_for_mapped_ones() -> None:
+    """A host with IPv6 alone reaches IPv4 by NAT64's address, and by nothing else."""
+    for text in ("8.8.8.8", "2606:4700::1111", "64:ff9b::808:808"):
+        assert ip_address(text) == called(ip_address(text))
+    assert ip_address("8.8.8.8") == called(ip_address("::ffff:8.8.8.8"))
 
 
 @pytest.mark.parametrize(
