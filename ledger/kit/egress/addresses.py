@@ -21,7 +21,7 @@ Network: TypeAlias = IPv4Network | IPv6Network
 PRIVATE_KINDS: Final = frozenset({"loopback", "private", "shared"})
 """Where a receiver of the operator's own can be. The rest holds no receivers, or holds a cloud's secrets."""
 
-_V4: Final[Mapping[str, str]] = {
+REFUSED_V4: Final[Mapping[str, str]] = {
     "0.0.0.0/8": "this_network",
     "10.0.0.0/8": "private",
     "100.64.0.0/10": "shared",
@@ -39,7 +39,7 @@ _V4: Final[Mapping[str, str]] = {
     "224.0.0.0/4": "multicast",
     "240.0.0.0/4": "reserved",
 }
-_V6: Final[Mapping[str, str]] = {
+REFUSED_V6: Final[Mapping[str, str]] = {
     "::/128": "this_network",
     "::1/128": "loopback",
     "::/96": "transition",  # IPv4-compatible
@@ -53,8 +53,8 @@ _V6: Final[Mapping[str, str]] = {
     "2002::/16": "transition",  # 6to4
     "3fff::/20": "documentation",
 }
-_REFUSED_V4: Final = tuple((IPv4Network(block), kind) for block, kind in _V4.items())
-_REFUSED_V6: Final = tuple((IPv6Network(block), kind) for block, kind in _V6.items())
+_BLOCKS_V4: Final = tuple((IPv4Network(block), kind) for block, kind in REFUSED_V4.items())
+_BLOCKS_V6: Final = tuple((IPv6Network(block), kind) for block, kind in REFUSED_V6.items())
 _UNICAST: Final = IPv6Network("2000::/3")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 
@@ -96,6 +96,6 @@ def refused(address: Address) -> str | None:
         return "link_local"  # a zone only makes sense there
     inner = unwrapped(address)
     if isinstance(inner, IPv4Address):
-        return next((kind for network, kind in _REFUSED_V4 if inner in network), None)
-    kind = next((kind for network, kind in _REFUSED_V6 if inner in network), None)
+        return next((kind for network, kind in _BLOCKS_V4 if inner in network), None)
+    kind = next((kind for network, kind in _BLOCKS_V6 if inner in network), None)
     return kind or (None if inner in _UNICAST else "reserved")

@@ -149,7 +149,7 @@ class Egress:
             target = self.check(url)
         except UrlRefused as error:
             log.warning(
-                "egress refused", reason=error.reason, detail=error.detail
+                "egress.refused", reason=error.reason, detail=error.detail
             )  # never the URL: it may hold a secret
             raise
         head = request(method, target.authority, target.path, headers, body)
@@ -173,7 +173,7 @@ class Egress:
             self._refuse_own(target, addresses)
         except UrlRefused as error:
             shown = {str(address): refused(address) or "public" for address in addresses[:SHOWN_MAX]}
-            log.warning("egress refused", host=target.host, port=target.port, reason=error.reason, addresses=shown)
+            log.warning("egress.refused", host=target.host, port=target.port, reason=error.reason, addresses=shown)
             raise
         return addresses
 
@@ -187,7 +187,7 @@ class Egress:
             connection, call.address = await connected(addresses, target.port, self._limits.connect_s)
             if not peer_is(connection, call.address):
                 connection.close()
-                log.error("egress led elsewhere", host=target.host, port=target.port, address=str(call.address))
+                log.error("egress.led_elsewhere", host=target.host, port=target.port, address=str(call.address))
                 raise UrlRefused(f"{target.host} was not at the address that was called", "address")
             return connection
         call.address = addresses[0]

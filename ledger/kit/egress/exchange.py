@@ -120,7 +120,7 @@ async def _read_head(incoming: _Incoming, reply: Reply) -> None:
     while not isinstance(event := await incoming.next(), h11.Response):
         if event is None:
             raise _no_end()
-        if not isinstance(event, h11.InformationalResponse) or event.status_code == 101:
+        if not isinstance(event, h11.InformationalResponse):
             raise _reset(reply) if incoming.ended else Failure("protocol", "what came is not an answer")
     reply.status = event.status_code
     for name, value in event.headers:

@@ -6,25 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.kit.egress.addresses import _V4, _V6, Address, called, read, refused, unwrapped
+from ledger.kit.egress.addresses import REFUSED_V4, REFUSED_V6, Address, called, read, refused, unwrapped
 
 WRAPPED = ["::ffff:{}", "64:ff9b::{}"]
 
 
-@pytest.mark.parametrize("block", _V4)
+@pytest.mark.parametrize("block", REFUSED_V4)
 def test_a_block_of_ipv4_is_refused_to_its_edges(block: str) -> None:
     """First and last address, as they are and within IPv6."""
     network = IPv4Network(block)
     for address in (network[0], network[-1]):
-        assert refused(address) == _V4[block]
+        assert refused(address) == REFUSED_V4[block]
         for wrapping in WRAPPED:
-            assert refused(IPv6Address(wrapping.format(address))) == _V4[block], wrapping
+            assert refused(IPv6Address(wrapping.format(address))) == REFUSED_V4[block], wrapping
 
 
-@pytest.mark.parametrize("block", _V6)
+@pytest.mark.parametrize("block", REFUSED_V6)
 def test_a_block_of_ipv6_is_refused_to_its_edges(block: str) -> None:
     network = IPv6Network(block)
-    assert {refused(network[0]), refused(network[-1])} <= {*_V6.values()}
+    assert {refused(network[0]), refused(network[-1])} <= {*REFUSED_V6.values()}
 
 
 PUBLIC_NEIGHBOURS = """
@@ -61,7 +61,7 @@ def test_what_is_not_public_is_refused(address: str) -> None:
 
 def addresses() -> st.SearchStrategy[Address]:
     """Anywhere, and near the edges of blocks."""
-    near = st.sampled_from([*map(IPv4Network, _V4), *map(IPv6Network, _V6)]).flatmap(
+    near = st.sampled_from([*map(IPv4Network, REFUSED_V4), *map(IPv6Network, REFUSED_V6)]).flatmap(
         lambda network: st.integers(-300, 300).map(lambda step: _moved(network, step))
     )
     return st.one_of(st.ip_addresses(), near)

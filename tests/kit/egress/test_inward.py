@@ -148,7 +148,7 @@ async def test_a_refusal_is_logged_without_what_is_secret() -> None:
         await egress.send("https://user:hunter2@example.com/")
         await egress.send("https://127.0.0.1/hunter2")
     assert {
-        "event": "egress refused",
+        "event": "egress.refused",
         "log_level": "warning",
         "host": "mixed.example.com",
         "port": 443,
