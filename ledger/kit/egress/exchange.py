@@ -121,7 +121,7 @@ async def _read_head(incoming: _Incoming, reply: Reply) -> None:
         if event is None:
             raise _no_end()
         if not isinstance(event, h11.InformationalResponse):
-            raise _reset(reply) if incoming.ended else Failure("protocol", "what came is not an answer")
+            raise Failure("protocol", "what came is not an answer")
     reply.status = event.status_code
     for name, value in event.headers:
         kept = name.decode("ascii")
