@@ -55,7 +55,8 @@
     │   ├── InvalidPrice            INVALID_PRICE
     │   ├── PriceOverlap            PRICE_OVERLAP
     │   ├── AmbiguousPrice          AMBIGUOUS_PRICE
-    │   └── AnalyticsTooLarge       ANALYTICS_TOO_LARGE
+    │   ├── AnalyticsTooLarge       ANALYTICS_TOO_LARGE
+    │   └── UrlRefused              URL_REFUSED
     ├── RateLimited 429             RATE_LIMITED
     ├── InternalError 500           INTERNAL_ERROR
     └── Unavailable 503         try again later
@@ -472,6 +473,18 @@ class AnalyticsTooLarge(Unprocessable):
     code = "ANALYTICS_TOO_LARGE"
     title = "The breakdown is too large"
     remembered = False
+
+
+class UrlRefused(Unprocessable):
+    """``reason``: what is wrong with a URL that this service is to call, in a word."""
+
+    code = "URL_REFUSED"
+    title = "The URL may not be called"
+    remembered = False
+
+    def __init__(self, detail: str, reason: str) -> None:
+        super().__init__(detail, reason=reason)
+        self.reason = reason
 
 
 class RateLimited(LedgerError):

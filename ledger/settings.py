@@ -19,6 +19,8 @@ from functools import lru_cache
 from urllib.parse import parse_qs, urlsplit
 
 from ledger.kit import failpoints
+from ledger.kit.egress.allow import AllowList
+from ledger.kit.egress.proxy import Proxy
 
 PREFIX = "LEDGER_"
 
@@ -88,6 +90,11 @@ class Settings:
         task_limit_s: a background task that runs longer is ended with its process, 2 to 3600 seconds. What was
             published and is not done after half of it is published again, and a task whose worker
             fell silent goes to another one after four times it.
+        egress_allow: receivers that users may name besides public ones: networks, addresses and hosts, with or without
+            a port, separated by commas.
+        egress_proxy: HTTP proxy by which public receivers are called, `http://user:password@host:3128`. Those of
+            the environment are never used.
+        egress_ca_file: absolute path of certificates in PEM that receivers may be signed by, besides the public ones.
         test_clock: whether the clock of the ledger may be set forward (tests and the sandbox only).
         environment: production or test; what breaks the service on purpose is refused in production.
         failpoints: where a process is to fail, for fault tests: `unit.before_commit:kill@3`. Refused
@@ -118,6 +125,9 @@ class Settings:
     secret_keys: str | None = field(default=None, repr=False)
     credits_per_unit: str = '{"USD":"10"}'
     task_limit_s: int = 120
+    egress_allow: str | None = None
+    egress_proxy: str | None = field(default=None, repr=False)
+    egress_ca_file: str | None = None
     test_clock: bool = False
     environment: str = "production"
     failpoints: str | None = None
@@ -339,6 +349,31 @@ def _no_float(text: str) -> None:
     raise ValueError
 
 
+def _allow_list(name: str, text: str) -> str:
+    try:
+        AllowList.read(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"{variable(name)} is {text!r}, but {error}. Name networks, addresses and hosts, such as "
+            "10.20.0.0/16,hooks.internal:8080, separated by commas."
+        ) from None
+    return text
+
+
+def _proxy(name: str, text: str) -> str:
+    try:
+        Proxy.read(text)
+    except ValueError:
+        raise _refuse(name, without_password(text), "like http://user:password@host:3128") from None
+    return text
+
+
+def _path(name: str, text: str) -> str:
+    if not text.startswith("/"):
+        raise _refuse(name, text, "the absolute path of a file")
+    return text
+
+
 def _url(*schemes: str, needs: Callable[[str], bool], allowed: str) -> Callable[[str, str], str]:
     def read(name: str, text: str) -> str:
         try:
@@ -411,6 +446,9 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "anchor_public_keys": _public_keys,
     "secret_keys": _secret_keys,
     "credits_per_unit": _credits_per_unit,
+    "egress_allow": _allow_list,
+    "egress_proxy": _proxy,
+    "egress_ca_file": _path,
     "test_clock": _flag,
     "environment": _one_of(ENVIRONMENTS),
     "failpoints": _failpoints,

@@ -76,6 +76,7 @@ def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
     yield _stripe(config)
     yield _anchor(config)
     yield _secret_keys(config)
+    yield _egress(config)
     yield _disk()
 
 
@@ -271,6 +272,19 @@ def _secret_keys(config: Settings) -> Finding:
     return Finding(
         "secret keys", "ok", f"{encrypts} encrypts{', and decrypts with ' if others else ''}{', '.join(others)}"
     )
+
+
+def _egress(config: Settings) -> Finding:
+    from ledger.kit.egress.client import trust
+
+    try:
+        trust(config.egress_ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        seen = f"{config.egress_ca_file}: {_first_line(error)}"
+        return Finding("egress", "fail", seen, "LEDGER_EGRESS_CA_FILE must be certificates in PEM.")
+    way = "directly" if config.egress_proxy is None else f"by {without_password(config.egress_proxy)}"
+    besides = "" if config.egress_allow is None else f", and besides {config.egress_allow}"
+    return Finding("egress", "ok", f"public receivers are called {way}{besides}")
 
 
 def _disk() -> Finding:

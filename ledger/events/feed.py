@@ -37,7 +37,7 @@ WHERE position > %(after)s ORDER BY position LIMIT %(limit)s"""
 _MOVE: Final = "UPDATE consumers SET position = %(position)s WHERE name = %(name)s"
 
 _WAITING: Final = """
-SELECT count(*), coalesce(extract(epoch FROM ledger_now() - min(recorded_at)), 0)::float8
+SELECT count(*) AS events, coalesce(extract(epoch FROM ledger_now() - min(recorded_at)), 0)::float8 AS age_s
 FROM outbox WHERE position IS NULL"""
 
 
@@ -80,5 +80,5 @@ async def passed(connection: AsyncConnection, consumer: str, events: Sequence[Ev
 
 async def waiting(connection: AsyncConnection) -> tuple[int, float]:
     """How many events have no position yet, and the age of the oldest in seconds."""
-    count, age_s = (await connection.exec_driver_sql(_WAITING)).one()
-    return int(count), float(age_s)
+    row: Any = (await connection.exec_driver_sql(_WAITING)).one()
+    return int(row.events), float(row.age_s)

@@ -1,7 +1,8 @@
 """The bell: says soon that there are events to hear of, and is heard by who waits for that.
 
 It is PostgreSQL's NOTIFY, sent in a transaction of its own: one that is sent within a posting makes commits wait for
-each other. Rings within ``GAP_S`` are one. It is a hint: one that is lost costs whoever listens the rest of his patience.
+each other. Rings within ``GAP_S`` are one. It is a hint: one that is lost costs
+whoever listens the rest of his patience.
 """
 
 import asyncio

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from itertools import product
 from pathlib import Path
+from typing import get_args
 from urllib.parse import unquote
 
 import click
@@ -18,6 +19,8 @@ from ledger.book.chart import CHART
 from ledger.cli import main
 from ledger.errors import BY_CODE, LedgerError
 from ledger.handlers import HANDLERS
+from ledger.kit.egress.addresses import REFUSED_V4, REFUSED_V6
+from ledger.kit.egress.answer import Outcome
 from ledger.kit.failpoints import ACTIONS, POINTS
 from ledger.kit.outbox import ANNOUNCE
 from ledger.payments.participant import EVENTS
@@ -223,6 +226,18 @@ def test_the_sandbox_is_documented() -> None:
     assert {f"{step.method} {step.path}" for step in (*STEPS, *places)} == {
         row[0] for row in told if " /_sim" in row[0]
     }
+
+
+def test_the_way_out_is_documented() -> None:
+    """How calls end, why they are refused, and every block of addresses that is not called."""
+    page, folder = DOCS / "concepts" / "egress.md", ROOT / "ledger" / "kit" / "egress"
+    firsts = r"^\| `(\w+)` \|"
+    assert set(get_args(Outcome)) == set(re.findall(firsts, section(page, "How calls end"), re.MULTILINE))
+    source = "".join(path.read_text() for path in folder.glob("*.py"))
+    reasons = set(re.findall(r'(?:UrlRefused|HostError)\((?:f?"[^"]*", )?"(\w+)"[,)]', source)) | {"dns"}
+    assert reasons == set(re.findall(firsts, section(page, "Reasons"), re.MULTILINE))
+    told = {(block, row[1].strip("`")) for row in rows(page) for block in re.findall(r"`([^`]+/\d+)`", row[0])}
+    assert {*REFUSED_V4.items(), *REFUSED_V6.items()} == {one for one in told if " " not in one[1]}
 
 
 def test_words_stand_in_their_order() -> None:
