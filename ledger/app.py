@@ -16,7 +16,7 @@ from ledger.kit.http.direct import Direct
 from ledger.kit.http.edge import EdgedLitestar, authorized
 from ledger.kit.http.problems import refuse
 from ledger.kit.http.strict import BODY_MAX
-from ledger.parts import make_database, make_door, make_gateway, make_secret_keys
+from ledger.parts import make_database, make_door, make_egress, make_gateway, make_secret_keys
 from ledger.rates.service import Cards
 from ledger.rollups.figures import FiguresBeside
 from ledger.settings import Settings, load
@@ -63,6 +63,7 @@ def _services(settings: Settings) -> Services:
         settings,
         make_gateway(settings),
         make_secret_keys(settings),
+        make_egress(settings),
     )
 
 
@@ -83,4 +84,5 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
         await services.cards.close()
         if services.stripe is not None:
             services.stripe.close()
+        services.egress.close()
         await services.database.dispose()

@@ -8,6 +8,7 @@ from ledger.book.door import Door
 from ledger.book.read import Reader
 from ledger.errors import SecretKeysMissing, StripeUnavailable
 from ledger.kit.db import Database
+from ledger.kit.egress.client import Egress
 from ledger.kit.http.answers import Answer, created_as
 from ledger.kit.http.problems import RefusedBefore
 from ledger.kit.http.strict import StrictRequest
@@ -32,6 +33,7 @@ class Services(NamedTuple):
     settings: Settings
     stripe: Gateway | None
     secret_keys: SecretKeys | None
+    egress: Egress
 
 
 class LedgerRequest(StrictRequest):

@@ -9,6 +9,7 @@ from ledger.book.participants import Participant
 from ledger.budgets.participant import BudgetGuard
 from ledger.kit import failpoints, key_file
 from ledger.kit.db import SERVICE_ROLE, Database
+from ledger.kit.egress.client import Egress
 from ledger.kit.secret_keys import SecretKeys, keys_of
 from ledger.payments.gateway import Gateway
 from ledger.payments.participant import PaymentEvents
@@ -48,6 +49,18 @@ def make_door(database: Database, config: Settings, cards: Cards | None = None) 
 def make_gateway(config: Settings) -> Gateway | None:
     """The way to Stripe; None where no key is set."""
     return None if config.stripe_api_key is None else Gateway(config.stripe_api_key, config.stripe_api_base)
+
+
+def make_egress(config: Settings) -> Egress:
+    """The way out to addresses that users gave.
+
+    Raises:
+        SettingsError: what an operator has set for it cannot be read.
+    """
+    try:
+        return Egress.read(allow=config.egress_allow, proxy=config.egress_proxy, ca_file=config.egress_ca_file)
+    except OSError as error:
+        raise SettingsError(f"{variable('egress_ca_file')}: {error}") from error
 
 
 def make_secret_keys(config: Settings) -> SecretKeys | None:

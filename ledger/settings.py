@@ -36,6 +36,7 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "lock_timeout_ms": (50, 60_000),
     "idle_in_transaction_timeout_ms": (100, 600_000),
     "task_limit_s": (2, 3_600),
+    "webhook_couriers": (1, 16),
 }
 """Lowest and highest value of each number, both allowed."""
 
@@ -95,6 +96,8 @@ class Settings:
         egress_proxy: HTTP proxy by which public receivers are called, `http://user:password@host:3128`. Those of
             the environment are never used.
         egress_ca_file: absolute path of certificates in PEM that receivers may be signed by, besides the public ones.
+        webhook_couriers: processes that deliver webhooks at a time, among all workers, 1 to 16; each takes a child of
+            its worker.
         test_clock: whether the clock of the ledger may be set forward (tests and the sandbox only).
         environment: production or test; what breaks the service on purpose is refused in production.
         failpoints: where a process is to fail, for fault tests: `unit.before_commit:kill@3`. Refused
@@ -128,6 +131,7 @@ class Settings:
     egress_allow: str | None = None
     egress_proxy: str | None = field(default=None, repr=False)
     egress_ca_file: str | None = None
+    webhook_couriers: int = 1
     test_clock: bool = False
     environment: str = "production"
     failpoints: str | None = None

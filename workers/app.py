@@ -71,6 +71,7 @@ app.conf.update(
         "workers.rollups",
         "workers.forecast",
         "workers.payments",
+        "workers.webhooks",
     ),
 )
 

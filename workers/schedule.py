@@ -16,6 +16,7 @@ REFUNDS_S = 10.0
 INBOX_S = 1.0
 POLL_S = 60.0
 LINKS_S = 5.0
+DELIVER_S = 2.0
 
 app.conf.beat_schedule = {
     "book what is due": {
@@ -42,6 +43,10 @@ app.conf.beat_schedule = {
         "task": "anchor.seal",
         "schedule": crontab(minute="*/5"),
         "options": {"expires": 280},
+    },
+    "deliver webhooks": {
+        "task": "webhooks.deliver",
+        "schedule": DELIVER_S,
     },
     "issue and end payment links": {
         "task": "payments.links",

@@ -34,7 +34,7 @@ def api_argv(config: Settings, *, processes: int = 1) -> list[str]:
     ]
 
 
-def worker_argv(config: Settings, *, children: int = 2, name: str = "ledger") -> list[str]:
+def worker_argv(config: Settings, *, children: int = 3, name: str = "ledger") -> list[str]:
     """The command line of a worker for tasks."""
     return [
         *(sys.executable, "-m", "celery", "--app", "workers.app", "--quiet", "worker"),
@@ -66,7 +66,7 @@ def serve(processes: int) -> None:
 
 
 @click.command()
-@click.option("--children", default=2, show_default=True, type=click.IntRange(1, 256))
+@click.option("--children", default=3, show_default=True, type=click.IntRange(1, 256))
 @click.option("--name", default="ledger", show_default=True, help="Of the node, before the host.")
 def worker(children: int, name: str) -> None:
     """Work on tasks: events, refills, what is due."""

@@ -37,6 +37,9 @@ POINTS: Final = (
     "inbox.before_done",
     "poll.before_cursor",
     "payments.before_purchase",
+    "webhooks.before_fan_out",
+    "webhooks.after_claim",
+    "webhooks.after_send",
 )
 ACTIONS: Final = ("kill", "stop", "error", "hang", "delay")
 

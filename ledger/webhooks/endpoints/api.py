@@ -36,7 +36,7 @@ async def make_webhook_endpoint(request: LedgerRequest, data: JSONBody[NewEndpoi
     """Make a webhook endpoint. ``secret`` is in this answer only: keep it, deliveries are verified by it."""
     keys = request.secret_keys
     secret = service.checked_secret(data.secret)
-    await check_url(data.url)
+    await check_url(request.services.egress, data.url)
 
     async def work(connection: AsyncConnection) -> Done:
         return Done(201, encode(await service.make(connection, keys, data, secret)))
@@ -72,7 +72,9 @@ async def change_webhook_endpoint(
     request: LedgerRequest, endpoint_id: FromPath[str], data: JSONBody[EndpointChange]
 ) -> Answer[Endpoint]:
     """Change a webhook endpoint, disable it, or enable it again. What waits for a disabled one waits on."""
-    return answer(await service.change(request.services.database, service.number_of(endpoint_id), data))
+    services = request.services
+    changed = await service.change(services.database, services.egress, service.number_of(endpoint_id), data)
+    return answer(changed)
 
 
 @delete("/v1/webhook-endpoints/{endpoint_id:str}", status_code=200, opt={"scope": "admin"})

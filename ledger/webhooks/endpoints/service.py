@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.errors import NotFound
 from ledger.kit.db import Database
+from ledger.kit.egress.client import Egress
 from ledger.kit.http.strict import invalid
 from ledger.kit.ids import new_public, parse_public
 from ledger.kit.secret_keys import SecretKeys
@@ -90,10 +91,10 @@ async def secret_again(connection: AsyncConnection, keys: SecretKeys, made: Made
     return await store.secret(connection, keys, made.endpoint, made.number)
 
 
-async def change(database: Database, number: int, change: EndpointChange) -> Endpoint:
-    """Raises NotFound, InvalidRequest."""
+async def change(database: Database, egress: Egress, number: int, change: EndpointChange) -> Endpoint:
+    """Raises NotFound, InvalidRequest, UrlRefused."""
     if isinstance(change.url, str):
-        await check_url(change.url)
+        await check_url(egress, change.url)
     names = ("url", "description", "metadata")
     given = {name: value for name in names if (value := getattr(change, name)) is not UNSET}
     if isinstance(change.events, tuple):

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from ledger.kit.egress.urls import URL_CHARACTERS_MAX
 from ledger.kit.http.fields import Metadata, OwnerId, Time, shown, shown_or_none
 from ledger.kit.ids import public
-from ledger.webhooks.endpoints.checks import URL_MAX
 
 KIND: Final = "whe"
 
@@ -18,7 +18,12 @@ OVERLAP_S_MAX: Final = 7 * 86_400
 
 Url = Annotated[
     str,
-    Meta(min_length=1, max_length=URL_MAX, description="`https://…`", examples=["https://example.com/hooks/credits"]),
+    Meta(
+        min_length=1,
+        max_length=URL_CHARACTERS_MAX,
+        description="`https://…`",
+        examples=["https://example.com/hooks/credits"],
+    ),
 ]
 Events = Annotated[
     tuple[Annotated[str, Meta(min_length=1, max_length=100)], ...],
