@@ -13,7 +13,7 @@ _PATTERN_MAX: Final = 100
 
 
 async def check_url(egress: Egress, url: str) -> None:
-    """Whether deliveries may go there, as far as is known now; a name that leads nowhere may lead somewhere tomorrow. To
+    """Whether deliveries may go there, as far as is known: a name that leads nowhere may lead somewhere tomorrow. To
     be asked outside of any transaction. Raises UrlRefused."""
     try:
         await egress.check_resolved(url)
