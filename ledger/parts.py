@@ -6,6 +6,7 @@ The API and the workers are two ways into the same service, so they are made of 
 from ledger.alerts.participant import BalanceLevels
 from ledger.book.door import Door
 from ledger.book.participants import Participant
+from ledger.book.telling import BookEvents
 from ledger.budgets.participant import BudgetGuard
 from ledger.kit import failpoints, key_file
 from ledger.kit.db import SERVICE_ROLE, Database
@@ -33,7 +34,7 @@ def make_database(config: Settings, name: str, *, pool_size: int | None = None) 
 
 def participants(cards: Cards) -> list[Participant]:
     """The concepts that take part in every posting, in this order."""
-    return [BalanceLevels(), Pricing(cards), BudgetGuard(), PaymentEvents()]
+    return [BookEvents(), BalanceLevels(), Pricing(cards), BudgetGuard(), PaymentEvents()]
 
 
 def make_door(database: Database, config: Settings, cards: Cards | None = None) -> Door:

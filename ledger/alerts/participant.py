@@ -7,6 +7,7 @@ from ledger.alerts.rules import event_of, level_of
 from ledger.book.commands import Attempt
 from ledger.book.participants import Event, Part, Rows, Statement
 from ledger.book.rules.move import Move
+from ledger.events.payloads import BalanceLevel, Level
 from ledger.kit.arrays import numbers, texts, times
 from ledger.kit.money import format_amount
 from ledger.kit.wire import Row
@@ -43,8 +44,8 @@ class _Levels(Part):
 
     def finish(self, moves: Sequence[Move]) -> tuple[list[Event], Rows | None]:
         known = self._known
-        levels: dict[int, str | None] = {wallet_id: row[2] for wallet_id, row in known.items()}
-        changed: dict[int, tuple[str, datetime]] = {}
+        levels: dict[int, Level | None] = {wallet_id: row[2] for wallet_id, row in known.items()}
+        changed: dict[int, tuple[Level, datetime]] = {}
         events = []
         for move in moves:
             transaction = move.transaction
@@ -61,12 +62,13 @@ class _Levels(Part):
             changed[wallet_id] = (level, transaction.recorded_at)
             told = event_of(before, level)
             if told is not None:
-                data = {
-                    "level": level,
-                    "previous_level": before,
-                    "free": format_amount(free),
-                    "threshold": format_amount(_threshold(level, warning_at, critical_at)),
-                }
+                assert before is not None
+                data = BalanceLevel(
+                    level=level,
+                    previous_level=before,
+                    free=format_amount(free),
+                    threshold=format_amount(_threshold(level, warning_at, critical_at)),
+                )
                 events.append(Event(wallet_id, told, data, transaction.number))
         if not changed:
             return events, None
@@ -81,5 +83,5 @@ class _Levels(Part):
         return events, lambda: [rows]
 
 
-def _threshold(level: str, warning_at: int, critical_at: int) -> int:
+def _threshold(level: Level, warning_at: int, critical_at: int) -> int:
     return {"critical": critical_at, "depleted": 0}.get(level, warning_at)

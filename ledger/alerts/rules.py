@@ -2,15 +2,17 @@
 
 from typing import Final
 
-OK: Final = "ok"
-LOW: Final = "low"
-CRITICAL: Final = "critical"
-DEPLETED: Final = "depleted"
+from ledger.events.payloads import Level
+
+OK: Final[Level] = "ok"
+LOW: Final[Level] = "low"
+CRITICAL: Final[Level] = "critical"
+DEPLETED: Final[Level] = "depleted"
 
 WORSE: Final = {OK: 0, LOW: 1, CRITICAL: 2, DEPLETED: 3}
 
 
-def level_of(free: int, warning_at: int, critical_at: int) -> str:
+def level_of(free: int, warning_at: int, critical_at: int) -> Level:
     """The level of what is free to use (overdraft not counted), all in micro-credits."""
     if free <= 0:
         return DEPLETED
@@ -19,7 +21,7 @@ def level_of(free: int, warning_at: int, critical_at: int) -> str:
     return LOW if free < warning_at else OK
 
 
-def event_of(before: str | None, after: str) -> str | None:
+def event_of(before: Level | None, after: Level) -> str | None:
     """The event for a change of level; None where there is nothing to tell.
 
     A wallet that had no level yet (``before`` None) gets its first one silently.

@@ -19,6 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from ledger.errors import LedgerError
+from ledger.events.payloads import Data
 
 PRIORITY_DEFAULT = 100
 """Lots of a lower priority burn first; 0 to 1000."""
@@ -240,7 +241,7 @@ class Tell(Command, frozen=True, kw_only=True, tag="tell"):
     """
 
     of_type: str
-    data: dict[str, Any]
+    data: Data
 
 
 WRITES_NOTHING: Final = (SetStatus, SetOverdraft, BookDue, Tell)

@@ -19,6 +19,7 @@ from ledger.book.participants import Event
 from ledger.book.rules.fold import StoredRefusal, Unit
 from ledger.book.rules.move import Move
 from ledger.book.rules.state import Book, Hold, Lot
+from ledger.events.catalogue import payload_of
 from ledger.kit.arrays import binaries, columns, each, flags, numbers, texts, times, uuids, words
 from ledger.kit.ids import event_public, row_public, wallet_public
 from ledger.kit.wire import Statement
@@ -461,13 +462,13 @@ def _event(book: Book, event: Event, unit: Unit) -> tuple[int, int, str, str]:
     """The wallet's next event: (wallet, number, type, payload)."""
     book.event_number += 1
     book.changed = True
-    payload = {
-        "id": event_public(book.wallet_id, book.event_number, unit.now),
-        "type": event.type,
-        "timestamp": unit.now,
-        "wallet_id": None if book.wallet_id == HOUSE else wallet_public(book.wallet_id),
-        "number": book.event_number,
-        "transaction_id": None if event.transaction is None else row_public("txn", book.wallet_id, event.transaction),
-        "data": dict(event.data),
-    }
-    return book.wallet_id, book.event_number, event.type, _json.encode(payload).decode()
+    payload = payload_of(
+        event.type,
+        event.data,
+        id=event_public(book.wallet_id, book.event_number, unit.now),
+        at=unit.now,
+        wallet_id=None if book.wallet_id == HOUSE else wallet_public(book.wallet_id),
+        number=book.event_number,
+        transaction_id=None if event.transaction is None else row_public("txn", book.wallet_id, event.transaction),
+    )
+    return book.wallet_id, book.event_number, event.type, payload

@@ -8,13 +8,14 @@ nobody knows what will be captured of it; but a hold beyond what a hard budget h
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from ledger.book.commands import Capture, Command, Metadata, PlaceHold, Reverse, Transaction, Use
 from ledger.book.participants import Event, Part, Rows, Statement
 from ledger.book.rules.move import Move
 from ledger.budgets.periods import Calendar, Period, Window, window_of
 from ledger.budgets.rules import Budget, check, crossings, refusal
+from ledger.events.payloads import BudgetThreshold, UsageSpike
 from ledger.kit.arrays import each, numbers, texts, times
 from ledger.kit.money import format_amount
 
@@ -67,7 +68,7 @@ class Told(NamedTuple):
 
     wallet_id: int
     number: int
-    data: Mapping[str, Any]
+    data: UsageSpike
 
 
 Place = tuple[int, int, datetime]
@@ -215,20 +216,20 @@ def _used(transaction: Transaction) -> dict[str, int]:
     return used
 
 
-def _data(rule: Budget, window: Window, level: int, spent_micro: int) -> dict[str, Any]:
-    return {
-        "budget_id": rule.id,
-        "service": rule.of if rule.scope == "service" else None,
-        "user_id": rule.of if rule.scope == "member" else None,
-        "period": rule.period,
-        "period_start": window.start,
-        "period_end": window.end,
-        "level": level,
-        "limit": format_amount(rule.limit_micro),
-        "spent": format_amount(spent_micro),
-        "left": format_amount(check(rule, spent_micro, 0).left_micro),
-        "hard": rule.hard,
-    }
+def _data(rule: Budget, window: Window, level: int, spent_micro: int) -> BudgetThreshold:
+    return BudgetThreshold(
+        budget_id=rule.id,
+        service=rule.of if rule.scope == "service" else None,
+        user_id=rule.of if rule.scope == "member" else None,
+        period=rule.period,
+        period_start=window.start,
+        period_end=window.end,
+        level=level,
+        limit=format_amount(rule.limit_micro),
+        spent=format_amount(spent_micro),
+        left=format_amount(check(rule, spent_micro, 0).left_micro),
+        hard=rule.hard,
+    )
 
 
 def _rows(changed: Mapping[Place, Spent]) -> list[Statement]:

@@ -20,6 +20,7 @@ from ledger.budgets.part import Budgets, Counted, Found, Held, Kept, Place, Spen
 from ledger.budgets.periods import Calendar, Turn
 from ledger.budgets.rules import Budget
 from ledger.budgets.tables import NO_TURNS
+from ledger.events.payloads import UsageSpike
 from ledger.kit.arrays import numbers, texts, times
 from ledger.kit.ids import row_public
 from ledger.kit.wire import Row
@@ -77,6 +78,7 @@ SELECT 'locked', w.wallet_id, w.number, u.spike
 FROM unnest(%(wallets)s::bigint[], %(spikes)s::text[]) AS u(wallet_id, spike) JOIN wallets w USING (wallet_id)
 WHERE w.xmax = pg_current_xact_id()::xid"""
 
+_spike: Final = msgspec.json.Decoder(UsageSpike).decode
 _notes: Final = msgspec.json.Decoder(Notes).decode
 _turns: Final = msgspec.json.Decoder(list[tuple[datetime, str]]).decode
 
@@ -116,7 +118,7 @@ class BudgetGuard:
         found: dict[str, list[Row]] = defaultdict(list)
         for kind, *row in chain.from_iterable(rows):
             found[kind].append(tuple(row))
-        spikes = [Told(row[0], row[1], msgspec.json.decode(row[2])) for row in found["locked"] if row[2] is not None]
+        spikes = [Told(row[0], row[1], _spike(row[2])) for row in found["locked"] if row[2] is not None]
         if not found["budget"] and not spikes:
             return None
         return Budgets(

@@ -18,6 +18,7 @@ from ledger.book.commands import Attempt, BookDue, Changed, Rider
 from ledger.book.door import Door
 from ledger.budgets.participant import SPIKE
 from ledger.budgets.spikes import WINDOWS, Spike, spike_of_day, spike_of_hour
+from ledger.events.payloads import SpikeWindow, UsageSpike
 from ledger.kit.db import Database
 from ledger.kit.money import format_amount
 
@@ -122,12 +123,12 @@ async def _add_up(database: Database, moved: Moved, since: datetime) -> dict[dat
         return dict(await _rows(connection, _HOURS, wallet))
 
 
-def _judge(moved: Moved, hours: dict[datetime, int]) -> list[tuple[str, Spike]]:
+def _judge(moved: Moved, hours: dict[datetime, int]) -> list[tuple[SpikeWindow, Spike]]:
     """The windows that are out of the ordinary: those of now, and those of the look before."""
     zone = ZoneInfo(moved.time_zone)
-    found: dict[tuple[str, datetime], Spike] = {}
+    found: dict[tuple[SpikeWindow, datetime], Spike] = {}
     for at in (moved.now - timedelta(seconds=LOOK_S), moved.now):
-        spikes = {
+        spikes: dict[SpikeWindow, Spike | None] = {
             "hour": spike_of_hour(at, hours, moved.born, moved.told_hour),
             "day": spike_of_day(at, hours, moved.born, zone, moved.told_day),
         }
@@ -135,13 +136,13 @@ def _judge(moved: Moved, hours: dict[datetime, int]) -> list[tuple[str, Spike]]:
     return [(window, spike) for (window, _), spike in found.items()]
 
 
-def _telling(wallet_id: int, window: str, spike: Spike) -> Attempt:
-    data = {
-        "window": window,
-        "window_start": spike.start,
-        "used": format_amount(spike.used_micro),
-        "usual": format_amount(spike.usual_micro),
-    }
+def _telling(wallet_id: int, window: SpikeWindow, spike: Spike) -> Attempt:
+    data = UsageSpike(
+        window=window,
+        window_start=spike.start,
+        used=format_amount(spike.used_micro),
+        usual=format_amount(spike.usual_micro),
+    )
     mark = Rider(sql=_MARK.format(window=window), params={"wallet": wallet_id, "start": spike.start})
     return Attempt(
         command=BookDue(wallet_id=wallet_id, facts={SPIKE: msgspec.json.encode(data).decode()}),

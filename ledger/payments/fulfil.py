@@ -14,12 +14,15 @@ import structlog
 
 from ledger.book.chart import DEFERRED_REVENUE, STRIPE_CLEARING, TAX_PAYABLE
 from ledger.book.commands import Attempt, Inflow, MoneyLine, Posted, Refused, Rider, key_hash
+from ledger.book.participants import Event
 from ledger.errors import NotFound
+from ledger.events.payloads import PaymentFailed
 from ledger.kit import failpoints
 from ledger.payments import rows
 from ledger.payments.desk import Desk
 from ledger.payments.gateway import id_of, plain
 from ledger.payments.rows import ACTOR, NAMESPACE, Payment, payment_public
+from ledger.payments.telling import bought, change_and_tell
 
 log = structlog.get_logger(__name__)
 
@@ -63,8 +66,12 @@ async def _not_yet(desk: Desk, payment: Payment, session: dict[str, Any]) -> Non
     """Paid by a method that takes days: the money is on its way, or will not come, and the link can be paid anew."""
     if payment.state not in ("pending", "open", "processing") or payment.object != session["id"]:
         return
-    if session["payment_intent"]["status"] in ("requires_payment_method", "canceled"):
-        await _change(desk, payment, state="failed", object=None, url=None, object_expires_at=None)
+    intent = session["payment_intent"]
+    if intent["status"] in ("requires_payment_method", "canceled"):
+        why = intent.get("last_payment_error") or {}
+        data = PaymentFailed(reason=why.get("decline_code") or why.get("code"), **bought(payment))
+        event = Event(payment.wallet_id, "payment.failed", data, None)
+        await change_and_tell(desk, payment, event, state="failed", object=None, url=None, object_expires_at=None)
     elif payment.state != "processing":
         await _change(desk, payment, state="processing", payment_intent=_intent_id(session))
 

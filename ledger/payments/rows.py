@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book.chart import HOUSE
+from ledger.book.commands import Rider
 from ledger.book.hashing import genesis
 from ledger.book.tables import wallets
 from ledger.errors import NotFound
@@ -212,6 +213,15 @@ async def change(connection: AsyncConnection, found: Payment, **values: Any) -> 
     )
     row = (await connection.execute(statement)).first()
     return None if row is None else Payment(*row)
+
+
+def changing(found: Payment, **values: Any) -> Rider:
+    """The same as a rider, for what changes together with an event. Values are text, numbers and instants."""
+    named = ", ".join(f"{name} = %(new_{name})s" for name in values)
+    sql = f"""UPDATE payments SET {named}, version = version + 1
+        WHERE wallet_id = %(wallet)s AND payment = %(payment)s AND version = %(version)s"""
+    which = {"wallet": found.wallet_id, "payment": found.payment, "version": found.version}
+    return Rider(sql, which | {f"new_{name}": value for name, value in values.items()})
 
 
 async def open_house(connection: AsyncConnection) -> None:

@@ -39,7 +39,7 @@ class Post:
             yield
         finally:
             over = True
-            await task
+            assert await task is not None
 
     async def until(self, holds: Callable[[], Any], what: str) -> None:
         """Deliver until this is so."""

@@ -55,12 +55,12 @@ async def test_an_event_comes_as_it_is_stored_and_signed(api: Api, post: Post) -
         await post.until(lambda: receiver.came, "the event came")
         await post.until(lambda: states(api.database_url, number(hook)) == {"delivered": 1}, "it was written down")
     [came] = receiver.came
-    assert came.event["type"] == "credits.granted"
+    assert (came.event["type"], came.event["id"]) == ("credits.granted", came.id)
     assert came.headers["content-type"] == "application/json"
     assert run_sql(api.database_url, "SELECT 1 FROM outbox WHERE payload = %s", came.body.decode())
     assert receiver.secret is not None
     for library in (Webhook, SvixWebhook):
-        assert library(receiver.secret).verify(came.body, came.headers)["id"] == came.id
+        library(receiver.secret).verify(came.body, came.headers)
         with pytest.raises(Exception, match="signature"):
             library(receiver.secret).verify(came.body.replace(b"5", b"6"), came.headers)
 
@@ -180,8 +180,6 @@ async def test_what_a_dead_courier_was_sending_is_sent_again(api: Api, post: Pos
     async with receiving() as receiver:
         hook = await endpoint(api, receiver, "credits.granted")
         await api.wallet("5")
-        async with post.database.transaction() as connection:
-            del connection
         await post.until(lambda: states(database_url, number(hook)) == {"delivered": 1}, "delivered")
         run_sql(
             database_url,

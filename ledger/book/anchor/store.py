@@ -9,6 +9,8 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book.anchor.rules import HASH_BYTES, Anchor, Head, Tree, data_of
+from ledger.events import catalogue
+from ledger.events.payloads import LedgerSealed
 from ledger.kit.arrays import binaries, numbers
 from ledger.kit.ids import event_public
 from ledger.kit.outbox import LEDGER
@@ -59,8 +61,6 @@ told AS (
     INSERT INTO outbox (wallet_id, event, type, payload, recorded_at)
     VALUES (%(ledger)s, %(number)s, %(type)s, %(payload)s, %(sealed_at)s))
 UPDATE sealing SET anchor = anchor + 1, leaves = 0, peaks = ''"""
-
-_json = msgspec.json.Encoder(order="deterministic")
 
 
 async def lock_open(connection: AsyncConnection) -> tuple[int, Tree]:
@@ -160,14 +160,12 @@ def _head(row: Any) -> tuple[Head, int]:
 
 def payload_of(anchor: Anchor) -> str:
     """The event that tells of an anchor, as others get it."""
-    data = data_of(anchor)
-    payload = {
-        "id": event_public(LEDGER, anchor.number, anchor.sealed_at),
-        "type": SEALED,
-        "timestamp": data["sealed_at"],
-        "wallet_id": None,
-        "number": anchor.number,
-        "transaction_id": None,
-        "data": data,
-    }
-    return _json.encode(payload).decode()
+    return catalogue.payload_of(
+        SEALED,
+        msgspec.convert(data_of(anchor), LedgerSealed),
+        id=event_public(LEDGER, anchor.number, anchor.sealed_at),
+        at=anchor.sealed_at,
+        wallet_id=None,
+        number=anchor.number,
+        transaction_id=None,
+    )

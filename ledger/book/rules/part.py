@@ -4,21 +4,23 @@ The fold asks the parts of a unit at fixed places and knows nothing else of them
 far in itself, so that the second command of a batch is decided by what the first one did.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from ledger.book.commands import Command, Transaction, Use
 from ledger.book.rules.move import Move
+from ledger.events.payloads import Data
 from ledger.kit.wire import Statement
 
 
 class Event(NamedTuple):
-    """Something to tell: it becomes a row of the outbox with the wallet's next event number."""
+    """Something to tell, of a type that the catalogue has: it becomes a row of the outbox with the wallet's next event
+    number."""
 
     wallet_id: int
     type: str
-    data: Mapping[str, Any]
+    data: Data
     transaction: int | None
     """The number of the transaction it belongs to; None where it belongs to none."""
 

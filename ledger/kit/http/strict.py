@@ -206,10 +206,10 @@ def _invalid(text: str, at: str) -> LedgerError:
     return kind(f"{path}: {message}" if path else message, errors=[{"path": path, "message": message}])
 
 
-def invalid(path: str, message: str) -> InvalidRequest:
-    """One thing that is wrong with the request, at ``path``."""
+def invalid(path: str, message: str, **facts: Any) -> InvalidRequest:
+    """One thing that is wrong with the request, at ``path``. ``facts``: what would be right."""
     detail = f"{path}: {message}" if path else message
-    return InvalidRequest(detail, errors=[{"path": path, "message": message}])
+    return InvalidRequest(detail, errors=[{"path": path, "message": message}], **facts)
 
 
 def _refuse(path: str, message: str) -> NoReturn:

@@ -4,14 +4,11 @@ from typing import Any, Final
 
 import structlog
 
-from ledger.book.commands import Rider
-from ledger.book.participants import Event
 from ledger.payments import rows
 from ledger.payments.desk import Desk
 from ledger.payments.gateway import StripeAway, StripeRefused
 from ledger.payments.links.service import end, try_issue
-from ledger.payments.rows import Payment, payment_public
-from ledger.payments.telling import tell
+from ledger.payments.rows import Payment
 
 log = structlog.get_logger(__name__)
 
@@ -24,9 +21,6 @@ WHERE (wallet_id, payment) IN (
     SELECT wallet_id, payment FROM payments WHERE due_at IS NOT NULL AND due_at <= ledger_now()
     ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
 RETURNING wallet_id, payment"""
-
-_TOLD: Final = """
-UPDATE payments SET told = true WHERE wallet_id = %(wallet)s AND payment = %(payment)s AND NOT told"""
 
 
 async def work_off(desk: Desk) -> int:
@@ -45,16 +39,6 @@ async def work_off(desk: Desk) -> int:
 
 async def _do(desk: Desk, payment: Payment) -> None:
     if payment.state == "pending":
-        issued = await try_issue(desk, payment)
-        if issued.state == "open":
-            await _tell(desk, issued)
+        await try_issue(desk, payment)
     else:
         await end(desk, payment)
-
-
-async def _tell(desk: Desk, payment: Payment) -> None:
-    """A link that was pending can be paid now."""
-    data = {"payment_id": payment_public(payment), "payment_url": f"{desk.public_url}/pay/{payment.token.hex}"}
-    event = Event(payment.wallet_id, "payment_link.created", data, None)
-    mark = Rider(_TOLD, {"wallet": payment.wallet_id, "payment": payment.payment})
-    await tell(desk, event, f"{payment.payment}:created", mark)

@@ -16,7 +16,9 @@ import structlog
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.book.participants import Event
 from ledger.errors import AmountTooHigh, AmountTooLow, CurrencyNotTaken, PaymentNotCancelable
+from ledger.events.payloads import LinkCreated, LinkExpired
 from ledger.kit.ids import wallet_public
 from ledger.kit.money import MICRO, format_amount, parse_amount, scale_of
 from ledger.payments import rows
@@ -27,6 +29,7 @@ from ledger.payments.fulfil import settle_session
 from ledger.payments.gateway import StripeAway, StripeRefused, plain
 from ledger.payments.links.shapes import NewLink
 from ledger.payments.rows import Payment, payment_public
+from ledger.payments.telling import bought, change_and_tell
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +123,8 @@ async def end(desk: Desk, payment: Payment) -> Payment:
     if payment.object is not None:
         payment = await _withdraw(desk, payment)
     if payment.state in ("pending", "open", "failed"):
-        payment = await _changed(desk, payment, state="expired", due_at=None, url=None)
+        ended = Event(payment.wallet_id, "payment_link.expired", LinkExpired(**bought(payment)), None)
+        payment = await change_and_tell(desk, payment, ended, state="expired", due_at=None, url=None)
     return payment
 
 
@@ -164,21 +168,25 @@ async def _issue_link(desk: Desk, payment: Payment, now: datetime) -> Payment:
 async def _issued(
     desk: Desk, payment: Payment, attempt: int, made: dict[str, Any], expires_at: datetime | None
 ) -> Payment:
+    """It can be paid now; the first time that is told of."""
+    values = {
+        "state": "open",
+        "attempt": attempt,
+        "object": made["id"],
+        "url": made["url"],
+        "object_expires_at": expires_at,
+        "due_at": payment.expires_at,
+        "tries": 0,
+        "problem": None,
+    }
     async with desk.database.transaction() as connection:
         await rows.remember(connection, payment.wallet_id, payment.payment, made["id"])
-        changed = await rows.change(
-            connection,
-            payment,
-            state="open",
-            attempt=attempt,
-            object=made["id"],
-            url=made["url"],
-            object_expires_at=expires_at,
-            due_at=payment.expires_at,
-            tries=0,
-            problem=None,
-        )
-        return changed or await _again(connection, payment)
+    if payment.told:
+        return await _changed(desk, payment, **values)
+    url = f"{desk.public_url}/pay/{payment.token.hex}"
+    data = LinkCreated(payment_url=url, expires_at=payment.expires_at, **bought(payment))
+    event = Event(payment.wallet_id, "payment_link.created", data, None)
+    return await change_and_tell(desk, payment, event, told=True, **values)
 
 
 async def _withdraw(desk: Desk, payment: Payment) -> Payment:

@@ -4,6 +4,7 @@ from typing import Final
 
 from ledger.book.commands import Rider
 from ledger.book.participants import Event
+from ledger.events.payloads import MethodExpiring
 from ledger.payments.desk import Desk
 from ledger.payments.methods import store
 from ledger.payments.methods.store import Method
@@ -32,14 +33,14 @@ async def tell_expiring(desk: Desk) -> int:
 
 
 async def _tell(desk: Desk, method: Method) -> bool:
-    data = {
-        "payment_method_id": method.method,
-        "brand": method.brand,
-        "last4": method.last4,
-        "exp_month": method.exp_month,
-        "exp_year": method.exp_year,
-        "is_default": method.is_default,
-    }
+    data = MethodExpiring(
+        payment_method_id=method.method,
+        brand=method.brand,
+        last4=method.last4,
+        exp_month=method.exp_month,
+        exp_year=method.exp_year,
+        is_default=method.is_default,
+    )
     expiry = {"month": method.exp_month, "year": method.exp_year}
     mark = Rider(_MARK, {"wallet": method.wallet_id, "method": method.method} | expiry)
     event = Event(method.wallet_id, "payment_method.expiring", data, None)

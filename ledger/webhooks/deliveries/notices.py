@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.book.chart import HOUSE
 from ledger.book.commands import Attempt, Rider, Tell
 from ledger.book.door import Door
+from ledger.events.payloads import EndpointDisabled, EndpointFailing
 from ledger.kit.db import Database
-from ledger.kit.http.fields import shown, shown_or_none
 from ledger.kit.ids import public
 from ledger.webhooks.deliveries.rules import NOTICE
 from ledger.webhooks.endpoints.shapes import KIND
@@ -42,13 +42,12 @@ async def _untold(connection: AsyncConnection) -> Sequence[Row[Any]]:
     return (await connection.exec_driver_sql(_UNTOLD)).all()
 
 
-def _event(row: Row[Any]) -> tuple[str, dict[str, Any]]:
-    data = {
+def _event(row: Row[Any]) -> tuple[str, EndpointFailing | EndpointDisabled]:
+    about = {
         "endpoint_id": public(KIND, row.endpoint),
         "owner_id": row.owner_id,
-        "description": row.description,
-        "failing_since": shown_or_none(row.failing_since),
+        "failing_since": row.failing_since,
     }
     if row.state == "disabled":
-        return "webhook_endpoint.disabled", data | {"disabled_for": row.disabled_for}
-    return "webhook_endpoint.failing", data | {"disables_at": shown(row.warned_at + NOTICE)}
+        return "webhook_endpoint.disabled", EndpointDisabled(disabled_for=row.disabled_for, **about)
+    return "webhook_endpoint.failing", EndpointFailing(disables_at=row.warned_at + NOTICE, **about)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from ledger.errors import UrlRefused
+from ledger.events.catalogue import TYPES, is_known
 from ledger.kit.egress.client import Egress
 from ledger.kit.http.strict import invalid
 
@@ -28,10 +29,5 @@ def checked_events(patterns: Iterable[str], path: str = "events") -> list[str]:
         if len(pattern) > _PATTERN_MAX or not _PATTERN.fullmatch(pattern):
             raise invalid(f"{path}[{place}]", "must be a type such as payment.completed, payment.*, or *")
         if not is_known(pattern):
-            raise invalid(f"{path}[{place}]", f"there are no events {pattern}")
+            raise invalid(f"{path}[{place}]", f"there are no events {pattern}", known=list(TYPES))
     return list(dict.fromkeys(patterns))
-
-
-def is_known(pattern: str) -> bool:
-    """Whether there are events that it could match."""
-    return True
