@@ -13,10 +13,7 @@ from sqlalchemy import insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.book.chart import HOUSE
 from ledger.book.commands import Rider
-from ledger.book.hashing import genesis
-from ledger.book.tables import wallets
 from ledger.errors import NotFound
 from ledger.kit.ids import parse_row, row_public
 from ledger.payments.tables import pay_tokens, payments, stripe_objects
@@ -222,9 +219,3 @@ def changing(found: Payment, **values: Any) -> Rider:
         WHERE wallet_id = %(wallet)s AND payment = %(payment)s AND version = %(version)s"""
     which = {"wallet": found.wallet_id, "payment": found.payment, "version": found.version}
     return Rider(sql, which | {f"new_{name}": value for name, value in values.items()})
-
-
-async def open_house(connection: AsyncConnection) -> None:
-    """Make the house's own book, which has what belongs to no customer, where there is none yet."""
-    house = postgresql.insert(wallets).values(wallet_id=HOUSE, head_hash=genesis(HOUSE))
-    await connection.execute(house.on_conflict_do_nothing())

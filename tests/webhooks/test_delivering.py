@@ -74,7 +74,7 @@ async def test_each_endpoint_hears_of_what_it_asked_for(api: Api, post: Post) ->
         await endpoint(api, families, "hold.*", "credits.*")
         await endpoint(api, owned, "*", owner_id=mine)
         await endpoint(api, nothing, "transfer.*")
-        wallets = [await api.wallet("2", owner_id=owner) for owner in (mine, other)]
+        wallets = [await api.wallet("2", owner_id=owner, purpose="other") for owner in (mine, other)]
         all_of = run_sql(
             api.database_url, "SELECT count(*) FROM outbox WHERE payload::jsonb ->> 'wallet_id' = ANY(%s)", wallets
         )

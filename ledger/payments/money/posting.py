@@ -4,10 +4,10 @@ from typing import Any, Final
 
 from sqlalchemy.dialects.postgresql import insert
 
+from ledger.book import house
 from ledger.book.chart import HOUSE
 from ledger.book.commands import Attempt, Command, Metadata, Posted, Refused, Rider, key_hash
 from ledger.errors import IdempotencyConflict, RiderConflict
-from ledger.payments import rows
 from ledger.payments.desk import Desk
 from ledger.payments.gateway import plain
 from ledger.payments.money import problems
@@ -100,7 +100,7 @@ async def is_ours(desk: Desk, movement: Movement) -> bool:
 async def open_house(desk: Desk) -> int:
     """The house's own book, which is there from now on."""
     async with desk.database.transaction() as connection:
-        await rows.open_house(connection)
+        await house.open_house(connection)
     return HOUSE
 
 

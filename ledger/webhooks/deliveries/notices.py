@@ -3,17 +3,22 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book.chart import HOUSE
-from ledger.book.commands import Attempt, Rider, Tell
+from ledger.book.commands import Attempt, Refused, Rider, Tell
 from ledger.book.door import Door
+from ledger.book.house import open_house
+from ledger.errors import RiderConflict
 from ledger.events.payloads import EndpointDisabled, EndpointFailing
 from ledger.kit.db import Database
 from ledger.kit.ids import public
 from ledger.webhooks.deliveries.rules import NOTICE
 from ledger.webhooks.endpoints.shapes import KIND
+
+log = structlog.get_logger(__name__)
 
 _UNTOLD: Final = """
 SELECT * FROM webhook_endpoints WHERE told_at IS NULL
@@ -29,12 +34,17 @@ async def tell(database: Database, door: Door) -> int:
     """Tell of endpoints that fail and of which nobody was told; gives of how many. However often it is tried, it is
     told once."""
     rows = await database.retrying(_untold)
+    if rows:
+        await database.retrying(open_house)
     for row in rows:
         of_type, data = _event(row)
         mark = Rider(sql=_TOLD, params={"endpoint": row.endpoint, "state": row.state})
         command = Tell(wallet_id=HOUSE, of_type=of_type, data=data)
         key = f"{of_type}/{row.endpoint}/{row.failing_since or row.disabled_at}"
-        await door.submit([Attempt(command=command, key=key, namespace="job", actor="system", riders=(mark,))])
+        attempt = Attempt(command=command, key=key, namespace="job", actor="system", riders=(mark,))
+        [outcome] = await door.submit([attempt])
+        if isinstance(outcome, Refused) and not isinstance(outcome.error, RiderConflict):  # somebody else told it
+            log.error("webhook.not_told", type=of_type, endpoint=row.endpoint, why=str(outcome.error))
     return len(rows)
 
 
