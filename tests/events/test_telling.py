@@ -110,7 +110,9 @@ async def test_credits_that_are_about_to_expire_are_told_once(teller: Teller, da
     await teller.post(gift(wallet, 9, expires_at=ends))
     assert 0 == await tell_expiring(teller.database, teller.door)
     shown = ends.isoformat().replace("+00:00", "Z")
-    assert [("credits.expiring", {"credits": "40", "expires_at": shown, "lots": 2})] == teller.told(wallet, "%.expiring")
+    assert [("credits.expiring", {"credits": "40", "expires_at": shown, "lots": 2})] == teller.told(
+        wallet, "%.expiring"
+    )
     teller.advance(10 * DAY)
     await teller.post(Use(wallet_id=wallet, amount=100 * CREDIT, service="chat"))
     assert 0 == await tell_expiring(teller.database, teller.door)

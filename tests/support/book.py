@@ -80,7 +80,9 @@ def check(url: str, wallet_ids: Sequence[int]) -> Report:
     assert report.ok, "\n".join(str(fault) for fault in report.faults)
     assert report.checked["wallets"] == len(set(wallet_ids))
     with session(url) as connection:
-        for (payload,) in connection.execute("SELECT payload FROM outbox WHERE wallet_id = ANY(%s)", [list(wallet_ids)]):
+        for (payload,) in connection.execute(
+            "SELECT payload FROM outbox WHERE wallet_id = ANY(%s)", [list(wallet_ids)]
+        ):
             checked(payload)
     return report
 
