@@ -63,6 +63,7 @@ app.conf.update(
     timezone="UTC",
     imports=(
         "workers.book",
+        "workers.alerts",
         "workers.anchor",
         "workers.budgets",
         "workers.payments_money",

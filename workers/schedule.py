@@ -35,6 +35,10 @@ app.conf.beat_schedule = {
         "task": "forecast.find",
         "schedule": crontab(hour="0", minute="40"),
     },
+    "tell of credits that expire": {
+        "task": "alerts.expiring",
+        "schedule": crontab(minute="*/10"),
+    },
     "forget old refusals": {
         "task": "book.forget_refusals",
         "schedule": crontab(minute="17"),

@@ -1,1 +1,1 @@
-"""Balance levels: ``balance.low``, ``.critical``, ``.depleted`` and ``.recovered`` events."""
+"""Alerts: ``balance.low``, ``.critical``, ``.depleted`` and ``.recovered``, and ``credits.expiring``."""

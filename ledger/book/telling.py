@@ -1,11 +1,16 @@
-"""Tells of what the book itself does: credits given and expired, holds that ended by themselves, transfers."""
+"""Tells of what the book itself does: credits given and expired, holds that ended by themselves, transfers.
+
+And the way to tell of what no posting says. A wallet's events are numbered under its lock, so it goes through the door
+like everything else.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from ledger.book.chart import EXPIRED, HELD, TRANSIT, WALLET
-from ledger.book.commands import Attempt, Command, Inflow, Transaction, key_hash
+from ledger.book.commands import Attempt, Changed, Command, Inflow, Rider, Tell, Transaction, key_hash
+from ledger.book.door import Door
 from ledger.book.participants import Event, Part, Rows, Statement
 from ledger.book.posted import lot_into
 from ledger.book.rules.move import Move
@@ -16,6 +21,14 @@ from ledger.kit.wire import Row
 
 GIVEN: Final = frozenset(["grant", "earn", "allowance", "adjustment"])
 """Kinds of inflow that are gifts, or corrections; what was paid for is told of by payments."""
+
+
+async def tell(door: Door, event: Event, key: str, mark: Rider) -> bool:
+    """Tell of something, if ``mark`` still finds that it was not told; however often that is tried, it is told once."""
+    command = Tell(wallet_id=event.wallet_id, of_type=event.type, data=event.data)
+    attempt = Attempt(command=command, key=key, namespace="job", actor="system", riders=(mark,))
+    [outcome] = await door.submit([attempt])
+    return isinstance(outcome, Changed)
 
 
 class BookEvents:

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
-from itertools import product
 from pathlib import Path
 from typing import get_args
 from urllib.parse import unquote
@@ -13,8 +12,6 @@ import click
 import msgspec
 import pytest
 
-from ledger.alerts.rules import WORSE, event_of
-from ledger.book.anchor.store import SEALED
 from ledger.book.chart import CHART
 from ledger.cli import main
 from ledger.errors import BY_CODE, LedgerError
@@ -23,7 +20,6 @@ from ledger.kit.egress.addresses import REFUSED_V4, REFUSED_V6
 from ledger.kit.egress.answer import Outcome
 from ledger.kit.failpoints import ACTIONS, POINTS
 from ledger.kit.outbox import ANNOUNCE
-from ledger.payments.participant import EVENTS
 from ledger.sandbox.config import Config
 from ledger.sandbox.control.routes import STEPS
 from ledger.sandbox.faults import KINDS
@@ -153,15 +149,6 @@ def test_no_command_takes_an_option_that_is_only_told() -> None:
             continue
         told = set(re.findall(r"`(--[a-z-]+)`", section(page, f"`{path}`")))
         assert told <= {option for parameter in command.params for option in parameter.opts}, path
-
-
-def test_every_event_is_documented() -> None:
-    """Each type of event has a section in docs/events.md, and no other has."""
-    levels = {told for before, after in product([None, *WORSE], WORSE) if (told := event_of(before, after))}
-    source = "".join(path.read_text() for path in (ROOT / "ledger").rglob("*.py"))
-    others = set(re.findall(r'\bEvent\([^)"]*"([a-z_]+\.[a-z_.]+)"', source))
-    told = levels | others | set(EVENTS.values()) | {SEALED}
-    assert {title.strip("`") for title in headings(DOCS / "events.md", 3)} == told
 
 
 def test_every_task_is_documented() -> None:

@@ -5,9 +5,11 @@ from typing import Any
 from uuid import uuid4
 
 import stripe
+from msgspec.structs import asdict
 
 from ledger.book.commands import Attempt, Posted, Rider, Use, key_hash
 from ledger.book.verify import Report, verify_now
+from ledger.events.catalogue import checked
 from ledger.kit.ids import new_wallet_id
 from ledger.payments import rows
 from ledger.payments.desk import Desk
@@ -145,6 +147,14 @@ class Shop:
                 "SELECT kind FROM transactions WHERE wallet_id = %s ORDER BY number", [payment.wallet_id]
             )
             return [kind for (kind,) in rows_]
+
+    def told(self, payment: Payment) -> list[tuple[str, dict[str, Any]]]:
+        """What was told of its wallet, in order."""
+        with session(self.url) as connection:
+            rows_ = connection.execute(
+                "SELECT payload FROM outbox WHERE wallet_id = %s ORDER BY event", [payment.wallet_id]
+            )
+            return [(envelope.type, asdict(data)) for envelope, data in (checked(payload) for (payload,) in rows_)]
 
     def row(self, table: str, **where: Any) -> dict[str, Any]:
         """The one row of a table that is like this."""

@@ -249,7 +249,16 @@ async def test_a_slow_method_that_fails_leaves_the_link_to_be_paid_anew(shop: Sh
     await settle_session(shop.desk, session)
     shop.sandbox.pass_time(120)
     await settle_session(shop.desk, session)
+    await settle_session(shop.desk, session)
     assert "failed" == await shop.status(link)
+    [told] = events(shop, wallet, "payment.failed")
+    assert {
+        "payment_id": link["payment_id"],
+        "credits": "500",
+        "amount": "50.00",
+        "currency": "USD",
+        "reason": "account_closed",
+    } == told["data"]
     another = await shop.session(link)
     assert session != another
     shop.sandbox.pay(another)
@@ -269,11 +278,37 @@ async def test_a_link_is_pending_while_stripe_is_away_and_issued_later(shop: Sho
     assert 1 == await work_off(shop.desk)
     assert "open" == await shop.status(link)
     [told] = events(shop, wallet, "payment_link.created")
-    assert told["data"] == {"payment_id": link["payment_id"], "payment_url": link["payment_url"]}
+    assert told["data"] == {
+        "payment_id": link["payment_id"],
+        "payment_url": link["payment_url"],
+        "credits": "500",
+        "amount": "50.00",
+        "currency": "USD",
+        "expires_at": link["expires_at"],
+    }
     session = await shop.session(link)
     shop.sandbox.pay(session)
     await settle_session(shop.desk, session)
     assert "500" == await shop.api.available(wallet)
+
+
+async def test_that_a_link_can_be_paid_is_told_once(shop: Shop, database_url: str) -> None:
+    """Whoever has it issued first: the request, the customer who comes while it is pending, or nobody again."""
+    wallet = await shop.api.wallet()
+    link = await shop.link(wallet)
+    shop.sandbox.tell("/faults", kind="unavailable", path="/v1/checkout/sessions", times=100)
+    pending = await shop.link(wallet)
+    shop.sandbox.forget_faults()
+    assert ("open", "pending") == (link["status"], pending["status"])
+    await asyncio.gather(*(shop.visit(pending) for _ in range(5)))
+    assert "open" == await shop.status(pending)
+    session = await shop.session(link)
+    run_sql(database_url, "UPDATE payments SET object_expires_at = ledger_now() WHERE object = %s", session)
+    assert session != await shop.session(link)
+    assert [link["payment_id"], pending["payment_id"]] == [
+        told["data"]["payment_id"] for told in events(shop, wallet, "payment_link.created")
+    ]
+    verified(shop, wallet)
 
 
 async def test_a_link_ends(shop: Shop, database_url: str) -> None:
@@ -288,6 +323,10 @@ async def test_a_link_ends(shop: Shop, database_url: str) -> None:
     )
     await work_off(shop.desk)
     assert ("expired", 410) == (await shop.status(link), (await shop.visit(link)).status_code)
+    await work_off(shop.desk)
+    [told] = events(shop, wallet, "payment_link.expired")
+    assert {"payment_id": link["payment_id"], "credits": "500", "amount": "50.00", "currency": "USD"} == told["data"]
+    verified(shop, wallet)
 
 
 async def test_a_reusable_link_is_paid_by_any_number(shop: Shop) -> None:

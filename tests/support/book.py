@@ -14,6 +14,7 @@ from ledger.book.door import Door
 from ledger.book.hashing import genesis
 from ledger.book.verify import Report, verify_now
 from ledger.budgets.verify import verify_budgets
+from ledger.events.catalogue import checked
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.ids import new_wallet_id
 from ledger.rates.verify import verify_usage
@@ -71,13 +72,18 @@ def code(outcome: Outcome) -> str:
 
 
 def check(url: str, wallet_ids: Sequence[int]) -> Report:
-    """Verify these wallets, and fail with what is wrong."""
+    """Verify these wallets, and fail with what is wrong. Their events are what the catalogue says."""
     report = verify_now(url, wallet_ids)
     verify_budgets(url, report, wallet_ids)
     verify_usage(url, report, wallet_ids)
     verify_rollups(url, report, wallet_ids)
     assert report.ok, "\n".join(str(fault) for fault in report.faults)
     assert report.checked["wallets"] == len(set(wallet_ids))
+    with session(url) as connection:
+        for (payload,) in connection.execute(
+            "SELECT payload FROM outbox WHERE wallet_id = ANY(%s)", [list(wallet_ids)]
+        ):
+            checked(payload)
     return report
 
 

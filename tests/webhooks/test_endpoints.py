@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from ledger.events.catalogue import TYPES
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.ids import parse_public
 from ledger.kit.secret_keys import SecretKeys, keys_of, new_key
@@ -386,3 +387,15 @@ async def test_a_secret_cannot_be_moved_to_another_endpoint(api: Api, secret_key
         *(number(theirs), number(ours)),
     )
     assert await live(api, keys_of(secret_keys), theirs, ours) == [[secret_bytes(theirs["secret"])], None]
+
+
+async def test_a_pattern_that_means_nothing_is_refused_with_what_there_is(api: Api) -> None:
+    """Made or changed; a family is known by its types."""
+    made = await make(api, events=["payment_link.*", "ledger.sealed"])
+    for answer in (
+        await api.post(PATH, {"url": URL, "events": ["*", "invoices.*"]}),
+        await api.send("PATCH", f"{PATH}/{made['id']}", json={"events": ["*", "invoices.*"]}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_REQUEST"), answer.text
+        assert answer.json()["errors"] == [{"path": "events[1]", "message": "there are no events invoices.*"}]
+        assert list(TYPES) == answer.json()["details"]["known"]

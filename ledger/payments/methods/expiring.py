@@ -4,11 +4,11 @@ from typing import Final
 
 from ledger.book.commands import Rider
 from ledger.book.participants import Event
+from ledger.book.telling import tell
 from ledger.events.payloads import MethodExpiring
 from ledger.payments.desk import Desk
 from ledger.payments.methods import store
 from ledger.payments.methods.store import Method
-from ledger.payments.telling import tell
 
 PAGE: Final = 500
 
@@ -44,4 +44,4 @@ async def _tell(desk: Desk, method: Method) -> bool:
     expiry = {"month": method.exp_month, "year": method.exp_year}
     mark = Rider(_MARK, {"wallet": method.wallet_id, "method": method.method} | expiry)
     event = Event(method.wallet_id, "payment_method.expiring", data, None)
-    return await tell(desk, event, f"expiring:{method.method}:{method.exp_year}-{method.exp_month}", mark)
+    return await tell(desk.door, event, f"expiring:{method.method}:{method.exp_year}-{method.exp_month}", mark)

@@ -41,6 +41,12 @@ async def test_what_is_unspent_is_set_aside_and_the_rest_is_owed(shop: Shop, out
     await decided(shop, dispute, outcome)
     row = shop.row("payment_disputes", dispute=dispute)
     assert (outcome, 4, 5) == (row["status"], row["number"], row["settled_number"])
+    about = {"payment_id": payment_public(payment), "credits": "500", "amount": "50.00", "currency": "USD"}
+    assert [
+        ("payment.disputed", about),
+        ("dispute.opened", about | {"dispute_id": dispute}),
+        (f"dispute.{outcome}", about | {"dispute_id": dispute}),
+    ] == [told for told in shop.told(payment) if "dispute" in told[0]]
     if outcome == "won":
         assert (100, 0, 0) == shop.credits(payment)
         assert {"stripe_clearing": 3_325, "stripe_fees": 175, "dispute_fees": 1_500, "deferred_revenue": -5_000} == (
