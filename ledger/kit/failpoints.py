@@ -1,6 +1,6 @@
 """Named places where a test lets a process die, fail, hang or wait. Dead unless LEDGER_FAILPOINTS says otherwise.
 
-    LEDGER_FAILPOINTS="unit.before_commit:kill@3,relay.after_claim:delay=200"
+    LEDGER_FAILPOINTS="unit.before_commit:kill@3,inbox.after_claim:delay=200"
 
 Each part is ``<point>:<action>``, with ``@3`` at the third pass of this process only, else at each pass. The settings
 refuse it in any environment but ``test``. A dead point is one look at an empty dictionary.
@@ -25,9 +25,6 @@ POINTS: Final = (
     "unit.before_write",
     "unit.before_commit",
     "unit.after_commit",
-    "relay.after_claim",
-    "relay.after_publish",
-    "announce.before_done",
     "due.before_book",
     "due.after_book",
     "refunds.before_call",

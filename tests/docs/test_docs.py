@@ -19,7 +19,6 @@ from ledger.handlers import HANDLERS
 from ledger.kit.egress.addresses import REFUSED_V4, REFUSED_V6
 from ledger.kit.egress.answer import Outcome
 from ledger.kit.failpoints import ACTIONS, POINTS
-from ledger.kit.outbox import ANNOUNCE
 from ledger.sandbox.config import Config
 from ledger.sandbox.control.routes import STEPS
 from ledger.sandbox.faults import KINDS
@@ -154,7 +153,7 @@ def test_no_command_takes_an_option_that_is_only_told() -> None:
 def test_every_task_is_documented() -> None:
     """Each task of the workers stands in docs/operations.md, and no other."""
     source = "".join(path.read_text() for path in (ROOT / "workers").glob("*.py"))
-    tasks = set(re.findall(r'@task\("([^"]+)"', source)) | {ANNOUNCE}
+    tasks = set(re.findall(r'@task\("([^"]+)"', source))
     assert source.count("@task(") == len(tasks)
     told = re.findall(r"^\| `([^`]+)` \|", section(DOCS / "operations.md", "Background work"), re.MULTILINE)
     assert set(told) == tasks

@@ -19,15 +19,15 @@ def test_a_broker_killed_again_and_again(crew: Crew, broker: Broker, work: Work)
     """kill -9, away for some seconds with work coming in, and back with nothing in it."""
     crew.start_worker()
     crew.start_beat()
-    for _ in range(2):
+    for number in range(2):
         work.ask(10)
-        until(lambda: bool(crew.told()), "the work began")
+        work.until_begun(20 * number + 1)
         broker.kill()
         work.ask(10, expires_in_s=1)
         time.sleep(AWAY_S)  # the fault itself: so long there is no broker
         broker.start()
     work.until_done("the broker came back empty")
-    work.check(crew)
+    work.check()
 
 
 def test_a_crew_that_starts_before_the_broker(crew: Crew, broker: Broker, work: Work) -> None:
@@ -39,7 +39,7 @@ def test_a_crew_that_starts_before_the_broker(crew: Crew, broker: Broker, work: 
     until(lambda: crew.log.read_text().count("onnect") > 2, "the crew has tried to connect")
     broker.start()
     work.until_done("the broker came after the crew")
-    work.check(crew)
+    work.check()
 
 
 def test_a_broker_that_forgets(crew: Crew, broker: Broker, work: Work) -> None:
@@ -48,10 +48,10 @@ def test_a_broker_that_forgets(crew: Crew, broker: Broker, work: Work) -> None:
     crew.start_beat()
     for number in range(1, 4):
         work.ask(10)
-        until(lambda wanted=5 * number: len(crew.told()) >= wanted, "some of the work done")
+        work.until_begun(10 * number - 9)
         broker.ask("FLUSHALL")
     work.until_done("the broker forgot everything")
-    work.check(crew)
+    work.check()
 
 
 @pytest.mark.parametrize("policy", ["noeviction", "allkeys-lru"])
@@ -60,11 +60,11 @@ def test_a_broker_without_memory(crew: Crew, broker: Broker, work: Work, policy:
     crew.start_worker()
     crew.start_beat()
     work.ask(10)
-    until(lambda: bool(crew.told()), "the work began")
+    work.until_begun()
     broker.ask("CONFIG", "SET", "maxmemory-policy", policy)
     broker.ask("CONFIG", "SET", "maxmemory", "1mb")
     work.ask(20)
     time.sleep(AWAY_S)  # the fault itself: so long there is no room
     broker.ask("CONFIG", "SET", "maxmemory", "0")
     work.until_done(f"the broker was full ({policy})")
-    work.check(crew)
+    work.check()

@@ -4,6 +4,7 @@ A worker that lives and consumes nothing any more would be the worst: nobody sta
 comes several times, and work must go on after each.
 """
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,12 +12,12 @@ import pytest
 
 from tests.faults.crew import Broker, Crew, Work
 from tests.support.proxy import ChaosProxy
-from tests.support.waiting import until
 
 pytestmark = pytest.mark.faults
 
 LINES = ("broker", "postgres")
 TIMES = 2
+STILL_S = 4.0
 
 
 @pytest.fixture
@@ -43,22 +44,22 @@ def test_connections_that_end(remote: Crew, proxies: dict[str, ChaosProxy], work
     """Ended in good order or at once, in the middle of work, and new ones are possible at once."""
     for number in range(1, TIMES + 1):
         work.ask(10)
-        until(lambda wanted=5 * number: len(remote.told()) >= wanted, "some of the work done")
+        work.until_begun(10 * number - 9)
         getattr(proxies[line], fault)()
     work.ask(10)
     work.until_done(f"{TIMES} times {fault} of the line to {line}")
-    work.check(remote)
+    work.check()
 
 
 @pytest.mark.parametrize("line", LINES)
 def test_connections_that_are_half_open(remote: Crew, proxies: dict[str, ChaosProxy], work: Work, line: str) -> None:
     """The other end is gone and nobody says so: they are left for new ones."""
     work.ask(10)
-    until(lambda: bool(remote.told()), "the work began")
+    work.until_begun()
     proxies[line].abandon()
     work.ask(10)
     work.until_done(f"the line to {line} was half-open")
-    work.check(remote)
+    work.check()
 
 
 def test_lines_that_are_slow_or_still(remote: Crew, proxies: dict[str, ChaosProxy], work: Work) -> None:
@@ -69,10 +70,11 @@ def test_lines_that_are_slow_or_still(remote: Crew, proxies: dict[str, ChaosProx
     work.until_done("every packet was 50 ms late")
     for proxy in proxies.values():
         proxy.heal()
-    for line in LINES:
+    for number, line in enumerate(LINES, 1):
         proxies[line].freeze()
         work.ask(10)
-        until(lambda: work.undone()[0] == 10, "everything waits while nothing passes")
+        time.sleep(STILL_S)  # the fault itself
+        assert work.done() == 10 * number, "everything waits while nothing passes"
         proxies[line].heal()
         work.until_done(f"the line to {line} stood still")
-    work.check(remote)
+    work.check()

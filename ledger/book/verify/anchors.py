@@ -12,6 +12,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from ledger.book.verify.events import NO_WALLET, gone
 from ledger.book.verify.rows import EPOCH_US, Connection, rows, snapshot, stream
 
 PAGE: Final = 500
@@ -20,8 +21,9 @@ PAGE: Final = 500
 LEAVES_MAX: Final = 500_000
 """A page ends with the anchor that brings it above this many leaves."""
 
+_LAST: Final = 2**63 - 1
+
 EVENT: Final = "ledger.sealed"
-NO_WALLET: Final = 0
 
 _FIRST = hashlib.sha256(b"credit-ledger anchors").digest()
 _VERSION = 1
@@ -38,6 +40,8 @@ WHERE anchor > %(after)s AND anchor <= %(upto)s ORDER BY anchor, position"""
 
 _TOLD = """
 SELECT event, type, payload FROM outbox WHERE wallet_id = %(none)s AND event > %(after)s AND event <= %(upto)s"""
+
+_TOLD_FROM = "SELECT min(event) FROM outbox WHERE wallet_id = %(none)s"
 
 Say = Callable[[int | None, str, int | None, str, object, object], None]
 
@@ -114,6 +118,7 @@ class Anchors:
             params = {"after": after, "upto": page[-1].number, "none": NO_WALLET}
             leaves = stream(self.connection, "verify_leaves", _LEAVES, params)
             told = {row[0]: row[1:] for row in rows(self.connection, _TOLD, params)}
+            told_from = self._told_from()
             trees = _trees(leaves)
             tree = next(trees, None)
             for anchor in page:
@@ -125,7 +130,8 @@ class Anchors:
                 if own is tree:
                     tree = next(trees, None)
                 self._root(anchor, own[1], own[2])
-                self._told(anchor, told.get(anchor.number))
+                if anchor.number >= told_from:
+                    self._told(anchor, told.get(anchor.number))
         return True
 
     def _anchors(self, after: int) -> list[Sealed]:
@@ -158,6 +164,13 @@ class Anchors:
             self.say(None, "anchor_leaves", None, anchor.place, f"{anchor.leaves} leaves from 0", leaves)
         elif root != anchor.root:
             self.say(None, "anchor_root", None, anchor.place, anchor.root.hex(), root.hex())
+
+    def _told_from(self) -> int:
+        """The first anchor whose event must be there: those before it were told of so long ago that they are gone."""
+        if not gone(self.connection):
+            return 1
+        ((first,),) = rows(self.connection, _TOLD_FROM, {"none": NO_WALLET})
+        return _LAST + 1 if first is None else int(first)
 
     def _told(self, anchor: Sealed, event: tuple[Any, ...] | None) -> None:
         """The event has the number of its anchor, and tells of it."""

@@ -18,6 +18,7 @@ from typing import Any
 from ledger.book.hashing import notes_digest
 from ledger.book.verify.anchors import Anchors, Sealed, check_alone
 from ledger.book.verify.book import Book, Leg
+from ledger.book.verify.events import check_events, check_positions
 from ledger.book.verify.quick import Irregular, Journal, refuse
 from ledger.book.verify.report import Report
 from ledger.book.verify.rows import (
@@ -81,6 +82,7 @@ def verify_now(
             for copy in (copies or {}).values():
                 check_alone(copy, trusted, f"copy of {copy.place}", report.say)
             report.checked["anchors"] = Anchors(connection, trusted, copies or {}, report.say).check()
+            check_positions(connection, report.say)
     report.seconds = time.perf_counter() - began
     return report
 
@@ -194,6 +196,7 @@ class _Chunk:
             self._unique()
         self._pairs()
         self._foreign()
+        self.checked("events", check_events(self.connection, self.where, self.params, heads, self.say))
         self.checked("leaves", check_sealed(self.connection, self.where, self.params, heads, self.say))
 
     def _journal_as_it_lies(self, heads: list[WalletRow]) -> None:
@@ -276,14 +279,8 @@ class _Chunk:
             "DISTINCT wallet_id, reverses FROM transactions", "AND reverses IS NOT NULL"
         ):
             self.reversed_numbers[wallet_id].add(number)
-        self.events = {
-            wallet_id: tuple(rest)
-            for wallet_id, *rest in self._rows(
-                "wallet_id, count(*), min(event), max(event) FROM outbox", "GROUP BY wallet_id"
-            )
-        }
         known = {head.wallet_id for head in heads}
-        for what, found in (("lot", self.lots), ("slice", self.slices), ("event", self.events)):
+        for what, found in (("lot", self.lots), ("slice", self.slices)):
             for wallet_id in sorted(found.keys() - known):
                 self.say(wallet_id, "wallet", None, what, "a wallet", "none")
 
@@ -299,23 +296,7 @@ class _Chunk:
     def _close(self, book: Book | None) -> None:
         if book is None:
             return
-        head = book.head
-        book.close(self.slices.get(head.wallet_id, {}))
-        last = head.event_number
-        found = self.events.get(head.wallet_id, (0, None, None))
-        self.checked("events", found[0])
-        if found != ((last, 1, last) if last else (0, None, None)):
-            place = f"event {self._first_gap(head.wallet_id, last)}"
-            self.say(head.wallet_id, "event", None, place, f"1 to {last}", f"{found[0]} up to {found[2]}")
-
-    def _first_gap(self, wallet_id: int, last: int) -> int:
-        expected = 1
-        query = "SELECT event FROM outbox WHERE wallet_id = %(id)s ORDER BY event"
-        for (event,) in stream(self.connection, "verify_events", query, {"id": wallet_id}):
-            if event != expected:
-                break
-            expected += 1
-        return expected
+        book.close(self.slices.get(book.head.wallet_id, {}))
 
     def _note(self, note: Row, digest: bytes) -> None:
         self.report.checked["notes"] += 1

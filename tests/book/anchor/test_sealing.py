@@ -16,6 +16,8 @@ from ledger.book.anchor.service import Overtaken, seal_if_due, seal_now, take_ch
 from ledger.book.commands import SetStatus, Transfer
 from ledger.book.door import Door
 from ledger.kit.db import SERVICE_ROLE, Database
+from ledger.kit.ids import event_public
+from ledger.kit.outbox import LEDGER
 from tests.book.anchor.conftest import check_all, grant, leaves, use
 from tests.book.conftest import Clock, OpenDoor
 from tests.support.book import attempt, codes, new_wallets, session
@@ -78,11 +80,12 @@ async def test_an_anchor_is_told_of_in_the_same_transaction(
     """As an event that belongs to no wallet and has the anchor's number; with all that a reader needs."""
     await grant(door, new_wallets(database_url, 2))
     anchor = await seal_now(database, key)
-    sql = f"SELECT payload, type, position FROM outbox WHERE wallet_id = 0 AND event = {anchor.number}"
+    sql = f"SELECT payload, type, recorded_at, position FROM outbox WHERE wallet_id = 0 AND event = {anchor.number}"
     ((payload, *rest),) = rows(database_url, sql)
-    assert rest == ["ledger.sealed", None]
+    assert rest == ["ledger.sealed", anchor.sealed_at, None]
     told = json.loads(str(payload))
-    assert told["id"].startswith(f"evt_00000000000{told['number']}_")
+    assert told["id"] == event_public(LEDGER, anchor.number, anchor.sealed_at)
+    assert told["id"].startswith(f"evt_00000000000{anchor.number}_")
     assert (told["wallet_id"], told["transaction_id"], told["number"]) == (None, None, anchor.number)
     assert told["data"]["hash"] == anchor.hash.hex()
     assert told["data"]["signature"] == key.sign(anchor.hash).hex()
