@@ -27,6 +27,7 @@
     │   ├── PaymentDisputed         PAYMENT_DISPUTED
     │   ├── PaymentNotCancelable    PAYMENT_NOT_CANCELABLE
     │   └── RiderConflict           STATE_CHANGED
+    ├── EventsExpired 410           EVENTS_EXPIRED
     ├── PayloadTooLarge 413         PAYLOAD_TOO_LARGE
     ├── UnsupportedMediaType 415    UNSUPPORTED_MEDIA_TYPE
     ├── Unprocessable 422       a rule forbids it
@@ -185,6 +186,15 @@ class NotFound(LedgerError):
     code = "NOT_FOUND"
     status = 404
     title = "Not found"
+
+
+class EventsExpired(LedgerError):
+    """The event, or those that follow it, are older than events are kept. ``details.oldest_at``: when the oldest that
+    is kept was recorded; null where none is."""
+
+    code = "EVENTS_EXPIRED"
+    status = 410
+    title = "These events are not kept any more"
 
 
 class MethodNotAllowed(LedgerError):

@@ -8,6 +8,7 @@ import ledger.analytics.api
 import ledger.budgets.api
 import ledger.credits.api
 import ledger.docs.api
+import ledger.events.api
 import ledger.finance.api
 import ledger.forecast.api
 import ledger.health.api
@@ -48,6 +49,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.payments.pay.api.HANDLERS,
     *ledger.payments.methods.api.HANDLERS,
     *ledger.payments.inbox.api.HANDLERS,
+    *ledger.events.api.HANDLERS,
     *ledger.webhooks.endpoints.api.HANDLERS,
     *ledger.finance.api.HANDLERS,
 )

@@ -35,6 +35,7 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "statement_timeout_ms": (100, 600_000),
     "lock_timeout_ms": (50, 60_000),
     "idle_in_transaction_timeout_ms": (100, 600_000),
+    "events_days": (7, 3_650),
     "task_limit_s": (2, 3_600),
     "webhook_couriers": (1, 16),
 }
@@ -88,6 +89,7 @@ class Settings:
             endpoint can be made.
         credits_per_unit: what a unit of each currency is in credits, for prices in that currency: a JSON object
             such as {"USD":"10"}, with decimal strings or whole numbers. A currency that it does not name has no rate.
+        events_days: how long events are kept to be read and delivered again, in days, 7 to 3650.
         task_limit_s: a background task that runs longer is ended with its process, 2 to 3600 seconds. What was
             published and is not done after half of it is published again, and a task whose worker
             fell silent goes to another one after four times it.
@@ -127,6 +129,7 @@ class Settings:
     anchor_public_keys: str | None = None
     secret_keys: str | None = field(default=None, repr=False)
     credits_per_unit: str = '{"USD":"10"}'
+    events_days: int = 90
     task_limit_s: int = 120
     egress_allow: str | None = None
     egress_proxy: str | None = field(default=None, repr=False)

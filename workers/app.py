@@ -64,6 +64,7 @@ app.conf.update(
     imports=(
         "workers.book",
         "workers.alerts",
+        "workers.events",
         "workers.anchor",
         "workers.budgets",
         "workers.payments_money",

@@ -39,6 +39,10 @@ app.conf.beat_schedule = {
         "task": "alerts.expiring",
         "schedule": crontab(minute="*/10"),
     },
+    "forget old events": {
+        "task": "events.forget",
+        "schedule": crontab(minute="37"),
+    },
     "forget old refusals": {
         "task": "book.forget_refusals",
         "schedule": crontab(minute="17"),

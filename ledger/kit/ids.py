@@ -17,6 +17,7 @@ DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VALUE: Final = {digit: value for value, digit in enumerate(DIGITS)}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_MOMENT_MAX: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _PAIRS: Final = [a + b for a in DIGITS for b in DIGITS]
 _WALLET_DIGITS: Final = 11
 _MAX: Final = 2**63 - 1
@@ -43,12 +44,19 @@ def event_public(wallet_id: int, number: int, at: datetime) -> str:
     return f"{row_public('evt', wallet_id, number)}_{_instant(at)}"
 
 
-def parse_event(text: str) -> tuple[int, int]:
-    """(wallet_id, number) of ``evt_…``. Raises NotFound. Whether the moment is right, the stored event says."""
-    row, _, moment = text.rpartition("_")
-    if not moment or _parse(moment) is None:
+def parse_event(text: str) -> tuple[int, int, datetime]:
+    """(wallet_id, number, moment) of ``evt_…``; the wallet is 0 in those of anchors. Raises NotFound. Whether the
+    moment is right, the stored event says."""
+    row, _, digits = text.rpartition("_")
+    of_ledger = f"evt_{'0' * _WALLET_DIGITS}"
+    moment = _parse(digits) if 0 < len(digits) <= _WALLET_DIGITS else None
+    if moment is None or moment > _MOMENT_MAX:
         raise NotFound(f"there is no event {_shown(text)}")
-    return parse_row("evt", row, "event")
+    if row.startswith(of_ledger):
+        # No wallet has this number: read it as another's, of whom only the number is taken.
+        row = f"evt_{'1'.rjust(_WALLET_DIGITS, '0')}{row.removeprefix(of_ledger)}"
+        return 0, parse_row("evt", row, "event")[1], _EPOCH + moment * _MICROSECOND
+    return *parse_row("evt", row, "event"), _EPOCH + moment * _MICROSECOND
 
 
 def new_public(prefix: str) -> tuple[int, str]:

@@ -54,6 +54,7 @@ def test_everything_can_be_set() -> None:
         "LEDGER_EGRESS_ALLOW": "10.20.0.0/16, [fd00::7]:8080, hooks.internal:8080",
         "LEDGER_EGRESS_PROXY": "http://user:password@proxy.internal:3128",
         "LEDGER_EGRESS_CA_FILE": "/run/secrets/authority.pem",
+        "LEDGER_EVENTS_DAYS": "30",
         "LEDGER_TASK_LIMIT_S": "60",
         "LEDGER_ENVIRONMENT": "test",
         "LEDGER_FAILPOINTS": "unit.before_commit:kill@3",

@@ -25,6 +25,7 @@ PROBLEMS: Final = {
     403: "The key does not have the scope.",
     404: "Not found.",
     409: "The state does not allow it.",
+    410: "Not kept any more.",
     413: "The body is too large.",
     415: "The body is not JSON.",
     422: "A rule forbids it.",
@@ -33,7 +34,7 @@ PROBLEMS: Final = {
 }
 _OPEN: Final = (400, 500, 503)
 _READS: Final = (400, 401, 403, 404, 500, 503)
-_WRITES: Final = tuple(PROBLEMS)
+_WRITES: Final = tuple(status for status in PROBLEMS if status != 410)
 
 _REQUEST_ID: Final = {"X-Request-Id": {"schema": {"type": "string"}, "description": "The request's id, in our logs."}}
 _LOCATION: Final = {"Location": {"schema": {"type": "string"}, "description": "Where it can be fetched."}}
@@ -136,9 +137,8 @@ def _responses(
 
 
 def _problems_of(handler: HTTPRouteHandler) -> tuple[int, ...]:
-    if handler.opt.get("open"):
-        return tuple(sorted({*_OPEN, *handler.opt.get("problems", ())}))
-    return _READS if "GET" in handler.http_methods else _WRITES
+    usual = _OPEN if handler.opt.get("open") else _READS if "GET" in handler.http_methods else _WRITES
+    return tuple(sorted({*usual, *handler.opt.get("problems", ())}))
 
 
 def _parameters(handler: HTTPRouteHandler) -> list[Schema]:
