@@ -26,6 +26,7 @@
     │   ├── PaymentNotPaid          PAYMENT_NOT_PAID
     │   ├── PaymentDisputed         PAYMENT_DISPUTED
     │   ├── PaymentNotCancelable    PAYMENT_NOT_CANCELABLE
+    │   ├── WebhookEndpointDisabled WEBHOOK_ENDPOINT_DISABLED
     │   └── RiderConflict           STATE_CHANGED
     ├── EventsExpired 410           EVENTS_EXPIRED
     ├── PayloadTooLarge 413         PAYLOAD_TOO_LARGE
@@ -274,6 +275,13 @@ class PaymentNotCancelable(Conflict):
     code = "PAYMENT_NOT_CANCELABLE"
     title = "The payment cannot be canceled any more"
     remembered = False
+
+
+class WebhookEndpointDisabled(Conflict):
+    """``details.endpoint_id``: which endpoint gets nothing until it is enabled again."""
+
+    code = "WEBHOOK_ENDPOINT_DISABLED"
+    title = "The webhook endpoint is disabled"
 
 
 class RiderConflict(Conflict):

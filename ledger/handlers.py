@@ -26,6 +26,7 @@ import ledger.transactions.api
 import ledger.transfers.api
 import ledger.usage.api
 import ledger.wallets.api
+import ledger.webhooks.deliveries.api
 import ledger.webhooks.endpoints.api
 
 HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
@@ -51,5 +52,6 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.payments.inbox.api.HANDLERS,
     *ledger.events.api.HANDLERS,
     *ledger.webhooks.endpoints.api.HANDLERS,
+    *ledger.webhooks.deliveries.api.HANDLERS,
     *ledger.finance.api.HANDLERS,
 )

@@ -87,6 +87,12 @@ CATALOGUE: Final = (
         "A webhook endpoint was disabled: it answered 410, or failed for five days.",
         "platform",
     ),
+    Kind(
+        "webhook_endpoint.test",
+        p.EndpointTest,
+        "Somebody tries a webhook endpoint. It goes there and nowhere else, and is not kept; its number is 0.",
+        "platform",
+    ),
     Kind("ledger.sealed", p.LedgerSealed, "The books that moved were sealed into an anchor, once an hour.", "platform"),
 )
 

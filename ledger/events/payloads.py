@@ -162,6 +162,10 @@ class EndpointDisabled(Data, frozen=True, kw_only=True):
     failing_since: Time | None
 
 
+class EndpointTest(Data, frozen=True, kw_only=True):
+    endpoint_id: str
+
+
 class LedgerSealed(Data, frozen=True, kw_only=True):
     anchor: Annotated[int, Meta(ge=1, description="The anchor's number, which is the event's.")]
     previous_hash: Hex

@@ -99,6 +99,7 @@ EXAMPLES: Final[dict[str, Data]] = {
     "webhook_endpoint.disabled": p.EndpointDisabled(
         endpoint_id="whe_5f3XK0mQx7B", owner_id=None, failing_since=AT, disabled_for="failing"
     ),
+    "webhook_endpoint.test": p.EndpointTest(endpoint_id="whe_5f3XK0mQx7B"),
     "ledger.sealed": p.LedgerSealed(
         anchor=7,
         previous_hash="9b1c0f6a4d6d8e1c2f3a5b7d9e0f1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b",

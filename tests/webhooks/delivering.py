@@ -10,6 +10,7 @@ from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.egress.allow import AllowList
 from ledger.kit.egress.answer import Limits
 from ledger.kit.egress.client import Egress
+from ledger.kit.ids import parse_public
 from ledger.kit.secret_keys import keys_of
 from ledger.webhooks.deliveries.courier import Courier
 from tests.support.api import Api, run_sql
@@ -86,3 +87,7 @@ def states(database_url: str, endpoint: int) -> dict[str, int]:
     """How many deliveries to an endpoint are in each state."""
     sql = "SELECT state, count(*) FROM webhook_deliveries WHERE endpoint = %s GROUP BY state"
     return dict(run_sql(database_url, sql, endpoint))
+
+
+def number(endpoint_id: str) -> int:
+    return parse_public("whe", endpoint_id, "webhook endpoint")

@@ -1,50 +1,15 @@
 """Events reach receivers, signed, each once if all goes well, and again if it does not."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from standardwebhooks import Webhook
 from svix.webhooks import Webhook as SvixWebhook
 
-from ledger.kit.http.edge import EdgedLitestar
-from ledger.kit.ids import parse_public
-from ledger.settings import Settings
 from ledger.webhooks.deliveries import duty
-from tests.support.api import Api, fresh, make_key, run_sql, running
-from tests.webhooks.delivering import LOCAL, Post, ahead, endpoint, post_at, states, until
+from tests.support.api import Api, fresh, run_sql
+from tests.webhooks.delivering import Post, ahead, endpoint, number, states, until
 from tests.webhooks.receivers import OK, in_turn, receiving, reply
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-async def app(database_url: str, secret_keys: str) -> AsyncIterator[EdgedLitestar]:
-    settings = Settings(database_url=database_url, secret_keys=secret_keys, egress_allow=LOCAL)
-    async with running(database_url, settings) as app:
-        yield app
-
-
-@pytest.fixture(scope="module")
-async def api(app: EdgedLitestar, database_url: str) -> AsyncIterator[Api]:
-    client = Api(app, make_key(database_url, "admin", "write", "read")[1], database_url)
-    yield client
-    await client.client.aclose()
-
-
-@pytest.fixture(scope="module")
-async def post(database_url: str, secret_keys: str) -> AsyncIterator[Post]:
-    async with post_at(database_url, secret_keys) as post:
-        yield post
-
-
-@pytest.fixture(autouse=True)
-def _nothing_else(database_url: str) -> None:
-    """No endpoint of another test hears of this one."""
-    run_sql(database_url, "UPDATE webhook_endpoints SET state = 'deleted' WHERE state <> 'deleted'")
-
-
-def number(endpoint_id: str) -> int:
-    return parse_public("whe", endpoint_id, "webhook endpoint")
 
 
 async def test_an_event_comes_as_it_is_stored_and_signed(api: Api, post: Post) -> None:

@@ -284,7 +284,7 @@ async def test_endpoints_are_limited(api: Api, monkeypatch: pytest.MonkeyPatch) 
                 *("https://user@example.com/", "https://u:p@example.com", "https://example.com/#x", "https://a b.com"),
                 *("https://exa\nmple.com", "https://example.com:0", "https://example.com:65536", "https://x:y/"),
                 *("https://[::1", "https://-a.com", "https://a..b", "https://" + "a" * 64),
-                *("https://example.com\\@evil.com/", "https://127.0.0.1/", "https://[::ffff:10.0.0.1]/"),
+                *("https://example.com\\@evil.com/", "https://127.0.0.2/", "https://[::ffff:10.0.0.1]/"),
                 *("https://0x7f.1/", "https://169.254.169.254/latest", "https://localhost/", "https://db.internal/"),
             )
         ),

@@ -14,6 +14,7 @@ from ledger.webhooks.deliveries import service
 from ledger.webhooks.deliveries.shapes import Again, Delivery, DeliveryWithLog, Redelivered, State, Tested, delivery
 from ledger.webhooks.endpoints.service import number_of as endpoint_of
 
+TypeFilter = Annotated[str | None, QueryParameter(description="Only events of this type.")]
 StateFilter = Annotated[State | None, QueryParameter(description="Only deliveries in this state.")]
 
 
@@ -22,15 +23,15 @@ async def list_deliveries(
     request: LedgerRequest,
     endpoint_id: FromPath[str],
     state: StateFilter = None,
-    of_type: Annotated[str | None, QueryParameter("type", description="Only events of this type.")] = None,
+    type: TypeFilter = None,
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Answer[Page[Delivery]]:
     """Deliveries to a webhook endpoint, the newest first. ``state=exhausted`` are those that were given up."""
-    name = f"deliveries to {endpoint_id}, {state}, {of_type!r}"
+    name = f"deliveries to {endpoint_id}, {state}, {type!r}"
     before = number_of(name, cursor)
     async with request.services.database.transaction() as connection:
-        rows = await service.listed(connection, endpoint_of(endpoint_id), state, of_type, before, limit + 1)
+        rows = await service.listed(connection, endpoint_of(endpoint_id), state, type, before, limit + 1)
     return answer(page(name, rows, limit, delivery, lambda row: row.delivery))
 
 

@@ -8,13 +8,13 @@ from typing import Any, Final
 from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.book.tables import outbox
 from ledger.errors import EventsExpired, NotFound, SecretKeysMissing, WebhookEndpointDisabled
 from ledger.events.catalogue import payload_of
 from ledger.events.payloads import EndpointTest
 from ledger.kit.db import Database
 from ledger.kit.egress.client import Egress
 from ledger.kit.ids import parse_public, public
+from ledger.kit.outbox import outbox
 from ledger.kit.secret_keys import SecretKeys
 from ledger.webhooks.deliveries.fanout import WANTED
 from ledger.webhooks.deliveries.send import reply_of, send
@@ -96,7 +96,7 @@ async def get(connection: AsyncConnection, number: int) -> DeliveryWithLog:
 
 
 async def redeliver(database: Database, number: int) -> Delivery:
-    """A delivery that is due at once, with all attempts before it, whatever became of it; one that is on its way is left
+    """A delivery that is due at once, with as many attempts as a new one; one that is on its way is left
     alone. Raises NotFound, WebhookEndpointDisabled, EventsExpired."""
 
     async def work(connection: AsyncConnection) -> Delivery:
@@ -161,7 +161,9 @@ async def _enabled(connection: AsyncConnection, endpoint: int) -> None:
     if row is None:
         raise NotFound("there is no such webhook endpoint")
     if row.state != "enabled":
-        raise WebhookEndpointDisabled("the endpoint is disabled: enable it first", endpoint_id=public(ENDPOINT, endpoint))
+        raise WebhookEndpointDisabled(
+            "the endpoint is disabled: enable it first", endpoint_id=public(ENDPOINT, endpoint)
+        )
 
 
 async def _pieces(database: Database, piece: Callable[[AsyncConnection, int], Awaitable[Sequence[int]]]) -> int:
@@ -181,4 +183,3 @@ async def _pieces(database: Database, piece: Callable[[AsyncConnection, int], Aw
 
 async def _run(connection: AsyncConnection, sql: str, params: dict[str, Any]) -> Sequence[int]:
     return (await connection.exec_driver_sql(sql, params)).scalars().all()
-

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from ledger.kit.http.fields import Time, shown, shown_or_none
+from ledger.kit.http.fields import Instant, Time, shown, shown_or_none
 from ledger.kit.ids import event_public, public
 from ledger.webhooks.endpoints.shapes import KIND as ENDPOINT
 
@@ -43,9 +43,9 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Annotated[
         str,
         Meta(
-            description="`delivered`; `status`, an answer that is not 2xx; why there was no answer (`timeout`, `connect`, "
-            "`tls`, `dns`, `reset`, `refused`, …); `lost`, where we do not know; or `unsigned`, where its secret cannot "
-            "be decrypted."
+            description="`delivered`; `status`, an answer that is not 2xx; why there was no answer (`timeout`, "
+            "`connect`, `tls`, `dns`, `reset`, `refused`, …); `lost`, where we do not know; or `unsigned`, where its "
+            "secret cannot be decrypted."
         ),
     ]
     status: int | None
@@ -66,8 +66,8 @@ class Again(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Which events to deliver again: ``exhausted`` ones; those ``missed``, which it would have heard of, had it been
     there and enabled; or ``all``, delivered ones too. Of what was told from ``since`` on, before ``until``."""
 
-    since: Time
-    until: Time | None = None
+    since: Instant
+    until: Instant | None = None
     which: Which = "exhausted"
 
 
