@@ -14,24 +14,24 @@ from ledger.webhooks.deliveries import service
 from ledger.webhooks.deliveries.shapes import Again, Delivery, DeliveryWithLog, Redelivered, State, Tested, delivery
 from ledger.webhooks.endpoints.service import number_of as endpoint_of
 
-TypeFilter = Annotated[str | None, QueryParameter(description="Only events of this type.")]
-StateFilter = Annotated[State | None, QueryParameter(description="Only deliveries in this state.")]
+TypeFilter = Annotated[str | None, QueryParameter(name="type", max_length=100, description="Only events of this type.")]
+StateFilter = Annotated[State | None, QueryParameter(name="state", description="Only deliveries in this state.")]
 
 
 @get("/v1/webhook-endpoints/{endpoint_id:str}/deliveries", opt={"scope": "admin"})
 async def list_deliveries(
     request: LedgerRequest,
     endpoint_id: FromPath[str],
-    state: StateFilter = None,
-    type: TypeFilter = None,
+    in_state: StateFilter = None,
+    of_type: TypeFilter = None,
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Answer[Page[Delivery]]:
     """Deliveries to a webhook endpoint, the newest first. ``state=exhausted`` are those that were given up."""
-    name = f"deliveries to {endpoint_id}, {state}, {type!r}"
+    name = f"deliveries to {endpoint_id}, {in_state}, {of_type!r}"
     before = number_of(name, cursor)
     async with request.services.database.transaction() as connection:
-        rows = await service.listed(connection, endpoint_of(endpoint_id), state, type, before, limit + 1)
+        rows = await service.listed(connection, endpoint_of(endpoint_id), in_state, of_type, before, limit + 1)
     return answer(page(name, rows, limit, delivery, lambda row: row.delivery))
 
 
