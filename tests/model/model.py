@@ -176,7 +176,7 @@ class Model:
         }
         number = book.next_number
         answer = {"number": number, "wallet_id": book.wallet_id, "replayed": False}
-        getattr(self, HANDLERS[type(command)])(book, command, facts)
+        getattr(self, self.handlers()[type(command)])(book, command, facts)
         for touched in books:
             self._expire(touched, self.now, recorded)
         return answer
@@ -201,6 +201,10 @@ class Model:
         seen = self.recorded(book.wallet_id, book.next_number)
         last = book.journal[-1]["recorded_at"] if book.journal else EPOCH
         return seen or max(self.now, last)
+
+    def handlers(self) -> Mapping[type, str]:
+        """By the type of a command: the method that carries it out."""
+        return HANDLERS
 
     # What is due
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ledger.book.chart import OWN
-from ledger.book.commands import Attempt, Balances, Command, Reverse, Transaction
+from ledger.book.commands import ABOUT_EARLIER, Attempt, Balances, Command, Reverse, Transaction
 from ledger.book.hashing import genesis
 from ledger.book.rules.fold import Replay, Stored, StoredRefusal, Unit, begin, fold
 from ledger.book.rules.reversal import Original
@@ -85,8 +85,8 @@ class PureDriver:
         unit.known, unit.events = self.known, self.events
         unit.refused = {key: it for key, (at, it) in self.refused.items() if self.at < at + KEPT}
         for attempt in attempts:
-            if isinstance(attempt.command, Reverse):
-                self._load_original(unit, attempt.command)
+            if isinstance(attempt.command, ABOUT_EARLIER):
+                self._load_original(unit, attempt.command.wallet_id, attempt.command.number)
         begin(unit)
         results = fold(unit, attempts, atomic=atomic)
         self.books |= unit.books
@@ -118,19 +118,20 @@ class PureDriver:
         journal = self.journals.get(wallet_id, [])
         return journal[number - 1] if 0 < number <= len(journal) else None
 
-    def _load_original(self, unit: Unit, command: Reverse) -> None:
-        original = self._transaction(command.wallet_id, command.number)
+    def _load_original(self, unit: Unit, wallet_id: int, number: int) -> None:
+        original = self._transaction(wallet_id, number)
         if original is None:
             return
+        later = [transaction for transaction in self.journals[wallet_id] if transaction.reverses == number]
         done = sum(
             posting.amount
-            for transaction in self.journals[command.wallet_id]
-            if transaction.reverses == command.number
+            for transaction in later
             for posting in transaction.postings
             if posting.asset == "CREDIT" and not (posting.debit in OWN and posting.credit in OWN)
         )
         other = self._transaction(original.link_wallet_id or 0, original.link_number or 0)
-        unit.originals[command.wallet_id, command.number] = Original(original, done, other)
+        voided = any(transaction.kind in VOIDS for transaction in later)
+        unit.originals[wallet_id, number] = Original(original, done, other, voided)
 
     def check(self, wallet_ids: Sequence[int]) -> None:
         """Nothing is stored that verify could read; heads and keys at least follow from the journal."""
@@ -162,6 +163,9 @@ class PureDriver:
             "balances": (own.wallet, own.held, own.disputed, own.owed, own.limit),
         }
 
+
+VOIDS = ("void", "refund_failed", "dispute_won", "dispute_lost")
+"""Kinds after which what they are of is over."""
 
 LOT = (
     "source",

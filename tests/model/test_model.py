@@ -8,6 +8,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.model.driver import DoorDriver, Driver
 from tests.model.http import HttpDriver
 from tests.model.machine import LedgerMachine
+from tests.model.paid_machine import PaidMachine
 from tests.model.priced_driver import PricedDoorDriver, PricedHttpDriver
 from tests.model.priced_machine import PricedMachine
 from tests.model.pure import PureDriver
@@ -47,3 +48,12 @@ def test_the_door_prices_as_the_model_does(database_url: str) -> None:
 
 def test_the_api_prices_as_the_model_does(database_url: str) -> None:
     run(PricedHttpDriver(database_url), steps=25, part=2, kind=PricedMachine)
+
+
+def test_the_rules_of_payments_answer_as_the_model_does() -> None:
+    """Purchases, refunds and disputes between uses, holds, transfers, reversals and expiries."""
+    run(PureDriver(), steps=25, kind=PaidMachine)
+
+
+def test_the_door_books_payments_as_the_model_does(database_url: str) -> None:
+    run(DoorDriver(database_url), steps=25, kind=PaidMachine)

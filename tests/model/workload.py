@@ -43,11 +43,15 @@ def when(now: datetime) -> st.SearchStrategy[datetime | None]:
     return st.one_of(st.none(), st.none(), st.none(), given)
 
 
+def ends(start: datetime, now: datetime) -> st.SearchStrategy[datetime | None]:
+    """When credits expire, if they do: half an hour off."""
+    past = int((now - start) / HOUR)
+    return st.none() | HALF_HOURS.map(lambda half: start + HOUR * (past + half / 2))
+
+
 @st.composite
 def inflows(draw: st.DrawFn, wallet_id: int, start: datetime, now: datetime) -> Inflow:
-    past = int((now - start) / HOUR)
-    half = draw(st.none() | HALF_HOURS)
-    expires_at = None if half is None else start + HOUR * (past + half / 2)
+    expires_at = draw(ends(start, now))
     common: dict[str, Any] = {
         "wallet_id": wallet_id,
         "amount": draw(AMOUNTS),

@@ -1,6 +1,20 @@
 """All mutants, from the rules outwards."""
 
-from tests.mutants import budgets, door, faces, pricing, rates, rollups, rules, schema, verify
+from tests.mutants import (
+    budgets,
+    door,
+    faces,
+    payments_book,
+    payments_in,
+    payments_money,
+    payments_out,
+    pricing,
+    rates,
+    rollups,
+    rules,
+    schema,
+    verify,
+)
 
 MUTANTS = (
     *rules.MUTANTS,
@@ -12,4 +26,8 @@ MUTANTS = (
     *schema.MUTANTS,
     *verify.MUTANTS,
     *faces.MUTANTS,
+    *payments_book.MUTANTS,
+    *payments_in.MUTANTS,
+    *payments_out.MUTANTS,
+    *payments_money.MUTANTS,
 )

@@ -341,6 +341,8 @@ async def test_a_reusable_link_is_paid_by_any_number(shop: Shop) -> None:
         await settle_session(shop.desk, session)
         await settle_session(shop.desk, session)
     assert ("open", "200") == (await shop.status(link), await shop.api.available(wallet))
+    history = (await shop.api.get(f"/v1/wallets/{wallet}/payments")).json()
+    assert ["open", "paid", "paid"] == sorted(payment["status"] for payment in history["items"])
     verified(shop, wallet)
 
 

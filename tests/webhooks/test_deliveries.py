@@ -17,7 +17,7 @@ HOOKS = "/v1/webhook-endpoints"
 async def deliveries(api: Api, hook: str, **params: Any) -> list[dict[str, Any]]:
     found = await api.get(f"{HOOKS}/{hook}/deliveries", **params)
     assert found.status_code == 200, found.text
-    return list(found.json()["data"])
+    return list(found.json()["items"])
 
 
 async def test_the_log_shows_request_and_answer(api: Api, post: Post) -> None:
@@ -87,7 +87,7 @@ async def test_deliveries_are_listed_newest_first(api: Api, post: Post) -> None:
                 f"{HOOKS}/{hook}/deliveries", limit=2, type="credits.granted", **({"cursor": cursor} if cursor else {})
             )
         ).json()
-        ids += [each["id"] for each in found["data"]]
+        ids += [each["id"] for each in found["items"]]
         cursor = found["next_cursor"]
         if cursor is None:
             break
@@ -119,7 +119,7 @@ async def test_a_test_event_is_sent_at_once(api: Api, secret_keys: str, database
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/deliveries/whd_00000000009", "/v1/deliveries/x", f"{HOOKS}/whe_00000000001/deliveries"]
+    "path", ["/v1/deliveries/whd_7zzzzzzzzzz", "/v1/deliveries/x", f"{HOOKS}/whe_00000000001/deliveries"]
 )
 async def test_what_is_not_there_is_not_found(api: Api, path: str) -> None:
     assert (await api.get(path)).status_code == 404
@@ -138,6 +138,6 @@ async def test_bad_times_are_refused(api: Api, body: dict[str, Any]) -> None:
 
 async def test_only_admins_see_deliveries(api: Api, database_url: str) -> None:
     reader = make_key(database_url, "read", "write", client=fresh("client"))[1]
-    for path in (f"{HOOKS}/whe_00000000001/deliveries", "/v1/deliveries/whd_00000000009"):
+    for path in (f"{HOOKS}/whe_00000000001/deliveries", "/v1/deliveries/whd_7zzzzzzzzzz"):
         answer = await api.client.get(path, headers={"Authorization": f"Bearer {reader}"})
         assert answer.status_code == 403

@@ -147,10 +147,9 @@ def _write_off(draft: Draft, lot: Lot | None, aside: int, owed: int, command: Se
         draft.move(DISPUTED, WITHDRAWN_DISPUTE, aside, lot)
     if owed:
         draft.move(DISPUTED, WITHDRAWN_DISPUTE, owed)
-    tax = min(parts.tax, command.withdrawn - parts.net)
     _owe(draft, DEFERRED_REVENUE, DISPUTE_RECEIVABLE, command.currency, parts.net)
-    _owe(draft, TAX_PAYABLE, DISPUTE_RECEIVABLE, command.currency, tax)
-    _owe(draft, LOSS_DISPUTE, DISPUTE_RECEIVABLE, command.currency, command.withdrawn - parts.net - tax)
+    _owe(draft, TAX_PAYABLE, DISPUTE_RECEIVABLE, command.currency, parts.tax)
+    _owe(draft, LOSS_DISPUTE, DISPUTE_RECEIVABLE, command.currency, command.withdrawn - parts.gross)
 
 
 def _owe(draft: Draft, debit: str, credit: str, currency: str, amount: int) -> None:

@@ -33,7 +33,7 @@ async def converge_payout(desk: Desk, payout_id: str) -> None:
     """Ask Stripe for a payout, book what it says, and tie it to its parts. Raises StripeAway or StripeRefused."""
     payout = await book_payout(desk, payout_id)
     if payout["reconciliation_status"] == "completed":
-        await _tie(desk, payout)
+        await tie(desk, payout)
 
 
 async def book_payout(desk: Desk, payout_id: str) -> Object:
@@ -87,7 +87,7 @@ async def _note(desk: Desk, payout: Object) -> None:
         )
 
 
-async def _tie(desk: Desk, payout: Object) -> None:
+async def tie(desk: Desk, payout: Object) -> None:
     """Its parts are known: book those that are not booked, and see whether they add up to it."""
     parts = [part for part in await posting.listed(desk, payout=payout["id"]) if part.source != payout["id"]]
     await posting.note(desk, *parts, payout=payout["id"])

@@ -212,6 +212,16 @@ async def test_while_a_secret_is_rolled_over_both_are_taken(database_url: str) -
             assert 200 == (await send(client, body, both)).status_code
 
 
+async def test_a_comma_too_many_is_no_secret(database_url: str) -> None:
+    """The empty one, with which anybody can sign."""
+    settings = settings_of(database_url, NOWHERE, stripe_webhook_secret=f"{SECRET},")
+    body = told()
+    async with running(database_url, settings) as app:
+        client = Api(app, None, database_url).client
+        assert 400 == (await send(client, body, signed(body, ""))).status_code
+        assert 200 == (await send(client, body)).status_code
+
+
 @pytest.mark.parametrize(
     "missing", [{"stripe_webhook_secret": None}, {"stripe_webhook_secret": ""}, {"stripe_api_key": None}]
 )

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ledger.payments.disputes.converge import converge_dispute
+from ledger.payments.money import payouts
 from ledger.payments.money.payouts import converge_payout
 from ledger.payments.refunds.converge import converge_refund
 from tests.payments.buying import Shop
@@ -55,6 +56,18 @@ async def test_a_payout_is_booked_when_it_has_arrived_and_ties_to_its_parts(shop
     parts = shop.rows("stripe_movements", payout=payout)
     assert 4 == len(parts)
     assert all(part["number"] is not None for part in parts)
+
+
+async def test_a_payout_that_is_short_does_not_tie(shop: Shop) -> None:
+    """Of a cent more than its parts; what Stripe says of it later is looked at anew."""
+    await shop.buy(card=AT_ONCE)
+    payout = await paid_out(shop)
+    shop.sandbox.tell(f"/payout/{payout}", outcome="paid")
+    told = await payouts.book_payout(shop.desk, payout)
+    await payouts.tie(shop.desk, told | {"amount": told["amount"] + 1})
+    assert ("paid", False, -1) == tied(shop, payout)
+    await converge_payout(shop.desk, payout)
+    assert ("paid", True, 0) == tied(shop, payout)
 
 
 async def test_a_payout_that_fails_goes_back(shop: Shop) -> None:

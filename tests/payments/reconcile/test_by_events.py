@@ -18,6 +18,13 @@ async def hear(shop: Shop) -> None:
         pass
 
 
+async def test_what_stripe_keeps_is_booked_by_the_event_that_tells_of_it(shop: Shop) -> None:
+    payment = await shop.buy(fee=False)
+    await shop.settled(str(payment.charge))
+    await hear(shop)
+    assert ["purchase", "fee"] == shop.kinds(payment)
+
+
 async def test_events_alone_book_everything(shop: Shop) -> None:
     """Fees, a refund of the dashboard, one that fails, a dispute that is lost, and a payout."""
     shop.sandbox.tell("/config", payout_daily=False)

@@ -138,6 +138,24 @@ async def test_what_is_not_the_same_is_told(shop: Shop, reading: Database) -> No
     assert report.ok, text_of(report)
 
 
+async def test_a_row_that_says_more_than_its_transaction_is_told(shop: Shop, reading: Database) -> None:
+    """A movement that is named after another transaction; a refund that is a cent larger than at Stripe."""
+    payment = await shop.buy()
+    refund = shop.stripe.v1.refunds.create({"charge": str(payment.charge), "amount": 1_000})
+    assert (await found(shop, reading)).ok
+    row = shop.row("stripe_movements", source=refund.id)
+    number = "UPDATE stripe_movements SET number = %s WHERE movement = %s"
+    run_sql(shop.url, number, 2, row["movement"])
+    report = await found(shop, reading)
+    assert ["its transaction moved another amount"] == [one.problem for one in report.differences]
+    run_sql(shop.url, number, row["number"], row["movement"])
+    amount = "UPDATE payment_refunds SET amount = amount + %s WHERE refund = %s"
+    run_sql(shop.url, amount, 1, refund.id)
+    report = await found(shop, reading)
+    assert {("charge", payment.charge), ("refund", refund.id)} == told(report)
+    run_sql(shop.url, amount, -1, refund.id)
+
+
 async def test_money_that_nothing_explains_is_told(shop: Shop, reading: Database) -> None:
     house = await open_house(shop.desk)
     wrong = MoneyLine("stripe_clearing", "bank", "USD", 123)

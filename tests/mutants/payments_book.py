@@ -1,0 +1,286 @@
+"""Faults in what the book makes of payments: purchases, refunds, disputes."""
+
+from tests.mutants.mutant import Mutant
+
+RULES = "ledger/book/rules/payments.py"
+FOLD = "ledger/book/rules/fold.py"
+LOAD = "ledger/book/load.py"
+STORY = "tests/book/test_payments.py::"
+CORNERS = "tests/book/test_payments_corners.py::"
+DISPUTE = f"{STORY}test_a_dispute_sets_aside_what_is_unspent_and_the_rest_is_owed"
+
+MUTANTS = (
+    # Refunds
+    Mutant(
+        "pay-refund-of-spent-credits",
+        "credits are used, and their money is given back as well",
+        RULES,
+        "if (beyond or credits > lot.free) and not command.force:",
+        "if False:",
+        (
+            f"{STORY}test_what_is_unspent_can_be_refunded_and_no_more",
+            f"{CORNERS}test_spent_credits_are_refused_though_they_are_worth_less_than_a_cent",
+        ),
+    ),
+    Mutant(
+        "pay-refund-counts-cents-alone",
+        "credits that are spent and cost less than a cent are refunded with the others",
+        RULES,
+        "if (beyond or credits > lot.free) and",
+        "if beyond and",
+        (f"{CORNERS}test_spent_credits_are_refused_though_they_are_worth_less_than_a_cent",),
+    ),
+    Mutant(
+        "pay-refund-takes-what-is-held",
+        "a forced refund takes the credits from under a hold, and its capture finds none",
+        RULES,
+        "unspent = min(credits, lot.free)",
+        "unspent = min(credits, lot.remaining)",
+        (f"{CORNERS}test_what_is_held_is_not_refunded_by_force_either",),
+    ),
+    Mutant(
+        "pay-refund-takes-a-part-too-many",
+        "credits go for which nothing is given back",
+        RULES,
+        "if parts.gross > money:",
+        "if False:",
+        (f"{CORNERS}test_less_money_than_the_smallest_credit_costs_takes_none",),
+    ),
+    Mutant(
+        "pay-refund-rounds-credits-down",
+        "a refund that could be paid in full is refused, or a loss is made of a part of it",
+        RULES,
+        "return -(-(before + command.money) * lot.amount // command.paid) - (lot.amount - lot.remaining), command.money",
+        "return (before + command.money) * lot.amount // command.paid - (lot.amount - lot.remaining), command.money",
+        (f"{CORNERS}test_money_that_the_credits_do_not_divide_by_is_refunded_exactly",),
+    ),
+    Mutant(
+        "pay-refund-without-tax",
+        "the tax of what is refunded stays owed to the state",
+        RULES,
+        "tax = (command.paid - lot.cost) * beyond // command.paid",
+        "tax = 0",
+        (f"{STORY}test_what_is_spent_is_refunded_by_force_and_is_a_loss",),
+    ),
+    Mutant(
+        "pay-refund-loses-the-loss",
+        "Stripe pays out more than the book owes",
+        RULES,
+        "_owe(draft, LOSS_REFUND, REFUND_PAYABLE, lot.currency, beyond - tax)",
+        "pass",
+        (f"{STORY}test_what_is_spent_is_refunded_by_force_and_is_a_loss",),
+    ),
+    Mutant(
+        "pay-parts-rounded-each-by-itself",
+        "what is refunded in parts is less than what was paid, by a cent a part",
+        RULES,
+        "gross = paid * (gone + amount) // lot.amount - paid * gone // lot.amount",
+        "gross = paid * amount // lot.amount",
+        (f"{CORNERS}test_parts_that_are_refunded_one_by_one_are_together_what_was_paid",),
+    ),
+    Mutant(
+        "pay-part-below-nothing-left-out",
+        "a cent of tax more goes back than was taken",
+        RULES,
+        "elif amount < 0:",
+        "elif False:",
+        (f"{CORNERS}test_a_part_of_tax_below_nothing_goes_the_other_way",),
+    ),
+    # Refunds that failed
+    Mutant(
+        "pay-undone-twice",
+        "a refund that failed gives its credits back as often as that is heard of",
+        RULES,
+        'if refund.kind != "payment_refund" or original.voided:',
+        'if refund.kind != "payment_refund":',
+        (
+            f"{STORY}test_a_refund_that_failed_gives_credits_and_money_back_once",
+            f"{CORNERS}test_two_that_undo_one_refund_at_once_undo_it_once",
+        ),
+    ),
+    Mutant(
+        "pay-undone-twice-at-once",
+        "two who hear of it in the same moment give the credits back twice",
+        FOLD,
+        "draft = payments.undo_refund(book, command, original)\n            original.voided = True",
+        "draft = payments.undo_refund(book, command, original)",
+        (f"{CORNERS}test_two_that_undo_one_refund_at_once_undo_it_once",),
+    ),
+    Mutant(
+        "pay-undone-before-not-loaded",
+        "a refund that failed yesterday gives its credits back again today",
+        LOAD,
+        "'void', 'refund_failed', ",
+        "'void', ",
+        (f"{STORY}test_a_refund_that_failed_gives_credits_and_money_back_once",),
+    ),
+    Mutant(
+        "pay-anything-undone",
+        "a dispute or a purchase is taken for a refund that failed",
+        RULES,
+        'if refund.kind != "payment_refund" or original.voided:',
+        "if original.voided:",
+        (f"{CORNERS}test_what_is_no_refund_is_not_undone_and_what_is_no_dispute_not_settled",),
+    ),
+    Mutant(
+        "pay-undo-owes-twice",
+        "the money of a refund that failed is owed a second time",
+        RULES,
+        "draft.money(line.credit, line.debit, line.asset, line.amount)",
+        "draft.money(line.debit, line.credit, line.asset, line.amount)",
+        (f"{STORY}test_a_refund_that_failed_gives_credits_and_money_back_once",),
+    ),
+    Mutant(
+        "pay-undo-beside-debt",
+        "credits come back and the debt that arose without them stays",
+        RULES,
+        "book.due_by(lot.expires_at)\n    draft.pay_debt()\n    return draft",
+        "book.due_by(lot.expires_at)\n    return draft",
+        (f"{CORNERS}test_what_a_failed_refund_gives_back_pays_the_debt_that_arose_meanwhile",),
+    ),
+    *(
+        Mutant(
+            f"pay-{name}-credits-never-expire",
+            "credits whose time was over when they came back are there for ever",
+            RULES,
+            f"book.due_by(lot.expires_at)\n    {after}",
+            after,
+            (f"{CORNERS}test_credits_that_come_back_after_their_end_expire_at_once[{disputed}]",),
+        )
+        for name, after, disputed in (("undone", "draft.pay_debt()", False), ("won", "still = min", True))
+    ),
+    # Disputes
+    Mutant(
+        "pay-dispute-pins-nothing",
+        "what the bank has taken back is still spent; lost, all of it is a loss",
+        RULES,
+        "unspent = min(command.amount, lot.free)",
+        "unspent = 0",
+        (f"{DISPUTE}[False]", f"{CORNERS}test_the_tax_of_what_a_dispute_took_is_owed_to_nobody"),
+    ),
+    Mutant(
+        "pay-dispute-forgives-what-is-spent",
+        "who spends the credits first and then calls the bank owes nothing",
+        RULES,
+        "draft.move(OWED, DISPUTED, command.amount - unspent)",
+        "pass",
+        (DISPUTE,),
+    ),
+    Mutant(
+        "pay-dispute-beside-credits",
+        "other credits of the customer do not pay what a dispute makes owed",
+        RULES,
+        "draft.move(OWED, DISPUTED, command.amount - unspent)\n    draft.pay_debt()",
+        "draft.move(OWED, DISPUTED, command.amount - unspent)",
+        (f"{STORY}test_a_dispute_takes_other_credits_to_pay_what_it_makes_owed",),
+    ),
+    Mutant(
+        "pay-dispute-without-money",
+        "the bank takes the money, and the book still has it at Stripe",
+        RULES,
+        "draft.pay_debt()\n    for line in command.money:\n        draft.money(line.debit, line.credit, line.asset,"
+        " line.amount)\n    return draft\n\n\ndef settle",
+        "draft.pay_debt()\n    return draft\n\n\ndef settle",
+        (f"{CORNERS}test_the_tax_of_what_a_dispute_took_is_owed_to_nobody",),
+    ),
+    Mutant(
+        "pay-settled-twice",
+        "what a dispute set aside is given back as often as the bank's verdict is heard of",
+        RULES,
+        'if dispute.kind != "dispute" or original.voided:',
+        'if dispute.kind != "dispute":',
+        (
+            f"{STORY}test_a_dispute_is_settled_once_though_another_is_open",
+            f"{CORNERS}test_two_that_settle_one_dispute_at_once_settle_it_once",
+        ),
+    ),
+    Mutant(
+        "pay-settled-twice-at-once",
+        "a dispute is won and lost in the same moment",
+        FOLD,
+        "draft = payments.settle_dispute(book, command, original, at)\n            original.voided = True",
+        "draft = payments.settle_dispute(book, command, original, at)",
+        (f"{CORNERS}test_two_that_settle_one_dispute_at_once_settle_it_once",),
+    ),
+    Mutant(
+        "pay-won-before-not-loaded",
+        "a dispute that was won is won again, out of what another one set aside",
+        LOAD,
+        "'dispute_won', ",
+        "",
+        (f"{DISPUTE}[True]",),
+    ),
+    Mutant(
+        "pay-lost-before-not-loaded",
+        "a dispute that was lost is lost again, out of what another one set aside",
+        LOAD,
+        ", 'dispute_lost'",
+        "",
+        (f"{STORY}test_a_dispute_is_settled_once_though_another_is_open",),
+    ),
+    Mutant(
+        "pay-anything-settled",
+        "money is written off for a dispute that there never was",
+        RULES,
+        'if dispute.kind != "dispute" or original.voided:',
+        "if original.voided:",
+        (f"{CORNERS}test_what_is_no_refund_is_not_undone_and_what_is_no_dispute_not_settled",),
+    ),
+    Mutant(
+        "pay-won-debt-not-given-back",
+        "who paid the debt of a dispute and wins it has paid twice",
+        RULES,
+        "if owed > still:",
+        "if False:",
+        (f"{STORY}test_new_credits_pay_what_a_dispute_made_owed_and_come_back_when_it_is_won",),
+    ),
+    Mutant(
+        "pay-lost-without-a-loss",
+        "money that the bank kept is waited for, for ever",
+        RULES,
+        "_owe(draft, LOSS_DISPUTE, DISPUTE_RECEIVABLE, command.currency, command.withdrawn - parts.gross)",
+        "pass",
+        (f"{DISPUTE}[False]",),
+    ),
+    Mutant(
+        "pay-lost-without-tax",
+        "the tax of what the bank took stays owed to the state, and is a loss",
+        RULES,
+        "_owe(draft, TAX_PAYABLE, DISPUTE_RECEIVABLE, command.currency, parts.tax)",
+        "pass",
+        (f"{CORNERS}test_the_tax_of_what_a_dispute_took_is_owed_to_nobody",),
+    ),
+    Mutant(
+        "pay-anything-refunded",
+        "a grant is refunded for money that nobody paid",
+        RULES,
+        'if kind != "purchase":',
+        "if False:",
+        (f"{STORY}test_only_a_purchase_can_be_refunded_or_disputed",),
+    ),
+    Mutant(
+        "pay-late-refund-in-a-closed-month",
+        "what becomes of a payment later changes a month whose accounts are closed",
+        FOLD,
+        "    if at is None:\n        return now\n",
+        "    if at is None:\n        return now - timedelta(days=2 * isinstance(command, c.UndoRefund | c.SettleDispute))\n",
+        ("tests/payments/test_closed_month.py::test_late_refunds_and_disputes_change_no_closed_month",),
+    ),
+    # Purchases
+    Mutant(
+        "pay-closed-wallet-refuses-money",
+        "Stripe has the money, and the credits that it paid for are refused",
+        FOLD,
+        "if isinstance(command, CLOSED_REFUSES) and not late_payment:",
+        "if isinstance(command, CLOSED_REFUSES):",
+        (f"{CORNERS}test_money_that_came_opens_a_closed_wallet",),
+    ),
+    Mutant(
+        "pay-closed-wallet-stays-closed",
+        "credits are paid for that nobody can use",
+        FOLD,
+        'if book.status == "closed":\n                book.status = "active"',
+        'if book.status == "closed":\n                pass',
+        (f"{CORNERS}test_money_that_came_opens_a_closed_wallet",),
+    ),
+)
