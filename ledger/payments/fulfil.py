@@ -51,6 +51,9 @@ async def settle_session(desk: Desk, session_id: str) -> None:
         await _paid(desk, payment, session)
     elif session["status"] == "complete":
         await _not_yet(desk, payment, session)
+    elif session["status"] == "expired" and payment.object == session["id"]:
+        # The link may last longer: who opens it next is led to another session.
+        await _change(desk, payment, object=None, url=None, object_expires_at=None)
 
 
 async def settle_intent(desk: Desk, intent_id: str) -> None:

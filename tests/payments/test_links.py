@@ -163,6 +163,36 @@ async def test_a_session_that_expired_is_issued_anew(shop: Shop, database_url: s
     verified(shop, wallet)
 
 
+async def test_several_who_open_a_link_are_led_to_one_session(shop: Shop, database_url: str) -> None:
+    """Also where the one before has just expired: of two that are open both could be paid."""
+    wallet = await shop.api.wallet()
+    link = await shop.link(wallet)
+    first = await shop.session(link)
+    expire = "UPDATE payments SET object_expires_at = ledger_now() WHERE object = %s"
+    run_sql(database_url, expire, first)
+    await asyncio.gather(*[shop.visit(link) for _ in range(8)])
+    sessions = await shop.desk.stripe.call(lambda stripe: stripe.v1.checkout.sessions.list({"limit": 100}))
+    mine = [each for each in sessions.data if each.client_reference_id == link["payment_id"]]
+    assert ["open"] == [each.status for each in mine if each.id != first]
+
+
+async def test_a_session_that_was_ended_at_stripe_is_issued_anew(shop: Shop) -> None:
+    """In its dashboard, say, long before its time: as soon as Stripe has told of it, or the customer turns back."""
+    wallet = await shop.api.wallet()
+    for told in (True, False):
+        link = await shop.link(wallet)
+        first = await shop.session(link)
+        await shop.desk.stripe.call(lambda stripe, ended=first: stripe.v1.checkout.sessions.expire(ended))
+        if told:
+            await settle_session(shop.desk, first)
+        back = await shop.visit(link, "/done")
+        assert (200, True) == (back.status_code, "Not paid yet" in back.text)
+        second = await shop.session(link)
+        assert first != second
+        await settle_session(shop.desk, first)  # told of once more, late
+        assert second == await shop.session(link)
+
+
 async def test_a_session_whose_answer_was_lost_is_the_one_that_is_given(
     shop: Shop, database_url: str, clock: Clock
 ) -> None:

@@ -66,6 +66,19 @@ def test_paying_leads_back_to_the_shop(client: stripe.StripeClient, page: str) -
     assert "all done here" in httpx.get(page).text
 
 
+def test_who_clicks_twice_pays_once(client: stripe.StripeClient, page: str) -> None:
+    """On the checkout page and on that of the bank; the second click leads to where the first one did."""
+    first = httpx.post(page, data=CARD | {"number": "4000002760003184"})
+    bank = httpx.URL(page).join(first.headers["Location"])
+    ends = [httpx.post(bank, data={"result": "complete"}) for _ in range(2)]
+    ends.append(httpx.post(page, data=CARD | {"number": "4242 4242 4242 4242"}))
+    session = page.rsplit("/", 1)[1]
+    shop = f"https://shop.example/paid?session={session}"
+    assert [(303, shop)] * 3 == [(end.status_code, end.headers["Location"]) for end in ends]
+    intent = client.v1.checkout.sessions.retrieve(session).payment_intent
+    assert 1 == len(client.v1.charges.list({"payment_intent": str(intent)}).data)
+
+
 @pytest.mark.parametrize(
     ("form", "said"),
     [
@@ -105,7 +118,10 @@ def test_a_card_asks_for_its_holder(client: stripe.StripeClient, page: str, resu
     if result == "complete":
         assert back.startswith("https://shop.example/paid")
     else:
-        assert "failed authentication" in httpx.get(httpx.URL(page).join(back)).text
+        shown = httpx.get(httpx.URL(page).join(back)).text
+        assert "unable to authenticate your payment method" in shown
+        filled = Form(shown).inputs
+        assert ("ada@example.com", "Ada", "") == (filled["email"], filled["name"], filled["number"])
 
 
 def test_authentication_of_an_intent_of_the_api_leads_back(client: stripe.StripeClient, sandbox: SandboxAt) -> None:

@@ -48,6 +48,7 @@ def test_a_killed_sandbox_goes_on_where_it_was(tmp_path: Path) -> None:
     port = free_port()
     with running(tmp_path, port) as (at, process):
         client = at.client()
+        at.tell("/config", debit_after_s=60)  # longer than a start takes
         at.pass_time(3600)
         made = client.v1.customers.create({"name": "Ada"}, {"idempotency_key": "k"}).id
         session = client.v1.checkout.sessions.create(session_params(customer=made))

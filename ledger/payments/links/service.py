@@ -92,8 +92,8 @@ async def issue(desk: Desk, payment: Payment) -> Payment:
         if payment.object_expires_at is None or payment.object_expires_at > now + SESSION_LEFT:
             return payment
         payment = await _withdraw(desk, payment)
-        if payment.state not in ("pending", "open", "failed"):
-            return payment
+        if payment.state not in ("pending", "open", "failed") or payment.object is not None:
+            return payment  # it was paid, or somebody else has issued it anew
     return await (_issue_link if payment.origin == "reusable" else _issue_session)(desk, payment, now)
 
 
@@ -206,7 +206,8 @@ async def _withdraw(desk: Desk, payment: Payment) -> Payment:
         found = await _again(connection, payment)
         if found.state not in ("pending", "open", "failed") or found.object != name:
             return found
-        return await rows.change(connection, found, object=None, url=None, object_expires_at=None) or found
+        gone = await rows.change(connection, found, object=None, url=None, object_expires_at=None)
+        return gone or await _again(connection, payment)
 
 
 def _session_of(payment: Payment, desk: Desk, customer: str, ends: datetime) -> dict[str, Any]:
@@ -221,7 +222,7 @@ def _session_of(payment: Payment, desk: Desk, customer: str, ends: datetime) -> 
         "customer": customer,
         "client_reference_id": payment_public(payment),
         "success_url": f"{page}/done?session_id={{CHECKOUT_SESSION_ID}}",
-        "cancel_url": payment.cancel_url or page,
+        "cancel_url": payment.cancel_url or f"{page}/done",
         "expires_at": int(ends.timestamp()),
         "line_items": [_line_of(payment)],
         "metadata": _metadata_of(payment),

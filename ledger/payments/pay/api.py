@@ -43,25 +43,26 @@ async def open_pay_page(request: LedgerRequest, token: FromPath[str]) -> Answer[
         return _page("away", status=503, link=f"/pay/{token}")
     if payment.url is not None and payment.state == "open":
         return _to(payment.url)
-    return _standing(payment)
+    return _standing(payment, otherwise="expired")
 
 
 @get("/pay/{token:str}/done", opt={"open": True, "hidden": True})
 async def return_from_pay_page(request: LedgerRequest, token: FromPath[str], session_id: Session = None) -> Answer[str]:
-    """Where Stripe sends who has paid: the credits are given now, if no webhook came first."""
+    """Where Stripe sends who has paid: the credits are given now, if no webhook came first. And who has turned back,
+    without a session."""
     desk = request.desk
     payment = await _find(desk, token)
     if payment is None:
         return _page("unknown", status=404)
-    if payment.state != "paid" and payment.object is not None and session_id == payment.object:
+    if payment.state != "paid" and payment.object is not None and session_id in (payment.object, None):
         try:
-            await settle_session(desk, session_id)
+            await settle_session(desk, payment.object)
         except (StripeAway, StripeRefused) as error:
             log.warning("pay.not_settled", payment=payment.payment, error=str(error))
         payment = await _find(desk, token) or payment
     if payment.state in ("paid", "processing") and payment.success_url is not None:
         return _to(payment.success_url.replace("{CHECKOUT_SESSION_ID}", session_id or ""))
-    return _standing(payment)
+    return _standing(payment, otherwise="open")
 
 
 async def _find(desk: Desk, token: str) -> Payment | None:
@@ -73,10 +74,9 @@ async def _find(desk: Desk, token: str) -> Payment | None:
         return await rows.by_token(connection, name)
 
 
-def _standing(payment: Payment) -> Answer[str]:
-    told = payment.state if payment.state in ("paid", "processing", "canceled") else "open"
-    if told == "open" and payment.url is None:
-        told = "expired"
+def _standing(payment: Payment, *, otherwise: str) -> Answer[str]:
+    """How a payment stands: ``otherwise`` is what is told of one that could still be paid."""
+    told = payment.state if payment.state in ("paid", "processing", "canceled", "expired") else otherwise
     status = 410 if told in ("canceled", "expired") else 200
     again = f"/pay/{payment.token.hex}" if told == "open" else None
     return _page(told, status=status, link=again)

@@ -5,7 +5,7 @@ from typing import Final
 
 _PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex"><title>{title}</title>
+<meta name="robots" content="noindex"><link rel="icon" href="data:,"><title>{title}</title>
 <style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1.5rem;color:#1a1a1a}}
 @media (prefers-color-scheme:dark){{body{{background:#161616;color:#eee}}a{{color:#9cf}}}}</style></head>
 <body><main><h1>{title}</h1><p>{text}</p>{link}</main></body></html>"""

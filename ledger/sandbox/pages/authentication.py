@@ -3,6 +3,7 @@
 from ledger.sandbox.engine import Engine
 from ledger.sandbox.errors import Object, StripeError
 from ledger.sandbox.http import Answer, Request, fields, redirect
+from ledger.sandbox.pages import checkout
 from ledger.sandbox.pages.html import message, page, text
 from ledger.sandbox.resources import checkout_paying
 from ledger.sandbox.rules import money
@@ -30,7 +31,7 @@ def submit(engine: Engine, request: Request, /, *path: str) -> Answer:
     """Go on with what the holder has chosen."""
     intent = _asking(engine, path[0])
     if intent is None:
-        return show(engine, request, *path)
+        return _clicked_again(engine, path[0]) or show(engine, request, *path)
     passed = fields(request).get("result") == "complete"
 
     def work(world: World) -> Object:
@@ -45,6 +46,12 @@ def submit(engine: Engine, request: Request, /, *path: str) -> Answer:
     if isinstance(outcome, StripeError) or not passed:
         return redirect(f"/c/pay/{session['id']}")
     return redirect(landing(session["success_url"], session["id"]))
+
+
+def _clicked_again(engine: Engine, named: str) -> Answer | None:
+    """The way back to the shop, where the session of an intent was paid by the click before."""
+    session = ((engine.objects.find(named) or {}).get("_") or {}).get("session")
+    return None if session is None else checkout.paid(engine, session)
 
 
 def _asking(engine: Engine, named: str) -> Object | None:

@@ -43,12 +43,14 @@ def read(form: dict[str, str], now: float, *, emailed: str | None) -> Choice:
 
 
 def write(types: list[str], saved: list[Object], form: dict[str, str], *, savable: bool = False) -> str:
-    """The fields. Number and security code are never written back."""
+    """The fields: the style shows those of what is chosen. Number and security code are never written back."""
     chosen = form.get("method") or (saved[0]["id"] if saved else types[0])
     parts = [_radio(one["id"], _named(one), chosen) for one in saved]
     for kind in types:
         name = "Card" if kind == "card" else "US bank account"
-        parts.append(f'<div class="method">{_radio(kind, name, chosen)}{_fields(kind, form)}</div>')
+        parts.append(
+            f'<div class="method">{_radio(kind, name, chosen)}<div class="fields">{_fields(kind, form)}</div></div>'
+        )
     if savable:
         parts.append('<label class="choice"><input type="checkbox" name="save" value="yes"> Save for next time</label>')
     inside = "\n".join(parts)

@@ -14,13 +14,18 @@ from ledger.sandbox.rules.cards import ACCOUNTS, CARDS
 from ledger.sandbox.rules.checkout import landing
 from ledger.sandbox.world import World
 
+_UNAUTHENTICATED: Final = (
+    "We are unable to authenticate your payment method. Please choose a different payment method and try again."
+)
 _HINTS: Final = ("4242424242424242", "4000000000000002", "4000000000009995", "4000002760003184", "4000000000000341")
 
 
 def show(engine: Engine, request: Request, /, *path: str) -> Answer:
     """The page of a session."""
     session = opened(engine, path[0])
-    return session if isinstance(session, Answer) else _form(engine, session, {}, last_error(engine, session))
+    if isinstance(session, Answer):
+        return session
+    return _form(engine, session, _written(session), last_error(engine, session))
 
 
 def opened(engine: Engine, named: str) -> Object | Answer:
@@ -29,7 +34,8 @@ def opened(engine: Engine, named: str) -> Object | Answer:
     if session is None or session["object"] != "checkout.session":
         return message("Page not found", "There is no such checkout session.", status=404)
     if session["status"] == "complete":
-        return message("You're all done here", "This checkout session has been completed already.")
+        on = None if session["success_url"] is None else ("Go on", landing(session["success_url"], named))
+        return message("You're all done here", "This checkout session has been completed already.", link=on)
     if session["status"] == "expired":
         back = ("Go back", session["cancel_url"]) if session["cancel_url"] else None
         return message("This session has expired", "Nothing was paid.", status=410, link=back)
@@ -37,11 +43,11 @@ def opened(engine: Engine, named: str) -> Object | Answer:
 
 
 def submit(engine: Engine, request: Request, /, *path: str) -> Answer:
-    """Pay, and go where that leads."""
+    """Pay, and go where that leads. Who has paid already, and clicks again, is led there, too."""
     form = fields(request)
     session = opened(engine, path[0])
     if isinstance(session, Answer):
-        return session
+        return paid(engine, path[0]) or session
     try:
         choice = card_form.read(form, engine.clock.now(), emailed=emailed(session))
     except ValueError as error:
@@ -52,6 +58,15 @@ def submit(engine: Engine, request: Request, /, *path: str) -> Answer:
     if outcome["status"] == "requires_action":
         return redirect(f"/3ds/{outcome['id']}")
     return redirect(landing(session["success_url"], session["id"]))
+
+
+def paid(engine: Engine, named: str) -> Answer | None:
+    """The way back to the shop from a session that is complete."""
+    session = engine.objects.find(named)
+    done = session is not None and session["object"] == "checkout.session" and session["status"] == "complete"
+    if session is None or not done or session["success_url"] is None:
+        return None
+    return redirect(landing(session["success_url"], named))
 
 
 def _pay(world: World, named: str, choice: Choice) -> Object:
@@ -65,10 +80,12 @@ def _pay(world: World, named: str, choice: Choice) -> Object:
 
 
 def last_error(engine: Engine, session: Object) -> str:
-    """What the last try failed with, where that was told on another page."""
+    """What the last try failed with, where that was told on another page; in words for the buyer."""
     for kind, name in (("payment_intent", "last_payment_error"), ("setup_intent", "last_setup_error")):
         intent = engine.objects.find(session[kind] or "")
         if intent is not None and intent[name] is not None:
+            if intent[name].get("code", "").endswith("_authentication_failure"):
+                return _UNAUTHENTICATED
             return str(intent[name]["message"])
     return ""
 
@@ -76,6 +93,11 @@ def last_error(engine: Engine, session: Object) -> str:
 def emailed(session: Object) -> str | None:
     details = session["customer_details"] or {}
     return details.get("email")
+
+
+def _written(session: Object) -> dict[str, str]:
+    """What the buyer wrote at the last try, as far as it is written back."""
+    return {name: value for name, value in session["_"].get("buyer", {}).items() if value}
 
 
 def _form(engine: Engine, session: Object, form: dict[str, str], error: str, *, status: int = 200) -> Answer:
@@ -118,7 +140,8 @@ def sold(session: Object) -> str:
     if tax:
         rows.append(("Tax", money.shown(tax, currency)))
     about = (session["_"]["asked"].get("payment_intent_data") or {}).get("description")
-    described = f'<p class="soft">{text(about)}</p>' if about else ""
+    named = {line["description"] for line in session["_"]["lines"]}
+    described = f'<p class="soft">{text(about)}</p>' if about and about not in named else ""
     return f'<p class="amount">{text(money.shown(session["amount_total"], currency))}</p>\n{described}\n{table(rows)}'
 
 
