@@ -36,6 +36,8 @@ class Bell:
             self._ringing = asyncio.create_task(self._ring(), name="bell")
 
     async def close(self) -> None:
+        """End what it is at, and begin nothing more: where there is trouble, that would take as long again."""
+        self._again = False
         if self._ringing is not None:
             await asyncio.wait([self._ringing])
         await self._drop()

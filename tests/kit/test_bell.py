@@ -172,8 +172,10 @@ async def test_a_server_that_falls_silent_is_given_up(database_url: str, ear: Ea
     try:
         bell.ring()
         assert await ear.wait(60)
+        await asyncio.sleep(QUIET_S)
         proxy.freeze()
         bell.ring()
+        await asyncio.sleep(5 * GAP_S)  # it is at it
         async with asyncio.timeout(STATEMENT_S + SILENCE_S + 1):
             await bell.close()
         proxy.heal()
