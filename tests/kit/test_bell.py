@@ -8,14 +8,14 @@ from contextlib import aclosing
 import psycopg
 import pytest
 
-from ledger.book.commands import Inflow, Tell
+from ledger.book.commands import Inflow
 from ledger.book.door import Door
 from ledger.embedded.postgres import Postgres
 from ledger.embedded.process import Child
 from ledger.kit.bell import CHANNEL, GAP_S, Bell, Ear
 from ledger.kit.db import SILENCE_S, Database
 from tests.backup.clusters import SMALL, home
-from tests.support.book import attempt, codes, new_wallets, session
+from tests.support.book import attempt, codes, new_wallets, session, telling
 from tests.support.proxy import ChaosProxy
 
 pytestmark = pytest.mark.anyio
@@ -199,7 +199,7 @@ async def test_a_door_rings_for_events_and_for_nothing_else(database: Database, 
             await connection.execute(f"LISTEN {CHANNEL}")
             await door.submit([attempt(Inflow(wallet_id=wallet, amount=1, source="promotional"))])
             assert await rings(connection) == 0
-            await door.submit([attempt(Tell(wallet_id=wallet, of_type="payment_link.created", data={}))])
+            await door.submit([attempt(telling(wallet))])
             assert await rings(connection) == 1
     finally:
         await door.stop()
@@ -235,5 +235,4 @@ async def test_a_bell_that_is_broken_costs_no_request(
 
 
 async def tell(door: Door, wallet: int) -> None:
-    command = Tell(wallet_id=wallet, of_type="payment_link.created", data={})
-    assert codes(await door.submit([attempt(command)])) == ["changed"]
+    assert codes(await door.submit([attempt(telling(wallet))])) == ["changed"]

@@ -4,7 +4,7 @@ from tests.mutants.mutant import Mutant
 
 IDEMPOTENCY = "tests/kit/test_idempotency.py::"
 FEED = "ledger/events/feed.py"
-FEEDING = "tests/events/test_feed.py::"
+FEEDING = "tests/events/feed/test_positions.py::"
 ACCESS = "tests/http/test_access.py::"
 USAGE = "tests/http/test_usage.py::"
 

@@ -41,7 +41,9 @@ def empty(database_url: str) -> Iterator[None]:
         connection.execute("UPDATE feed SET last = 0, gone = 0")
         connection.execute("UPDATE consumers SET position = 0")
         connection.execute("DROP TABLE IF EXISTS heard")
-        connection.execute("CREATE TABLE heard (one bigserial, consumer text, position bigint, wallet bigint, event int)")
+        connection.execute(
+            "CREATE TABLE heard (one bigserial, consumer text, position bigint, wallet bigint, event int)"
+        )
         connection.execute(f"GRANT ALL ON heard, heard_one_seq TO {SERVICE_ROLE}")
     yield
 

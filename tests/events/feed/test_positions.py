@@ -1,5 +1,6 @@
 """Positions and consumers: what each call does, whoever else is at it."""
 
+import os
 import random
 
 import psycopg
@@ -10,8 +11,6 @@ from ledger.kit.db import Database
 from tests.conftest import SEED_VARIABLE
 from tests.events.feed.conftest import OpenDatabase, places, write
 from tests.support.book import session
-
-import os
 
 pytestmark = pytest.mark.anyio
 

@@ -12,14 +12,13 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from ledger.book.commands import Tell
 from ledger.book.door import Door
 from ledger.book.verify import verify_now
 from ledger.events import feed
 from ledger.kit.db import Database
 from tests.conftest import SEED_VARIABLE
 from tests.events.feed.conftest import OpenDatabase, places
-from tests.support.book import attempt, codes, new_wallets, session
+from tests.support.book import attempt, codes, new_wallets, session, telling
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -59,8 +58,7 @@ async def write_events(database: Database, wallets: list[int], chance: random.Ra
         told = 0
         for _ in range(ROUNDS):
             chosen = chance.sample(wallets, chance.randint(1, 3))
-            commands = [Tell(wallet_id=wallet, of_type="payment_link.created", data={}) for wallet in chosen]
-            assert set(codes(await door.submit([attempt(command) for command in commands]))) == {"changed"}
+            assert set(codes(await door.submit([attempt(telling(wallet)) for wallet in chosen]))) == {"changed"}
             told += len(chosen)
         return told
     finally:
@@ -116,7 +114,9 @@ async def test_nothing_is_missed_and_nothing_is_heard_twice(open_database: OpenD
     written, placed = asyncio.Event(), asyncio.Event()
     async with asyncio.TaskGroup() as group:
         writers = [group.create_task(write_events(await open_database(), wallets, chance)) for _ in range(WRITERS)]
-        advancers = [group.create_task(give_positions(await open_database(), written, chance)) for _ in range(ADVANCERS)]
+        advancers = [
+            group.create_task(give_positions(await open_database(), written, chance)) for _ in range(ADVANCERS)
+        ]
         for consumer in CONSUMERS:
             for _ in range(READERS):
                 group.create_task(hear(await open_database(), consumer, placed, chance))
