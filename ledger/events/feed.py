@@ -17,12 +17,14 @@ BATCH: Final = 1000
 
 _LOCK: Final = "SELECT last FROM feed FOR UPDATE SKIP LOCKED"
 
-# After the lock, in a statement of its own: it must see what was committed while the lock was waited for.
+# After the lock, in a statement of its own: it must see what was committed before the lock was free. A wallet's events
+# stay in their order though the clock was set back between them.
 _ADVANCE: Final = """
 WITH new AS (
-    SELECT wallet_id, event, row_number() OVER (ORDER BY recorded_at, wallet_id, event) AS place
-    FROM (SELECT wallet_id, event, recorded_at FROM outbox WHERE position IS NULL
-        ORDER BY recorded_at, wallet_id, event LIMIT %(limit)s) AS o),
+    SELECT wallet_id, event, row_number() OVER (ORDER BY at, wallet_id, event) AS place
+    FROM (SELECT wallet_id, event, max(recorded_at) OVER (PARTITION BY wallet_id ORDER BY event) AS at
+        FROM (SELECT wallet_id, event, recorded_at FROM outbox WHERE position IS NULL
+            ORDER BY recorded_at, wallet_id, event LIMIT %(limit)s) AS first) AS o),
 placed AS (
     UPDATE outbox o SET position = %(last)s::bigint + new.place FROM new
     WHERE o.wallet_id = new.wallet_id AND o.event = new.event AND o.position IS NULL RETURNING 1)

@@ -1,11 +1,12 @@
 """The bell: says soon that there are events to hear of, and is heard by who waits for that.
 
 It is PostgreSQL's NOTIFY, sent in a transaction of its own: one that is sent within a posting makes commits wait for
-each other. Rings within ``GAP_S`` are one. It is a hint: one that is lost costs
-whoever listens the rest of his patience.
+each other. Rings within ``GAP_S`` are one. It is a hint: one that is lost costs whoever listens the rest of his
+patience.
 """
 
 import asyncio
+from contextlib import aclosing
 from typing import Any, Final
 
 import psycopg
@@ -35,6 +36,8 @@ class Bell:
             self._ringing = asyncio.create_task(self._ring(), name="bell")
 
     async def close(self) -> None:
+        """End what it is at, and begin nothing more: where there is trouble, that would take as long again."""
+        self._again = False
         if self._ringing is not None:
             await asyncio.wait([self._ringing])
         await self._drop()
@@ -71,10 +74,9 @@ class Ear:
                 self._connection = await self._database.connect()
                 await self._connection.execute(f"LISTEN {CHANNEL}")
                 return True  # it may have rung before
-            async for _ in self._connection.notifies(timeout=patience_s, stop_after=1):
-                return True
-        except asyncio.CancelledError:
-            raise
+            async with aclosing(self._connection.notifies(timeout=patience_s, stop_after=1)) as rings:
+                async for _ in rings:
+                    return True
         except Exception as error:
             log.info("ear.deaf", error=str(error))
             await self.close()

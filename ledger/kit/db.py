@@ -140,7 +140,7 @@ class Database:
         (``"enable_seqscan=off"``). The caller closes it."""
         _, arguments = self.engine.dialect.create_connect_args(self.url)
         chosen = " ".join([*self._options, *(f"-c {option}" for option in options)])
-        return await psycopg.AsyncConnection.connect(**arguments, **self._connect_args, options=chosen, autocommit=True)
+        return await self._patient(**arguments, **self._connect_args, options=chosen, autocommit=True)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:

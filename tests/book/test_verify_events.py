@@ -7,12 +7,12 @@ import pytest
 
 from ledger.book.anchor.keys import SigningKey
 from ledger.book.anchor.service import seal_now
-from ledger.book.commands import Command, Inflow, Tell
+from ledger.book.commands import Inflow
 from ledger.book.door import Door
 from ledger.book.verify import Report, verify_now
 from ledger.events import feed
 from ledger.kit.db import Database
-from tests.support.book import attempt, codes, new_wallets, session
+from tests.support.book import attempt, codes, new_wallets, session, telling
 from tests.support.servers import create_database, drop_database
 
 pytestmark = pytest.mark.anyio
@@ -67,10 +67,9 @@ async def log(door: Door, database: Database, database_url: str) -> Log:
 
 
 async def tell(door: Door, first: int, second: int) -> None:
-    for number in range(TOLD):
+    for _ in range(TOLD):
         for wallet_id in (first, second):
-            command: Command = Tell(wallet_id=wallet_id, of_type="payment_link.created", data={"number": number})
-            assert codes(await door.submit([attempt(command)])) == ["changed"]
+            assert codes(await door.submit([attempt(telling(wallet_id))])) == ["changed"]
 
 
 async def test_a_prefix_that_is_gone_is_fine(log: Log, door: Door) -> None:

@@ -1,9 +1,10 @@
-"""Faults at the faces: amounts as they are read, keys of other calls, the relay, access, batches."""
+"""Faults at the faces: amounts as they are read, keys of other calls, the feed of events, access, batches."""
 
 from tests.mutants.mutant import Mutant
 
 IDEMPOTENCY = "tests/kit/test_idempotency.py::"
-RELAY = "tests/kit/test_relay.py::"
+FEED = "ledger/events/feed.py"
+FEEDING = "tests/events/feed/test_positions.py::"
 ACCESS = "tests/http/test_access.py::"
 USAGE = "tests/http/test_usage.py::"
 
@@ -57,38 +58,86 @@ MUTANTS = (
         "if attempt == tries:",
         (f"{IDEMPOTENCY}test_a_commit_whose_answer_was_lost_is_never_run_again",),
     ),
-    # The outbox
+    # The feed of events
     Mutant(
-        "relay-marks-done-before-publishing",
-        "an event whose task was lost on its way is never told",
-        "ledger/kit/relay.py",
-        "ELSE 'published' END",
-        "ELSE 'done' END",
-        (f"{RELAY}test_what_was_published_and_not_done_is_published_again",),
+        "positions-by-two-at-a-time",
+        "a position is given twice, or none is for ever",
+        FEED,
+        "SELECT last FROM feed FOR UPDATE SKIP LOCKED",
+        "SELECT last FROM feed",
+        (f"{FEEDING}test_one_at_a_time_gives_positions",),
     ),
     Mutant(
-        "relay-without-a-lease",
-        "every relay publishes everything, again and again",
-        "ledger/kit/relay.py",
-        "due_at = ledger_now() + make_interval(secs => %(lease)s)",
-        "due_at = ledger_now()",
-        (f"{RELAY}test_what_was_published_and_not_done_is_published_again",),
+        "positions-waited-for",
+        "all workers stand in line behind one that hangs",
+        FEED,
+        "SELECT last FROM feed FOR UPDATE SKIP LOCKED",
+        "SELECT last FROM feed FOR UPDATE",
+        (f"{FEEDING}test_one_at_a_time_gives_positions",),
     ),
     Mutant(
-        "relay-skip-locked-dropped",
-        "relays stand in line behind one of them that hangs",
-        "ledger/kit/relay.py",
-        "FOR UPDATE SKIP LOCKED",
-        "FOR UPDATE",
-        (f"{RELAY}test_a_relay_does_not_wait_for_what_another_is_taking",),
+        "positions-by-the-clock-alone",
+        "a wallet's events are heard in the wrong order when the clock was set back",
+        FEED,
+        "max(recorded_at) OVER (PARTITION BY wallet_id ORDER BY event) AS at",
+        "recorded_at AS at",
+        (f"{FEEDING}test_a_wallets_events_keep_their_order_though_the_clock_was_set_back",),
     ),
     Mutant(
-        "event-done-twice",
-        "an event that was handed out twice is told twice",
-        "ledger/kit/relay.py",
-        " AND o.state <> 'done'",
-        "",
-        (f"{RELAY}test_what_is_done_stays_done_and_is_told_once",),
+        "feed-does-not-move",
+        "the next events get positions that were given",
+        FEED,
+        "UPDATE feed SET last = last + (SELECT count(*) FROM placed)",
+        "UPDATE feed SET last = last + 0 * (SELECT count(*) FROM placed)",
+        (f"{FEEDING}test_positions_go_on_from_one_without_a_gap",),
+    ),
+    Mutant(
+        "consumer-taken-by-two",
+        "two workers hear of the same event, and each makes something of it",
+        FEED,
+        "WHERE name = %(name)s FOR UPDATE SKIP LOCKED",
+        "WHERE name = %(name)s",
+        (f"{FEEDING}test_a_consumer_is_one_at_a_time",),
+    ),
+    Mutant(
+        "consumer-passes-one-too-many",
+        "the event behind those that were read is never heard of",
+        FEED,
+        '"position": events[-1].position',
+        '"position": events[-1].position + 1',
+        (f"{FEEDING}test_consumers_read_each_by_itself",),
+    ),
+    Mutant(
+        "consumer-reads-what-has-no-order",
+        "events are skipped, as others come before them later",
+        FEED,
+        "WHERE position > %(after)s ORDER BY position LIMIT %(limit)s",
+        "WHERE position > %(after)s ORDER BY position DESC LIMIT %(limit)s",
+        (f"{FEEDING}test_consumers_read_each_by_itself",),
+    ),
+    Mutant(
+        "bell-without-a-gap",
+        "every posting has a transaction more, that of its ring",
+        "ledger/kit/bell.py",
+        "await asyncio.sleep(GAP_S)",
+        "await asyncio.sleep(0)",
+        ("tests/kit/test_bell.py::test_it_rings_once_in_a_gap",),
+    ),
+    Mutant(
+        "ring-while-it-rings-unheard",
+        "an event is told of half a second late, now and then",
+        "ledger/kit/bell.py",
+        "        self._again = True\n",
+        "        self._again = self._ringing is None or self._ringing.done()\n",
+        ("tests/kit/test_bell.py::test_many_rings_at_once_are_one",),
+    ),
+    Mutant(
+        "driver-connections-wait-for-ever",
+        "a line that falls silent silences the bell until the service is started anew, and the service cannot be stopped",
+        "ledger/kit/db.py",
+        "return await self._patient(**arguments,",
+        "return await psycopg.AsyncConnection.connect(**arguments,",
+        ("tests/kit/test_bell.py::test_a_server_that_falls_silent_is_given_up",),
     ),
     # Access
     Mutant(

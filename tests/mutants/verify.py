@@ -3,6 +3,8 @@
 from tests.mutants.mutant import Mutant
 
 BOOK = "ledger/book/verify/book.py"
+EVENTS = "ledger/book/verify/events.py"
+LOG = "tests/book/test_verify_events.py::"
 CHECK = "ledger/book/verify/check.py"
 QUICK = "ledger/book/verify/quick.py"
 KINDS = "tests/book/test_verify_kinds.py::test_tampering_is_found"
@@ -83,7 +85,12 @@ SKIPPED = {
         f"{KINDS}[line without its lot]",
     ),
     "notes": (CHECK, "if found != digest:", f"{STORY}[notes]"),
-    "events": (CHECK, "if found != ((last, 1, last) if last else (0, None, None)):", f"{STORY}[gap in the events]"),
+    "positions": (EVENTS, "if (placed, first, newest) != expected:", f"{LOG}test_a_gap_in_the_positions_is_found"),
+    "all-events": (
+        EVENTS,
+        "if told != no_more + stored:",
+        f"{LOG}test_a_lost_row_that_had_no_position_yet_is_found",
+    ),
     "link-back": (
         CHECK,
         "elif other[:2] != (wallet_id, number):",
@@ -165,6 +172,46 @@ MUTANTS = tuple(
         "self.originals[number] = (kind, {(credit, asset): amount})",
         "pass",
         ("tests/book/test_verify_short.py::test_both_ways_come_to_the_same",),
+    ),
+    Mutant(
+        "verify-skips-the-last-event",
+        "the newest event of a book is lost, and nobody knows",
+        EVENTS,
+        "if newest != last or count",
+        "if count",
+        (f"{LOG}test_a_last_row_that_was_lost_is_found",),
+    ),
+    Mutant(
+        "verify-skips-events-in-between",
+        "an event of a book is lost, and nobody knows",
+        EVENTS,
+        "if newest != last or count != newest - first + 1 or",
+        "if newest != last or",
+        (f"{LOG}test_a_row_in_the_middle_that_was_lost_is_found",),
+    ),
+    Mutant(
+        "verify-skips-the-first-event",
+        "the oldest event of a book is lost, and passes for one that was deleted in time",
+        EVENTS,
+        "or (first > 1 and not some_gone):",
+        "or False:",
+        (f"{LOG}test_a_first_row_that_was_lost_is_found",),
+    ),
+    Mutant(
+        "verify-takes-no-event-for-gone",
+        "every night sound books are called wrong, since old events were deleted",
+        EVENTS,
+        "or (first > 1 and not some_gone):",
+        "or first > 1:",
+        (f"{LOG}test_a_prefix_that_is_gone_is_fine",),
+    ),
+    Mutant(
+        "verify-misses-old-anchors-events",
+        "every night sound anchors are called wrong, since old events were deleted",
+        "ledger/book/verify/anchors.py",
+        "if anchor.number >= told_from:",
+        "if anchor.number >= 1:",
+        (f"{LOG}test_the_event_of_an_anchor_may_be_gone_and_may_not_be_lost",),
     ),
     Mutant(
         "verify-takes-legs-of-any-amount",

@@ -9,12 +9,13 @@ from typing import Any
 import psycopg
 
 from ledger.alerts.participant import BalanceLevels
-from ledger.book.commands import Attempt, Command, Outcome, Posted, Refused
+from ledger.book.commands import Attempt, Command, Outcome, Posted, Refused, Tell
 from ledger.book.door import Door
 from ledger.book.hashing import genesis
 from ledger.book.verify import Report, verify_now
 from ledger.budgets.verify import verify_budgets
 from ledger.events.catalogue import checked
+from ledger.events.payloads import MethodExpiring
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.ids import new_wallet_id
 from ledger.rates.verify import verify_usage
@@ -54,6 +55,14 @@ def attempt(command: Command, key: str | None = None, **more: Any) -> Attempt:
     """An attempt under a key of its own, unless one is given."""
     name = f"test {next(_keys)}" if key is None else key
     return Attempt(command=command, key=name, namespace="client:test", actor="key_test", **more)
+
+
+def telling(wallet_id: int) -> Tell:
+    """A command that does nothing but cause an event in this wallet."""
+    card = MethodExpiring(
+        payment_method_id="pm_1", brand=None, last4=None, exp_month=None, exp_year=None, is_default=True
+    )
+    return Tell(wallet_id=wallet_id, of_type="payment_method.expiring", data=card)
 
 
 def codes(outcomes: Sequence[Outcome]) -> list[str]:

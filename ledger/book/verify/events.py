@@ -43,8 +43,7 @@ def check_events(
         last = head.event_number
         count, first, newest = events.pop(head.wallet_id, (0, last + 1, last))
         total += count
-        whole = newest == last and count == newest - first + 1
-        if not whole or (first > 1 and not some_gone):
+        if newest != last or count != newest - first + 1 or (first > 1 and not some_gone):
             begin = first if some_gone else 1
             place = f"event {_first_gap(connection, head.wallet_id, begin)}"
             say(head.wallet_id, "event", None, place, f"{begin} to {last}", f"{count} up to {newest if count else 0}")
