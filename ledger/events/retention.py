@@ -17,6 +17,9 @@ BATCH: Final = 2_000
 _FEED: Final = """
 SELECT gone, least(gone + %(batch)s, last, (SELECT min(position) FROM consumers)) FROM feed FOR UPDATE"""
 
+_LOCK: Final = """
+SELECT count(*) FROM (SELECT FROM outbox WHERE position > %(gone)s AND position <= %(upto)s FOR UPDATE) AS locked"""
+
 # What is to be delivered is the webhooks' to know: of them nothing but this table is read here.
 _STOP: Final = """
 SELECT o.position, o.recorded_at, o.recorded_at < ledger_now() - make_interval(days => %(days)s + %(late)s) AS late
@@ -63,6 +66,8 @@ async def _forget_some(connection: AsyncConnection, days: int, batch: int) -> tu
     if upto <= gone:
         return 0, None, False
     span = {"gone": gone, "upto": upto}
+    # Whoever has an event delivered again holds it until that is there to be seen.
+    await connection.exec_driver_sql(_LOCK, span)
     stop: Any = (await connection.exec_driver_sql(_STOP, span | {"days": days, "late": LATE_DAYS})).one_or_none()
     if stop is not None:
         span["upto"] = stop.position - 1

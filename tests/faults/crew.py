@@ -155,7 +155,8 @@ class Work:
         """Nothing was lost and nothing doubled, in the books and in the log of events."""
         report = check(self._url, self.wallets)
         assert report.checked["transactions"] == 3 * len(self.wallets)
-        assert report.checked["events"] == 2 * len(self.wallets)
+        # Low; depleted and expired; and where the worker happened to look before, that they were about to expire.
+        assert 3 * len(self.wallets) <= report.checked["events"] <= 4 * len(self.wallets)
 
 
 def _parent_of(pid: int) -> int | None:
