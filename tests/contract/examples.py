@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.book.read import Reader
+from ledger.events.feed import advance
 from ledger.forecast.model import HOLT_WINTERS
 from ledger.forecast.service import make_due
 from ledger.kit.db import Database
@@ -104,6 +105,7 @@ async def record(call: Recorder) -> None:
     await call("unfreeze_wallet", "POST", f"{wallet}/unfreeze")
     await call("close_wallet", "POST", "/v1/wallets/user:user-44/close")
     await _rates(call)
+    await _events(call, opened["id"])
     await _webhooks(call)
 
 
@@ -117,6 +119,18 @@ async def _rates(call: Recorder) -> None:
     await call("list_meters", "GET", "/v1/meters?service=storage")
     card = await call("get_rate_card", "GET", "/v1/rate-card")
     call.examples["get_rate_card"]["response"] = card | {"meters": card["meters"][-2:]}  # it is long
+
+
+async def _events(call: Recorder, wallet_id: str) -> None:
+    """Placed as a worker does it."""
+    database = Database(call.api.database_url)
+    try:
+        async with database.transaction() as connection:
+            await advance(connection)
+    finally:
+        await database.dispose()
+    shown = await call("list_events", "GET", f"/v1/events?wallet_id={wallet_id}&limit=2")
+    await call("get_event", "GET", f"/v1/events/{shown['items'][0]['id']}")
 
 
 async def _webhooks(call: Recorder) -> None:

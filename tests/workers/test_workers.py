@@ -102,7 +102,7 @@ def test_what_is_due_gets_done_though_the_broker_forgets_and_workers_die(
     clock.advance(timedelta(hours=2))
     redis.Redis.from_url(redis_url).flushall()
     until(lambda: count(database_url, EXPIRIES, wallets) == 20, "20 expiries booked after the broker forgot everything")
-    assert 40 == count(database_url, EVENTS, wallets), "and depleted"
+    assert 60 == count(database_url, EVENTS, wallets), "depleted, and expired"
 
     workers.kill()
     later = clock.now() + timedelta(hours=1)
@@ -117,7 +117,7 @@ def test_what_is_due_gets_done_though_the_broker_forgets_and_workers_die(
     clock.advance(timedelta(hours=2))
     workers.start()
     until(lambda: count(database_url, EXPIRIES, wallets) == 40, "20 more booked by new workers")
-    assert 80 == count(database_url, EVENTS, wallets), "recovered, and depleted again"
+    assert 120 == count(database_url, EVENTS, wallets), "recovered, depleted and expired again"
     check(database_url, wallets)
 
 
