@@ -1,10 +1,10 @@
 """Mail as an operator and users name it: the server of LEDGER_SMTP_URL, who sends, and addresses. Pure.
 
-    smtp://host:587                      STARTTLS where the server offers it
-    smtp://user:password@host:587        STARTTLS, or nothing is sent
-    smtps://user:password@host           TLS from the first byte, port 465
-    …?tls=required|offered|off           otherwise than that
-    …?ca=/etc/ssl/mail.pem               certificates that the server's may be signed by, besides the system's
+smtp://host:587                      STARTTLS where the server offers it
+smtp://user:password@host:587        STARTTLS, or nothing is sent
+smtps://user:password@host           TLS from the first byte, port 465
+…?tls=required|offered|off           otherwise than that
+…?ca=/etc/ssl/mail.pem               certificates that the server's may be signed by, besides the system's
 """
 
 import re

@@ -40,7 +40,7 @@ class About(NamedTuple):
 def message_of(of_type: str, data: Mapping[str, Any], about: About, left_out: int = 0) -> Message:
     """What is said of an event with this ``data``."""
     text = TEXTS.get(of_type, OTHER)
-    said = _said(text, data | {"type": of_type}, about)
+    said = _said(text, {**data, "type": of_type}, about)
     says = said.says
     if text is OTHER:
         says += tuple(f"{name}: {_plain(value)}" for name, value in list(data.items())[:FIGURES_MAX])

@@ -34,9 +34,7 @@ def upgrade() -> None:
         sa.Column("problem_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("channel > 0", name=op.f("notification_channels_id_check")),
         sa.CheckConstraint("kind IN ('email', 'slack')", name=op.f("notification_channels_kind_check")),
-        sa.CheckConstraint(
-            "(kind = 'slack') = (sealed IS NOT NULL)", name=op.f("notification_channels_sealed_check")
-        ),
+        sa.CheckConstraint("(kind = 'slack') = (sealed IS NOT NULL)", name=op.f("notification_channels_sealed_check")),
         sa.CheckConstraint("cardinality(events) > 0", name=op.f("notification_channels_events_check")),
         sa.CheckConstraint(
             "disabled_for IN ('request', 'gone')", name=op.f("notification_channels_disabled_for_check")
@@ -62,9 +60,7 @@ def upgrade() -> None:
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("problem", sa.Text(), nullable=True),
-        sa.CheckConstraint(
-            "state IN ('queued', 'sending', 'sent', 'failed')", name=op.f("notifications_state_check")
-        ),
+        sa.CheckConstraint("state IN ('queued', 'sending', 'sent', 'failed')", name=op.f("notifications_state_check")),
         sa.CheckConstraint(
             "(state IN ('sent', 'failed')) = (finished_at IS NOT NULL)", name=op.f("notifications_finished_check")
         ),
