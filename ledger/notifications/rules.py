@@ -9,19 +9,15 @@ DEFAULT_EVENTS: Final = (
     "balance.depleted",
     "payment.failed",
     "payment.refund_failed",
-    "payment.disputed",
+    "dispute.opened",
     "payment_method.expiring",
     "credits.expiring",
     "budget.threshold_reached",
     "usage.spike",
-    "auto_refill.failed",
-    "auto_refill.paused",
 )
 """What a channel tells unless it is said otherwise: what somebody may have to do something about."""
 
-URGENT: Final = frozenset(
-    ["balance.critical", "balance.depleted", "payment.failed", "payment.disputed", "auto_refill.paused"]
-)
+URGENT: Final = frozenset(["balance.critical", "balance.depleted", "payment.failed", "dispute.opened"])
 GAP: Final = timedelta(minutes=10)
 URGENT_GAP: Final = timedelta(minutes=1)
 """At least this long between two messages about one type of event in one channel."""

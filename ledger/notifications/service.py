@@ -109,7 +109,8 @@ async def test(database: Database, ways: Ways, wallet_id: int, channel_id: str |
         return wallet, rows, (await connection.exec_driver_sql("SELECT ledger_now()")).scalar_one()
 
     wallet, rows, now = await database.retrying(take)
-    message = trial_message(TEST, store.about_wallet(*wallet))
+    about = store.about_wallet(wallet_id, wallet.owner_id, wallet.purpose, wallet.time_zone, wallet.metadata)
+    message = trial_message(TEST, about)
     results = []
     for row in rows:
         ended = await _tried(ways, row, message, now)

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, delete, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.book.tables import wallet_settings
 from ledger.kit.ids import public, wallet_public
 from ledger.kit.secret_keys import NotDecrypted, SecretKeys
 from ledger.notifications.message import About
 from ledger.notifications.shapes import KIND
 from ledger.notifications.tables import notification_channels
-from ledger.wallets.tables import wallet_settings
 
 HEALTHY: Final[dict[str, Any]] = {"problem": None, "problem_at": None, "paused_until": None}
 """The columns of a channel of which nothing bad is known."""
@@ -25,7 +25,9 @@ _c, _w = notification_channels.c, wallet_settings.c
 async def wallet(connection: AsyncConnection, wallet_id: int, *, lock: bool = False) -> Row[Any] | None:
     """What a wallet is called; with ``lock`` nobody else changes its channels until the end of the transaction."""
     columns = select(_w.wallet_id, _w.owner_id, _w.purpose, _w.time_zone, _w.metadata).where(_w.wallet_id == wallet_id)
-    return (await connection.execute(columns.with_for_update(key_share=True) if lock else columns)).one_or_none()
+    found = await connection.execute(columns.with_for_update(key_share=True) if lock else columns)
+    row: Row[Any] | None = found.one_or_none()
+    return row
 
 
 def about_wallet(wallet_id: int, owner_id: str | None, purpose: str | None, zone: str | None, metadata: Any) -> About:

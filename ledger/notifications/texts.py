@@ -28,7 +28,7 @@ TEXTS: Final[dict[str, Text]] = {
         "Buy credits, and they go on at once.",
     ),
     "balance.recovered": Text("{wallet} has enough credits again", ("{free:credits} are free in {wallet}.",)),
-    "payment.completed": Text("{credits:credits} were added to {wallet}", ("Your payment arrived.", *_MONEY)),
+    "payment.completed": Text("{credits:credits} were added to {wallet}", ("A payment arrived.", *_MONEY)),
     "payment.failed": Text(
         "A payment for {wallet} failed",
         ("No credits were added.", *_MONEY, "Reason: {reason}."),
@@ -43,18 +43,23 @@ TEXTS: Final[dict[str, Text]] = {
         ("The money could not be given back, so the credits are where they were.", *_MONEY),
         "Tell us another way to give the money back.",
     ),
-    "payment.disputed": Text(
+    "payment.disputed": Text("A payment for {wallet} is disputed", ("The bank took the money back.", *_MONEY)),
+    "dispute.opened": Text(
         "A payment for {wallet} is disputed",
         (
-            "The bank took the money of a payment back.",
-            *_MONEY,
-            "What is unspent of its credits is set aside; the rest is owed.",
+            "The bank took {amount:money} of a payment back.",
+            "Of its credits, {credits:credits} are set aside; what was spent already is owed.",
+            "Payment: {payment_id}.",
         ),
         "If this is a mistake, ask your bank to withdraw the dispute.",
     ),
-    "payment.dispute_won": Text("A dispute about {wallet} is over", ("The money came back, and the credits.", *_MONEY)),
-    "payment.dispute_lost": Text(
-        "A dispute about {wallet} is over", ("The bank kept the money, so the credits are gone.", *_MONEY)
+    "dispute.won": Text(
+        "A dispute about {wallet} is over: the credits are back",
+        ("{credits:credits} can be used again.", "Payment: {payment_id}."),
+    ),
+    "dispute.lost": Text(
+        "A dispute about {wallet} is over: the credits are gone",
+        ("The bank kept {amount:money}.", "{credits:credits} that were set aside are gone.", "Payment: {payment_id}."),
     ),
     "payment_link.created": Text(
         "A payment for {wallet} is waiting", ("It can be paid here: {payment_url}", "Payment: {payment_id}.")
@@ -63,6 +68,23 @@ TEXTS: Final[dict[str, Text]] = {
         "The card ending in {last4} for {wallet} is about to expire",
         ("The {brand} card ending in {last4} can be used until {exp_month}/{exp_year}.",),
         "Add its successor or another card, or automatic payments will fail.",
+    ),
+    "payment_link.expired": Text(
+        "A payment for {wallet} was not made in time",
+        ("Nobody paid, and the link is over.", *_MONEY),
+        "Ask for a new link if you still want the credits.",
+    ),
+    "credits.granted": Text(
+        "{credits:credits} were added to {wallet}", ("Why: {reason}.", "They can be used until {expires_at:time}.")
+    ),
+    "credits.expired": Text("Credits in {wallet} expired", ("{credits:credits} were not used in time, and are gone.",)),
+    "hold.expired": Text(
+        "A hold in {wallet} ended by itself",
+        ("{credits:credits} were held, and neither captured nor released in time.", "Hold: {hold_id}."),
+    ),
+    "transfer.completed": Text(
+        "{credits:credits} moved between wallets",
+        ("From {from_wallet_id} to {to_wallet_id}.", "Why: {reason}.", "Transfer: {transfer_id}."),
     ),
     "credits.expiring": Text(
         "Credits in {wallet} are about to expire",
@@ -86,17 +108,6 @@ TEXTS: Final[dict[str, Text]] = {
             "Usual are {usual:credits}.",
         ),
         "If you did not expect that, look who uses your keys.",
-    ),
-    "auto_refill.completed": Text("{wallet} was refilled", ("Automatic refill: credits were bought.", *_MONEY)),
-    "auto_refill.failed": Text(
-        "A refill of {wallet} failed",
-        ("The automatic refill could not be charged.", *_MONEY, "Reason: {reason}."),
-        "Check the card, or pay by hand.",
-    ),
-    "auto_refill.paused": Text(
-        "Automatic refills of {wallet} are paused",
-        ("Nothing is charged any more, and nothing is refilled.", "Reason: {reason}."),
-        "Check the card, then switch automatic refills on again.",
     ),
 }
 
