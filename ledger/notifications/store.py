@@ -25,7 +25,7 @@ _c, _w = notification_channels.c, wallet_settings.c
 async def wallet(connection: AsyncConnection, wallet_id: int, *, lock: bool = False) -> Row[Any] | None:
     """What a wallet is called; with ``lock`` nobody else changes its channels until the end of the transaction."""
     columns = select(_w.wallet_id, _w.owner_id, _w.purpose, _w.time_zone, _w.metadata).where(_w.wallet_id == wallet_id)
-    found = await connection.execute(columns.with_for_update(key_share=True) if lock else columns)
+    found: Any = await connection.execute(columns.with_for_update(key_share=True) if lock else columns)
     row: Row[Any] | None = found.one_or_none()
     return row
 

@@ -85,5 +85,5 @@ notifications = Table(
     Index("notifications_finished_idx", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
 )
 """``event``: the newest of those that it is about; ``left_out``: how many others. ``slot_at``: from when on it was to
-be sent; ``due_at``: the next attempt, or while one is under way the end of its lease. ``attempts``: their number is what
-the lease is held by."""
+be sent; ``due_at``: the next attempt, or while one is under way the end of its lease. ``attempts``: their number is
+what the lease is held by."""
