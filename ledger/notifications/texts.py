@@ -15,7 +15,7 @@ class Text(NamedTuple):
     advice: str = ""
 
 
-_LEVEL: Final = ("{free:credits} are free in {wallet}.", "You asked to hear of it below {threshold:credits}.")
+_LEVEL: Final = ("Free in {wallet}: {free:credits}.", "You asked to hear of it below {threshold:credits}.")
 _MONEY: Final = ("It was {amount:money} for {credits:credits}.", "Payment: {payment_id}.")
 _TOP_UP: Final = "Buy credits, or switch on automatic refills, before work stops."
 
@@ -24,10 +24,10 @@ TEXTS: Final[dict[str, Text]] = {
     "balance.critical": Text("Only {free:credits} left in {wallet}", _LEVEL, _TOP_UP),
     "balance.depleted": Text(
         "No credits left in {wallet}",
-        ("{free:credits} are free in {wallet}.", "Services that need credits are refused from now on."),
+        ("Free in {wallet}: {free:credits}.", "Services that need credits are refused from now on."),
         "Buy credits, and they go on at once.",
     ),
-    "balance.recovered": Text("{wallet} has enough credits again", ("{free:credits} are free in {wallet}.",)),
+    "balance.recovered": Text("{wallet} has enough credits again", ("Free in {wallet}: {free:credits}.",)),
     "payment.completed": Text("{credits:credits} were added to {wallet}", ("A payment arrived.", *_MONEY)),
     "payment.failed": Text(
         "A payment for {wallet} failed",
