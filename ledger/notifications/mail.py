@@ -41,7 +41,11 @@ class Mailer:
 
     async def send(self, message: Message, to: str, id_: str, at: datetime) -> Ended:
         """Send it once. ``id_``: the part of the Message-ID before the @; raises nothing that a server can cause."""
-        mail = self.written(message, to, id_, at)
+        try:
+            mail = self.written(message, to, id_, at)
+        except ValueError as error:
+            log.error("mail.not_written", detail=str(error))
+            return Ended("refused", "the message cannot be written as mail")
         try:
             async with asyncio.timeout(self._total_s):
                 await self._sent(mail, to)
@@ -65,7 +69,7 @@ class Mailer:
         return f"{'with' if secured else 'without'} TLS, {'logged in' if self.server.user else 'without a login'}"
 
     def written(self, message: Message, to: str, id_: str, at: datetime) -> EmailMessage:
-        """The mail. What would end a line of a header raises ValueError, and cannot come from ``Message``."""
+        """The mail. Raises ValueError for what would end a line of a header; a ``Message`` has none."""
         mail = EmailMessage(policy=SMTP_POLICY)
         mail["From"] = Address(self.sender.name, addr_spec=self.sender.address)
         mail["To"] = to

@@ -81,7 +81,7 @@ def post_office(
 
     options: dict[str, Any] = {}
     if login:
-        options = {"authenticator": right, "auth_required": True, "auth_require_tls": implicit is None}
+        options = {"authenticator": right, "auth_required": implicit is None, "auth_require_tls": implicit is None}
     controller = Controller(
         office,
         hostname="127.0.0.1",

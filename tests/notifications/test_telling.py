@@ -1,5 +1,6 @@
 """Events of wallets told to people: once, as storms bear it, through servers that are out of order."""
 
+import asyncio
 from collections import Counter
 from typing import Any
 
@@ -98,13 +99,13 @@ async def test_a_storm_is_one_message(api: Api, send: Sender, office: PostOffice
 async def test_what_a_batch_has_of_one_type_is_one_message(api: Api, send: Sender, office: PostOffice) -> None:
     """What is urgent comes again after a minute."""
     wallet_id = await low(api, MAIL | {"events": ["balance.critical"]})
-    for number in range(3):
+    for _ in range(3):
         await use(api, wallet_id, "60")
-        await api.grant(wallet_id, f"8{number}")
+        await api.grant(wallet_id, "60")
     await send.run(10)
     assert ["Only"] == [subject[:4] for subject in office.subjects()]
     assert "2 other events" in office.text()
-    await use(api, wallet_id, "90")
+    await use(api, wallet_id, "60")
     await send.run(10)
     assert 1 == len(office.mails)
     ahead(api.database_url, 61)
@@ -215,8 +216,6 @@ async def test_a_channel_that_is_removed_or_disabled_hears_nothing_more(
 
 async def test_two_senders_tell_nothing_twice(api: Api, send: Sender, office: PostOffice) -> None:
     """Side by side; and who comes late with an outcome writes nothing."""
-    import asyncio
-
     for _ in range(6):
         await low(api, MAIL)
     await asyncio.gather(*(send.run(10) for _ in range(3)))
