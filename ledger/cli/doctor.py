@@ -170,7 +170,9 @@ def _secrets(config: Settings) -> Callable[[psycopg.Connection], Iterator[Findin
             for id_, count in connection.execute(SEALED):
                 if keys is None or id_ not in keys.ids:
                     seen = f"{count:,} were encrypted by the key {id_}, which is not set"
-                    yield Finding("secrets", "fail", seen, "Add it to LEDGER_SECRET_KEYS: what they are for is not sent.")
+                    yield Finding(
+                        "secrets", "fail", seen, "Add it to LEDGER_SECRET_KEYS: what they are for is not sent."
+                    )
 
     return look
 

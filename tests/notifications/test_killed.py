@@ -18,7 +18,9 @@ from tests.workers.test_workers import Workers
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_worker_that_is_killed_mid_send_loses_nothing(database_url: str, redis_url: str, tmp_path: Path) -> None:
+async def test_a_worker_that_is_killed_mid_send_loses_nothing(
+    database_url: str, redis_url: str, tmp_path: Path
+) -> None:
     """At most the same mail twice, under one Message-ID; and what came meanwhile is told by the next worker."""
     with post_office() as office:
         given = {

@@ -20,7 +20,9 @@ from tests.notifications.postoffice import PASSWORD, USER, PostOffice, post_offi
 pytestmark = pytest.mark.anyio
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-MESSAGE = message_of("balance.low", {"free": "74.5", "threshold": "100"}, About("wal_0GJkz3mQx7B", "the wallet of acme"))
+MESSAGE = message_of(
+    "balance.low", {"free": "74.5", "threshold": "100"}, About("wal_0GJkz3mQx7B", "the wallet of acme")
+)
 NOT_USED = Ended("again", "the mail server could not be used")
 
 

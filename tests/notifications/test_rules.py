@@ -126,7 +126,13 @@ def test_of_a_url_only_little_is_shown() -> None:
         *("a@example.com\r\nRCPT TO:<b@example.com>", "a@example.com\n", '"a b"@example.com', "a@b@example.com"),
         *("a..b@example.com", ".a@example.com", "a@-b.com", "a@b-.com", "a@ex ample.com", "ä@example.com"),
         *("a,b@example.com", "<a@example.com>", "a@example.com>", f"{'a' * 65}@example.com", "a@example.123"),
-        *(f"a@{'b' * 64}.com", f"a@{'.'.join(['b' * 60] * 5)}.com", "a@example.com.", "a@☃\u2028.com", "a%0d@exa%0dmple.com"),
+        *(
+            f"a@{'b' * 64}.com",
+            f"a@{'.'.join(['b' * 60] * 5)}.com",
+            "a@example.com.",
+            "a@☃\u2028.com",
+            "a%0d@exa%0dmple.com",
+        ),
     ],
 )
 def test_an_address_that_is_none_is_refused(address: str) -> None:
@@ -148,8 +154,16 @@ def test_a_mail_server_is_named_by_a_url() -> None:
     assert "off" == read("smtp://u:p@m?tls=off").tls
     assert "/ca.pem" == read("smtps://m?ca=/ca.pem").ca_file
     assert "p/w" not in repr(read("smtp://u:p%2Fw@m"))
-    for wrong in ("http://m", "smtp://", "smtp://u@m", "smtp://m/x", "smtp://m?tls=no", "smtps://m?tls=off", "smtp://m:0"):
-        with pytest.raises(ValueError, match="must|may"):
+    for wrong in (
+        "http://m",
+        "smtp://",
+        "smtp://u@m",
+        "smtp://m/x",
+        "smtp://m?tls=no",
+        "smtps://m?tls=off",
+        "smtp://m:0",
+    ):
+        with pytest.raises(ValueError, match=r"must|may"):
             read(wrong)
 
 
