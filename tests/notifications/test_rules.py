@@ -136,7 +136,7 @@ def test_of_a_url_only_little_is_shown() -> None:
     ],
 )
 def test_an_address_that_is_none_is_refused(address: str) -> None:
-    with pytest.raises(ValueError, match="must (be|have)"):
+    with pytest.raises(ValueError, match=r"must (be|have)"):
         mail_address(address)
 
 
