@@ -65,6 +65,7 @@
         ├── DatabaseUnavailable     DATABASE_UNAVAILABLE
         ├── StripeUnavailable       STRIPE_UNAVAILABLE
         ├── SecretKeysMissing       SECRET_KEYS_MISSING
+        ├── MailNotSetUp            MAIL_NOT_SET_UP
         ├── WalletBusy              WALLET_BUSY
         └── Overloaded              OVERLOADED
 
@@ -536,6 +537,13 @@ class SecretKeysMissing(Unavailable):
 
     code = "SECRET_KEYS_MISSING"
     title = "The service has no key to keep secrets with"
+
+
+class MailNotSetUp(Unavailable):
+    """No mail server is set, so nothing can be told by e-mail."""
+
+    code = "MAIL_NOT_SET_UP"
+    title = "The service sends no e-mail"
 
 
 class WalletBusy(Unavailable):

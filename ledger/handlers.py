@@ -13,6 +13,7 @@ import ledger.finance.api
 import ledger.forecast.api
 import ledger.health.api
 import ledger.holds.api
+import ledger.notifications.api
 import ledger.payments.disputes.api
 import ledger.payments.history.api
 import ledger.payments.inbox.api
@@ -53,5 +54,6 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.events.api.HANDLERS,
     *ledger.webhooks.endpoints.api.HANDLERS,
     *ledger.webhooks.deliveries.api.HANDLERS,
+    *ledger.notifications.api.HANDLERS,
     *ledger.finance.api.HANDLERS,
 )

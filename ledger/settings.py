@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 from ledger.kit import failpoints
 from ledger.kit.egress.allow import AllowList
 from ledger.kit.egress.proxy import Proxy
+from ledger.kit.mail import MailServer, Sender
 
 PREFIX = "LEDGER_"
 
@@ -100,6 +101,9 @@ class Settings:
         egress_ca_file: absolute path of certificates in PEM that receivers may be signed by, besides the public ones.
         webhook_couriers: processes that deliver webhooks at a time, among all workers, 1 to 16; each takes a child of
             its worker.
+        smtp_url: mail server that notifications are sent by, `smtp://user:password@host:587` or `smtps://…`. Without it
+            no notification can be had by e-mail.
+        mail_from: whom mail comes from, `Credits <billing@example.com>`; goes with `smtp_url`.
         test_clock: whether the clock of the ledger may be set forward (tests and the sandbox only).
         environment: production or test; what breaks the service on purpose is refused in production.
         failpoints: where a process is to fail, for fault tests: `unit.before_commit:kill@3`. Refused
@@ -135,6 +139,8 @@ class Settings:
     egress_proxy: str | None = field(default=None, repr=False)
     egress_ca_file: str | None = None
     webhook_couriers: int = 1
+    smtp_url: str | None = field(default=None, repr=False)
+    mail_from: str | None = None
     test_clock: bool = False
     environment: str = "production"
     failpoints: str | None = None
@@ -154,6 +160,8 @@ class Settings:
                 f"LEDGER_STATEMENT_TIMEOUT_MS ({settings.statement_timeout_ms}): a statement would "
                 "be cancelled before its wait for a lock is. Make it the smaller of the two."
             )
+        if settings.smtp_url is not None:
+            settings.require("mail_from")
         if settings.failpoints is not None and settings.environment != "test":
             raise SettingsError(
                 f"LEDGER_FAILPOINTS is set, and LEDGER_ENVIRONMENT is {settings.environment}: failpoints kill "
@@ -244,6 +252,7 @@ def _example(name: str) -> str:
         "LEDGER_REDIS_URL": "redis://localhost:6379/0",
         "LEDGER_STRIPE_API_KEY": "sk_test_…",
         "LEDGER_STRIPE_WEBHOOK_SECRET": "whsec_…",
+        "LEDGER_MAIL_FROM": "billing@example.com",
     }.get(name, "…")
 
 
@@ -375,6 +384,24 @@ def _proxy(name: str, text: str) -> str:
     return text
 
 
+def _smtp_url(name: str, text: str) -> str:
+    try:
+        MailServer.read(text)
+    except ValueError as error:
+        raise SettingsError(f"{variable(name)} is {without_password(text)!r}, but {error}.") from None
+    return text
+
+
+def _mail_from(name: str, text: str) -> str:
+    try:
+        Sender.read(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"{variable(name)} is {text!r}, but {error}. Name whom mail comes from: Credits <billing@example.com>."
+        ) from None
+    return text
+
+
 def _path(name: str, text: str) -> str:
     if not text.startswith("/"):
         raise _refuse(name, text, "the absolute path of a file")
@@ -456,6 +483,8 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "egress_allow": _allow_list,
     "egress_proxy": _proxy,
     "egress_ca_file": _path,
+    "smtp_url": _smtp_url,
+    "mail_from": _mail_from,
     "test_clock": _flag,
     "environment": _one_of(ENVIRONMENTS),
     "failpoints": _failpoints,

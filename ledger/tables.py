@@ -10,6 +10,7 @@ import ledger.events.tables
 import ledger.forecast.tables
 import ledger.kit.idempotency
 import ledger.kit.outbox
+import ledger.notifications.tables
 import ledger.payments.tables
 import ledger.rates.tables
 import ledger.rollups.tables

@@ -74,6 +74,7 @@ app.conf.update(
         "workers.forecast",
         "workers.payments",
         "workers.webhooks",
+        "workers.notifications",
     ),
 )
 

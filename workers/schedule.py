@@ -17,6 +17,7 @@ INBOX_S = 1.0
 POLL_S = 60.0
 LINKS_S = 5.0
 DELIVER_S = 2.0
+NOTIFY_S = 2.0
 
 app.conf.beat_schedule = {
     "book what is due": {
@@ -55,6 +56,14 @@ app.conf.beat_schedule = {
     "deliver webhooks": {
         "task": "webhooks.deliver",
         "schedule": DELIVER_S,
+    },
+    "send notifications": {
+        "task": "notifications.send",
+        "schedule": NOTIFY_S,
+    },
+    "forget old notifications": {
+        "task": "notifications.forget",
+        "schedule": crontab(hour="1", minute="50"),
     },
     "issue and end payment links": {
         "task": "payments.links",

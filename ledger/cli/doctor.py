@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,13 @@ POSTGRES_VERSIONS = (16, 17, 18)
 MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 TIMEOUT_S = 5
 UNSEALED_H_MAX = 3
+
+
+SEALED = """
+SELECT encode(substring(sealed FROM 2 FOR 8), 'hex'), count(*) FROM (
+    SELECT sealed FROM webhook_secrets UNION ALL SELECT sealed FROM notification_channels WHERE sealed IS NOT NULL) s
+GROUP BY 1"""
+"""By which key secrets are encrypted, and how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,7 @@ def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
     yield _anchor(config)
     yield _secret_keys(config)
     yield _egress(config)
+    yield _mail(config)
     yield _disk()
 
 
@@ -158,11 +167,12 @@ def _secrets(config: Settings) -> Callable[[psycopg.Connection], Iterator[Findin
 
         with suppress(psycopg.errors.UndefinedTable, SettingsError):
             keys = make_secret_keys(config)
-            of_key = "SELECT encode(substring(sealed FROM 2 FOR 8), 'hex'), count(*) FROM webhook_secrets GROUP BY 1"
-            for id_, count in connection.execute(of_key):
+            for id_, count in connection.execute(SEALED):
                 if keys is None or id_ not in keys.ids:
                     seen = f"{count:,} were encrypted by the key {id_}, which is not set"
-                    yield Finding("secrets", "fail", seen, "Add it to LEDGER_SECRET_KEYS: their webhooks are not sent.")
+                    yield Finding(
+                        "secrets", "fail", seen, "Add it to LEDGER_SECRET_KEYS: what they are for is not sent."
+                    )
 
     return look
 
@@ -285,6 +295,30 @@ def _egress(config: Settings) -> Finding:
     way = "directly" if config.egress_proxy is None else f"by {without_password(config.egress_proxy)}"
     besides = "" if config.egress_allow is None else f", and besides {config.egress_allow}"
     return Finding("egress", "ok", f"public receivers are called {way}{besides}")
+
+
+def _mail(config: Settings) -> Finding:
+    """Whether the mail server lets us in; nothing is sent."""
+    from aiosmtplib import SMTPAuthenticationError, SMTPException
+
+    from ledger.notifications.mail import mailer_of
+
+    mailer = mailer_of(config)
+    if mailer is None or config.smtp_url is None:
+        advice = "Set LEDGER_SMTP_URL and LEDGER_MAIL_FROM to send notifications by e-mail."
+        return Finding("mail", "warn", "LEDGER_SMTP_URL is not set", advice)
+    shown = without_password(config.smtp_url)
+    try:
+        how = asyncio.run(mailer.check())
+    except SMTPAuthenticationError as error:
+        seen = f"{shown}: the login is refused: {_first_line(error)}"
+        return Finding("mail", "fail", seen, "Correct user and password in LEDGER_SMTP_URL.")
+    except (SMTPException, OSError, ValueError) as error:
+        advice = "Correct LEDGER_SMTP_URL, or let this machine reach the server."
+        if mailer.server.tls != "off":
+            advice += " A certificate of your own is trusted by ?ca=/file; ?tls=off does without TLS."
+        return Finding("mail", "fail", f"{shown}: {_first_line(error)}", advice)
+    return Finding("mail", "ok", f"{shown}: {how}, from {mailer.sender.address}")
 
 
 def _disk() -> Finding:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import click
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.cli import where
 from ledger.cli.output import emit_json, json_option
@@ -13,6 +16,8 @@ from ledger.cli.where import database_option
 from ledger.kit import key_file
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.secret_keys import SecretKeys, keys_of, new_key
+
+P = TypeVar("P")
 
 PAGE = 500
 
@@ -68,17 +73,30 @@ def reencrypt(database_url: str | None, as_json: bool) -> None:
 
 async def _reencrypt(url: str, keys: SecretKeys) -> tuple[int, list[str]]:
     """How many were changed, and what could not be decrypted."""
-    from ledger.webhooks.endpoints import store
+    from ledger.notifications.store import reencrypt as reencrypt_urls
+    from ledger.webhooks.endpoints.store import reencrypt as reencrypt_secrets
 
     database = Database(url, pool_size=1, role=SERVICE_ROLE, application_name="credit-ledger secrets")
-    changed, failed = 0, list[str]()
-    place: tuple[int, int] | None = (0, 0)
     try:
-        while place is not None:
-            async with database.transaction() as connection:
-                place, more, wrong = await store.reencrypt(connection, keys, place, PAGE)
-            changed += more
-            failed += wrong
+        secrets = await _all(database, keys, reencrypt_secrets, (0, 0))
+        urls = await _all(database, keys, reencrypt_urls, 0)
     finally:
         await database.dispose()
+    return secrets[0] + urls[0], secrets[1] + urls[1]
+
+
+async def _all(
+    database: Database,
+    keys: SecretKeys,
+    some: Callable[[AsyncConnection, SecretKeys, P, int], Awaitable[tuple[P | None, int, list[str]]]],
+    first: P,
+) -> tuple[int, list[str]]:
+    """Page by page, from ``first`` on."""
+    changed, failed = 0, list[str]()
+    place: P | None = first
+    while place is not None:
+        async with database.transaction() as connection:
+            place, more, wrong = await some(connection, keys, place, PAGE)
+        changed += more
+        failed += wrong
     return changed, failed

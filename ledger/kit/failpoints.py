@@ -37,6 +37,9 @@ POINTS: Final = (
     "webhooks.before_fan_out",
     "webhooks.after_claim",
     "webhooks.after_send",
+    "notifications.after_claim",
+    "notifications.after_mail",
+    "notifications.after_slack",
 )
 ACTIONS: Final = ("kill", "stop", "error", "hang", "delay")
 

@@ -13,6 +13,7 @@ from ledger import settings
 from ledger.cli import main
 from ledger.kit.db import Database
 from ledger.kit.secret_keys import keys_of, new_key
+from ledger.notifications.store import sealed_url, url_of
 from ledger.webhooks.endpoints import store
 from ledger.webhooks.signing import secret_text
 from tests.support.api import run_sql
@@ -105,6 +106,23 @@ def test_a_key_is_replaced(run: Run, database_url: str, monkeypatch: pytest.Monk
     assert broken.exit_code == 1
     assert "4 secrets were encrypted anew\nnot decrypted: whe_00000000003, secret 1: it is not what" in broken.output
     assert set(live(database_url, old, numbers)) == {1, 2, 4, 5}
+
+
+def test_the_urls_of_channels_are_encrypted_anew_too(run: Run, database_url: str) -> None:
+    """And what cannot be decrypted is named."""
+    old, new, url = new_key(), new_key(), "https://hooks.slack.com/services/x"
+    for channel in (1, 2):
+        run_sql(
+            database_url,
+            "INSERT INTO notification_channels (channel, wallet_id, kind, shown, sealed, events, changed_by)"
+            " VALUES (%s, 7, 'slack', 'https://hooks.slack.com/…', %s, '{*}', 'key_1')",
+            *(channel, sealed_url(keys_of(old), 1, url)),
+        )
+    done = run("secrets", "reencrypt", LEDGER_SECRET_KEYS=f"{new},{old}")
+    assert "1 secret was encrypted anew\nnot decrypted: chn_00000000002: it is not what" in done.output
+    ((sealed,),) = run_sql(database_url, "SELECT sealed FROM notification_channels WHERE channel = 1")
+    assert url == url_of(keys_of(new), 1, bytes(sealed))
+    run_sql(database_url, "DELETE FROM notification_channels")
 
 
 @pytest.mark.parametrize(

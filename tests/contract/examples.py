@@ -22,6 +22,7 @@ from ledger.kit.db import Database
 from ledger.kit.secret_keys import new_key
 from ledger.rollups.figures import FiguresBeside
 from tests.contract.examples_payments import record_payments
+from tests.notifications.postoffice import post_office
 from tests.support.api import Api, make_key, running
 from tests.support.desk import settings_of
 from tests.support.sandbox import sandbox_served
@@ -107,6 +108,7 @@ async def record(call: Recorder) -> None:
     await _rates(call)
     await _events(call, opened["id"])
     await _webhooks(call)
+    await _notifications(call, wallet)
 
 
 async def _rates(call: Recorder) -> None:
@@ -144,6 +146,16 @@ async def _webhooks(call: Recorder) -> None:
     await call("rotate_webhook_secret", "POST", f"{endpoint}/rotate-secret", secret | {"overlap_s": 3600})
     await call("change_webhook_endpoint", "PATCH", endpoint, {"events": ["*"], "enabled": False})
     await call("delete_webhook_endpoint", "DELETE", endpoint)
+
+
+async def _notifications(call: Recorder, wallet: str) -> None:
+    mail = {"kind": "email", "address": "billing@example.com"}
+    chat = {"kind": "slack", "url": "https://hooks.slack.com/services/T00000000/B00000000/abcdefghijklmnop"}
+    wanted = {"channels": [mail, chat | {"events": ["balance.*"], "enabled": False}]}
+    told = await call("set_notifications", "PUT", f"{wallet}/notifications", wanted)
+    await call("get_notifications", "GET", f"{wallet}/notifications")
+    test = {"channel_id": told["channels"][0]["id"]}
+    await call("test_notifications", "POST", f"{wallet}/notifications/test", test)
 
 
 async def _holds(call: Recorder, wallet: str) -> None:
@@ -191,8 +203,9 @@ async def _budgets(call: Recorder, wallet: str) -> None:
 
 async def main() -> None:
     url = os.environ["LEDGER_DATABASE_URL"]
-    with sandbox_served() as sandbox:
-        async with running(url, settings_of(url, sandbox, secret_keys=new_key())) as app:
+    with sandbox_served() as sandbox, post_office() as office:
+        mail = {"smtp_url": f"smtp://127.0.0.1:{office.port}", "mail_from": "Credits <billing@example.com>"}
+        async with running(url, settings_of(url, sandbox, secret_keys=new_key(), **mail)) as app:
             call = Recorder(Api(app, make_key(url, "admin")[1], url))
             await record(call)
             await record_payments(call, "/v1/wallets/user:user-42", sandbox)

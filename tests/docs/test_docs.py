@@ -19,6 +19,7 @@ from ledger.handlers import HANDLERS
 from ledger.kit.egress.addresses import REFUSED_V4, REFUSED_V6
 from ledger.kit.egress.answer import Outcome
 from ledger.kit.failpoints import ACTIONS, POINTS
+from ledger.notifications.rules import DEFAULT_EVENTS, URGENT
 from ledger.sandbox.config import Config
 from ledger.sandbox.control.routes import STEPS
 from ledger.sandbox.faults import KINDS
@@ -224,6 +225,12 @@ def test_the_way_out_is_documented() -> None:
     assert reasons == set(re.findall(firsts, section(page, "Reasons"), re.MULTILINE))
     told = {(block, row[1].strip("`")) for row in rows(page) for block in re.findall(r"`([^`]+/\d+)`", row[0])}
     assert {*REFUSED_V4.items(), *REFUSED_V6.items()} == {one for one in told if " " not in one[1]}
+
+
+def test_what_is_told_unless_said_otherwise_is_documented() -> None:
+    """Each event that a channel has by itself, and whether it is urgent."""
+    told = {row[0].strip("`"): row[1] for row in rows(DOCS / "concepts" / "notifications.md") if "." in row[0]}
+    assert told == {kind: "urgent" if kind in URGENT else "" for kind in DEFAULT_EVENTS}
 
 
 def test_words_stand_in_their_order() -> None:

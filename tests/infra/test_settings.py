@@ -56,6 +56,8 @@ def test_everything_can_be_set() -> None:
         "LEDGER_EGRESS_CA_FILE": "/run/secrets/authority.pem",
         "LEDGER_EVENTS_DAYS": "30",
         "LEDGER_TASK_LIMIT_S": "60",
+        "LEDGER_SMTP_URL": "smtp://mailer:p@mail.example.com:587",
+        "LEDGER_MAIL_FROM": "Credits <billing@example.com>",
         "LEDGER_ENVIRONMENT": "test",
         "LEDGER_FAILPOINTS": "unit.before_commit:kill@3",
     }
@@ -77,6 +79,9 @@ def test_everything_can_be_set() -> None:
         ("LEDGER_EGRESS_ALLOW", "hooks.internal:8080, 127.1", "'127.1': an IPv4 address must be four decimal numbers"),
         ("LEDGER_EGRESS_PROXY", "https://proxy:3128", "like http://user:password@host:3128"),
         ("LEDGER_EGRESS_CA_FILE", "ca.pem", "the absolute path of a file"),
+        ("LEDGER_SMTP_URL", "mail.example.com:587", "must be smtp://user:password@host:587 or smtps://"),
+        ("LEDGER_SMTP_URL", "smtp://mail.example.com?tls=maybe", "?tls=required, offered or off"),
+        ("LEDGER_MAIL_FROM", "Credits", "Credits <billing@example.com>"),
         ("LEDGER_ENVIRONMENT", "staging", "one of production, test"),
         ("LEDGER_FAILPOINTS", "unit.commit:kill", "there is no point"),
         ("LEDGER_FAILPOINTS", "unit.before_commit:delay", "must be kill, stop, error, hang or delay="),
@@ -183,3 +188,12 @@ def test_every_setting_is_documented_with_its_bounds() -> None:
 
     assert [one.name for one in fields(Settings) if f"        {one.name}: " not in text] == []
     assert [name for name, (low, high) in BOUNDS.items() if f"{low} to {high}" not in " ".join(text.split())] == []
+
+
+def test_a_mail_server_needs_whom_mail_comes_from() -> None:
+    """And its password is shown nowhere, not even where the URL is wrong."""
+    with pytest.raises(SettingsError, match="LEDGER_MAIL_FROM is not set"):
+        Settings.from_environ({"LEDGER_SMTP_URL": "smtp://mail.example.com"})
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ({"LEDGER_SMTP_URL": "smtp://user:secret@mail.example.com/path"})
+    assert "secret" not in str(caught.value)
