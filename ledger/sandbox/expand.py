@@ -34,6 +34,8 @@ INCLUDABLE: Final[Mapping[tuple[str, str], Includable]] = {
     ("customer", "subscriptions"): lambda world, customer: page(f"/v1/customers/{customer['id']}/subscriptions", []),
 }
 """Members that an answer only has where they are asked for."""
+ABSENT: Final = frozenset([("refund", "failure_balance_transaction")])
+"""Members that an object only has once something has happened: until then there is nothing to expand."""
 
 
 def expanded(world: World, thing: Object, paths: list[str]) -> Object:
@@ -57,6 +59,8 @@ def _walk(world: World, here: Any, steps: list[str], path: str) -> None:
     if not isinstance(here, dict):
         raise _not_expandable(path)
     name, *rest = steps
+    if name not in here and (here.get("object"), name) in ABSENT:
+        return
     here[name] = _value(world, here, name, path)
     _walk(world, here[name], rest, path)
 
