@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from ledger.sandbox.errors import Object, StripeError, invalid
 from ledger.sandbox.objects import HIDDEN
+from ledger.sandbox.resources import subscriptions
 from ledger.sandbox.shapes.base import page
 from ledger.sandbox.world import World
 
@@ -25,13 +26,18 @@ def _payments(world: World, invoice: Object) -> Object:
     return page("/v1/invoice_payments", invoice[HIDDEN]["payments"])
 
 
+def _subscriptions(world: World, customer: Object) -> Object:
+    found = subscriptions.of_customer(world, customer["id"])
+    return page(f"/v1/customers/{customer['id']}/subscriptions", found)
+
+
 INCLUDABLE: Final[Mapping[tuple[str, str], Includable]] = {
     ("charge", "refunds"): _refunds,
     ("checkout.session", "line_items"): _lines("checkout/sessions"),
     ("payment_link", "line_items"): _lines("payment_links"),
     ("invoice", "payments"): _payments,
     ("customer", "sources"): lambda world, customer: page(f"/v1/customers/{customer['id']}/sources", []),
-    ("customer", "subscriptions"): lambda world, customer: page(f"/v1/customers/{customer['id']}/subscriptions", []),
+    ("customer", "subscriptions"): _subscriptions,
 }
 """Members that an answer only has where they are asked for."""
 ABSENT: Final = frozenset([("refund", "failure_balance_transaction")])
