@@ -76,13 +76,13 @@ class Api:
             moment = self._engine.clock.now()
             found = self._engine.keys.find(asked.idempotency_key, request.path, request.body, moment)
             if found is not None:
+                await _after(fault)
                 return found
         with self._in_flight(asked.idempotency_key):
             if fault is not None and fault.kind == "slow":
                 await asyncio.sleep(fault.delay_s)
             kept = self._do(request, asked, fault)
-        if fault is not None:
-            await _after(fault)
+        await _after(fault)
         return kept
 
     @contextmanager
@@ -167,8 +167,10 @@ def _before(fault: Fault) -> None:
         raise Cut
 
 
-async def _after(fault: Fault) -> None:
-    """Faults that strike when everything is done."""
+async def _after(fault: Fault | None) -> None:
+    """Faults that strike when everything is done, be it just now or under the same key before."""
+    if fault is None:
+        return
     if fault.kind == "cut_after":
         raise Cut
     if fault.kind == "hang":

@@ -19,6 +19,7 @@ _NAMES: Final = {
     "webhook_endpoint": "webhook endpoint",
     "balance_transaction": "balance transaction",
     "payment_link": "payment link",
+    "test_helpers.test_clock": "test clock",
 }
 """How messages call an object, where that is not its own name."""
 

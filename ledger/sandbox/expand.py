@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from ledger.sandbox.errors import Object, StripeError, invalid
 from ledger.sandbox.objects import HIDDEN
+from ledger.sandbox.resources import subscriptions
 from ledger.sandbox.shapes.base import page
 from ledger.sandbox.world import World
 
@@ -25,15 +26,22 @@ def _payments(world: World, invoice: Object) -> Object:
     return page("/v1/invoice_payments", invoice[HIDDEN]["payments"])
 
 
+def _subscriptions(world: World, customer: Object) -> Object:
+    found = subscriptions.of_customer(world, customer["id"])
+    return page(f"/v1/customers/{customer['id']}/subscriptions", found)
+
+
 INCLUDABLE: Final[Mapping[tuple[str, str], Includable]] = {
     ("charge", "refunds"): _refunds,
     ("checkout.session", "line_items"): _lines("checkout/sessions"),
     ("payment_link", "line_items"): _lines("payment_links"),
     ("invoice", "payments"): _payments,
     ("customer", "sources"): lambda world, customer: page(f"/v1/customers/{customer['id']}/sources", []),
-    ("customer", "subscriptions"): lambda world, customer: page(f"/v1/customers/{customer['id']}/subscriptions", []),
+    ("customer", "subscriptions"): _subscriptions,
 }
 """Members that an answer only has where they are asked for."""
+ABSENT: Final = frozenset([("refund", "failure_balance_transaction")])
+"""Members that an object only has once something has happened: until then there is nothing to expand."""
 
 
 def expanded(world: World, thing: Object, paths: list[str]) -> Object:
@@ -57,6 +65,8 @@ def _walk(world: World, here: Any, steps: list[str], path: str) -> None:
     if not isinstance(here, dict):
         raise _not_expandable(path)
     name, *rest = steps
+    if name not in here and (here.get("object"), name) in ABSENT:
+        return
     here[name] = _value(world, here, name, path)
     _walk(world, here[name], rest, path)
 

@@ -7,7 +7,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ledger.sandbox.idempotency import KEPT_S
-from ledger.sandbox.resources import balance, charges, checkout_paying, debits, disputes, payouts, refunds
+from ledger.sandbox.resources import (
+    balance,
+    billing,
+    charges,
+    checkout_paying,
+    debits,
+    disputes,
+    payouts,
+    refunds,
+    test_clocks,
+)
 from ledger.sandbox.rules.payouts import next_midnight
 from ledger.sandbox.world import World
 
@@ -19,6 +29,7 @@ def prune(world: World) -> None:
 
 
 JOBS: Final[Mapping[str, Callable[..., None]]] = {
+    "advance": test_clocks.advanced,
     "available": balance.becomes_available,
     "debit": debits.settle,
     "dispute": disputes.open_due,
@@ -28,6 +39,7 @@ JOBS: Final[Mapping[str, Callable[..., None]]] = {
     "payouts": payouts.make_daily,
     "prune": prune,
     "refund": refunds.settle,
+    "renew": billing.renew_due,
     "verdict": disputes.decide,
 }
 

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 from stripe import params as p
 from stripe.params import billing_portal as b
 from stripe.params import checkout as c
+from stripe.params import test_helpers as t
 
 from ledger.sandbox.resources import (
     balance,
@@ -15,6 +16,7 @@ from ledger.sandbox.resources import (
     disputes,
     endpoints,
     events,
+    following,
     payment_intents,
     payment_links,
     payment_methods,
@@ -22,6 +24,8 @@ from ledger.sandbox.resources import (
     portal,
     refunds,
     setup_intents,
+    subscriptions,
+    test_clocks,
 )
 from ledger.sandbox.resources.common import Handler, retrieve
 from ledger.sandbox.resources.listing import field, listing, one_of, when
@@ -41,12 +45,7 @@ _OWNED: Final = {**_CREATED, "customer": field("customer"), "payment_intent": fi
 
 ROUTES: Final = (
     Route("POST", "/v1/customers", p.CustomerCreateParams, customers.create),
-    Route(
-        "GET",
-        "/v1/customers",
-        p.CustomerListParams,
-        listing("customer", "/v1/customers", {**_CREATED, "email": field("email")}, customers.alive),
-    ),
+    Route("GET", "/v1/customers", p.CustomerListParams, customers.index),
     Route("GET", "/v1/customers/{id}", p.CustomerRetrieveParams, customers.retrieve),
     Route("POST", "/v1/customers/{id}", p.CustomerUpdateParams, customers.update),
     Route("DELETE", "/v1/customers/{id}", p.CustomerDeleteParams, customers.delete),
@@ -87,7 +86,7 @@ ROUTES: Final = (
     ),
     Route("GET", "/v1/payment_intents/{id}", p.PaymentIntentRetrieveParams, retrieve("payment_intent")),
     Route("POST", "/v1/payment_intents/{id}", p.PaymentIntentUpdateParams, payment_intents.update),
-    Route("POST", "/v1/payment_intents/{id}/confirm", p.PaymentIntentConfirmParams, payment_intents.confirm),
+    Route("POST", "/v1/payment_intents/{id}/confirm", p.PaymentIntentConfirmParams, following.confirm),
     Route("POST", "/v1/payment_intents/{id}/capture", p.PaymentIntentCaptureParams, payment_intents.capture),
     Route("POST", "/v1/payment_intents/{id}/cancel", p.PaymentIntentCancelParams, payment_intents.cancel),
     Route("GET", "/v1/charges", p.ChargeListParams, listing("charge", "/v1/charges", _OWNED)),
@@ -232,9 +231,33 @@ ROUTES: Final = (
         "GET",
         "/v1/invoices",
         p.InvoiceListParams,
-        listing("invoice", "/v1/invoices", {**_CREATED, "customer": field("customer"), "status": field("status")}),
+        listing(
+            "invoice",
+            "/v1/invoices",
+            {
+                **_CREATED,
+                "customer": field("customer"),
+                "status": field("status"),
+                "subscription": field("parent.subscription_details.subscription"),
+            },
+        ),
     ),
     Route("GET", "/v1/invoices/{id}", p.InvoiceRetrieveParams, retrieve("invoice")),
+    Route("POST", "/v1/subscriptions", p.SubscriptionCreateParams, subscriptions.create),
+    Route("GET", "/v1/subscriptions", p.SubscriptionListParams, subscriptions.index),
+    Route("GET", "/v1/subscriptions/{id}", p.SubscriptionRetrieveParams, retrieve("subscription")),
+    Route("POST", "/v1/subscriptions/{id}", p.SubscriptionUpdateParams, subscriptions.update),
+    Route("DELETE", "/v1/subscriptions/{id}", p.SubscriptionCancelParams, subscriptions.cancel),
+    Route("POST", "/v1/test_helpers/test_clocks", t.TestClockCreateParams, test_clocks.create),
+    Route(
+        "GET",
+        "/v1/test_helpers/test_clocks",
+        t.TestClockListParams,
+        listing("test_helpers.test_clock", "/v1/test_helpers/test_clocks", {}),
+    ),
+    Route("GET", "/v1/test_helpers/test_clocks/{id}", t.TestClockRetrieveParams, retrieve("test_helpers.test_clock")),
+    Route("DELETE", "/v1/test_helpers/test_clocks/{id}", t.TestClockDeleteParams, test_clocks.delete),
+    Route("POST", "/v1/test_helpers/test_clocks/{id}/advance", t.TestClockAdvanceParams, test_clocks.advance),
     Route(
         "GET",
         "/v1/events",

@@ -13,6 +13,8 @@ from tests.sandbox.asking import charged, session_params
 from tests.support.sandbox import SandboxAt
 
 DEPTH_MAX = 4
+FROZEN = 1_800_000_000
+"""What time it is on test clocks."""
 PRICE: Any = {"currency": "usd", "unit_amount": 500, "product_data": {"name": "Credits"}}
 ALONE = {"enabled": True, "allow_redirects": "never"}
 TEXTS = {"url": "https://shop.example/x", "email": "ada@example.com", "currency": "usd", "country": "US"}
@@ -70,6 +72,8 @@ class Maker:
         self.at = at
         self.customer = client.v1.customers.create({"email": "ada@example.com"}).id
         self.price = client.v1.prices.create(PRICE)
+        monthly: Any = {"interval": "month"}
+        self.monthly = client.v1.prices.create({**PRICE, "recurring": monthly}).id
         charged(client, "pm_card_bypassPending", amount=90_000)  # to be paid out
 
     def path(self, path: str) -> str:
@@ -105,6 +109,12 @@ class Maker:
     def waiting_refund(self) -> str:
         return str(self.at.tell(f"/refund/{self.refund()}", status="requires_action")["id"])
 
+    def subscription(self) -> str:
+        return self.client.v1.subscriptions.create(_subscription(self)).id  # type: ignore[arg-type]
+
+    def clock(self) -> str:
+        return self.client.v1.test_helpers.test_clocks.create({"frozen_time": FROZEN}).id
+
     def invoice(self) -> str:
         session = self.client.v1.checkout.sessions.create(session_params(invoice_creation={"enabled": True}))
         return str(self.at.pay(session.id)["session"]["invoice"])
@@ -131,6 +141,8 @@ MADE: dict[str, Callable[[Maker], Any]] = {
     "/v1/payouts/{id}": lambda m: m.client.v1.payouts.create({"amount": 100, "currency": "usd"}).id,
     "/v1/balance_transactions/{id}": lambda m: m.client.v1.balance_transactions.list({"limit": 1}).data[0].id,
     "/v1/invoices/{id}": Maker.invoice,
+    "/v1/subscriptions/{id}": Maker.subscription,
+    "/v1/test_helpers/test_clocks/{id}": Maker.clock,
     "/v1/events/{id}": lambda m: m.client.v1.events.list({"limit": 1}).data[0].id,
     "/v1/webhook_endpoints/{id}": lambda m: m.client.v1.webhook_endpoints.create(_endpoint(m)).id,  # type: ignore[arg-type]
 }
@@ -143,6 +155,11 @@ def _lines(maker: Maker) -> dict[str, Any]:
 
 def _endpoint(maker: Maker) -> dict[str, Any]:
     return {"url": "http://127.0.0.1:9/", "enabled_events": ["topup.failed"]}
+
+
+def _subscription(maker: Maker) -> dict[str, Any]:
+    items = [{"price": maker.monthly, "quantity": 1}]
+    return {"customer": maker.customer, "items": items, "default_payment_method": maker.method()}
 
 
 SAID: dict[str, Callable[[Maker], dict[str, Any]]] = {
@@ -162,4 +179,7 @@ SAID: dict[str, Callable[[Maker], dict[str, Any]]] = {
     "POST /v1/refunds": lambda m: {"charge": m.charge(), "amount": 100},
     "POST /v1/payouts": lambda m: {"amount": 100, "currency": "usd"},
     "POST /v1/webhook_endpoints": _endpoint,
+    "POST /v1/subscriptions": _subscription,
+    "POST /v1/test_helpers/test_clocks": lambda m: {"frozen_time": FROZEN},
+    "POST /v1/test_helpers/test_clocks/{id}/advance": lambda m: {"frozen_time": FROZEN + 60},
 }

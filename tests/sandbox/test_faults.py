@@ -43,6 +43,22 @@ def test_a_lost_answer_is_got_by_asking_again(sandbox: SandboxAt, kind: str) -> 
     assert 1 == named(client, email)
 
 
+@pytest.mark.parametrize("kind", ["cut_after", "hang"])
+def test_a_kept_answer_is_lost_too(sandbox: SandboxAt, kind: str) -> None:
+    """The replay meets the fault as the first try would: the caller still does not know, and nothing is done twice."""
+    client = sandbox.client(timeout=0.5)
+    email = f"replay-{kind}@example.com"
+
+    def made() -> str:
+        return client.v1.customers.create({"email": email}, {"idempotency_key": email}).id
+
+    first = made()
+    sandbox.tell("/faults", kind=kind, path="/v1/customers", method="POST", delay_s=2)
+    refused(made, stripe.APIConnectionError)
+    assert first == made()
+    assert 1 == named(client, email)
+
+
 def test_an_answer_comes_late(client: stripe.StripeClient, sandbox: SandboxAt) -> None:
     sandbox.tell("/faults", kind="slow", path="/v1/customers", delay_s=0.2)
     start = time.monotonic()

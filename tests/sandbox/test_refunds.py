@@ -63,6 +63,14 @@ def test_events_tell_of_a_refund(client: stripe.StripeClient, sandbox: SandboxAt
     assert "available" == after.destination_details.card.reference_status
 
 
+def test_what_has_not_failed_has_no_movement_back(client: stripe.StripeClient) -> None:
+    """To expand it is no mistake: of one refund, and of a list."""
+    refund = client.v1.refunds.create({"charge": charged(client).id})
+    one = client.v1.refunds.retrieve(refund.id, {"expand": ["failure_balance_transaction"]})
+    listed = client.v1.refunds.list({"limit": 1, "expand": ["data.failure_balance_transaction"]})
+    assert [None, None] == [getattr(each, "failure_balance_transaction", None) for each in (one, *listed.data)]
+
+
 def test_a_refund_fails_after_it_succeeded(client: stripe.StripeClient, sandbox: SandboxAt) -> None:
     """The money is back, and the charge as if there had been no refund."""
     charge = charged(client, "pm_card_refundFail")

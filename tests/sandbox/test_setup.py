@@ -64,6 +64,23 @@ def test_an_intent_is_given_up(client: stripe.StripeClient) -> None:
     assert "setup_intent_unexpected_state" == refused(lambda: client.v1.setup_intents.cancel(intent.id)).code
 
 
+def test_what_a_session_has_made_is_the_sessions(client: stripe.StripeClient) -> None:
+    """It can be neither confirmed nor given up otherwise."""
+    session = client.v1.checkout.sessions.create(
+        {"mode": "setup", "currency": "usd", "success_url": "https://shop.example"}
+    )
+    for call in (client.v1.setup_intents.cancel, client.v1.setup_intents.confirm):
+        error = refused(lambda call=call: call(str(session.setup_intent)))
+        assert "created by a Checkout Session" in str(error)
+
+
+def test_what_is_over_cannot_be_changed(client: stripe.StripeClient) -> None:
+    intent = client.v1.setup_intents.create({"payment_method": "pm_card_visa"})
+    client.v1.setup_intents.cancel(intent.id)
+    error = refused(lambda: client.v1.setup_intents.update(intent.id, {"payment_method": "pm_card_visa"}))
+    assert "may be updated: requires_payment_method, " in str(error)
+
+
 def test_a_session_saves_a_card(client: stripe.StripeClient, sandbox: SandboxAt, customer: str) -> None:
     """Mode setup: nothing is paid."""
     wanted: Any = {"mode": "setup", "currency": "usd", "customer": customer, "line_items": None}

@@ -24,6 +24,8 @@ CLASSES: dict[str, type] = {
     "product": stripe.Product,
     "refund": stripe.Refund,
     "setup_intent": stripe.SetupIntent,
+    "subscription": stripe.Subscription,
+    "test_helpers.test_clock": stripe.test_helpers.TestClock,
     "webhook_endpoint": stripe.WebhookEndpoint,
 }
 
@@ -74,6 +76,15 @@ def things(_served: SandboxAt | None) -> dict[str, dict[str, Any]]:
             "payment_intent_data": {"description": "x"},
         }
     )
+    monthly: Any = {**price, "recurring": {"interval": "month"}}
+    client.v1.subscriptions.create(
+        {
+            "customer": customer,
+            "items": [{"price": client.v1.prices.create(monthly).id}],
+            "default_payment_method": client.v1.payment_methods.attach("pm_card_visa", {"customer": customer}).id,
+        }
+    )
+    client.v1.test_helpers.test_clocks.create({"frozen_time": 1_800_000_000})
     client.v1.webhook_endpoints.create({"url": "http://127.0.0.1:9/", "enabled_events": ["topup.failed"]})
     _served.pass_time(60)
     _served.tell("/payout")
@@ -81,6 +92,7 @@ def things(_served: SandboxAt | None) -> dict[str, dict[str, Any]]:
     lists += [client.v1.payouts, client.v1.disputes, client.v1.payment_links, client.v1.invoices]
     lists += [client.v1.customers, client.v1.products, client.v1.prices, client.v1.setup_intents, client.v1.refunds]
     lists += [client.v1.payment_intents, client.v1.charges, client.v1.checkout.sessions]
+    lists += [client.v1.subscriptions, client.v1.test_helpers.test_clocks]
     found = [one.to_dict(for_json=True) for listed in lists for one in listed.list({"limit": 1}).data]
     found.append(client.v1.payment_methods.retrieve("pm_card_visa").to_dict(for_json=True))
     return {thing["object"]: thing for thing in found}

@@ -7,7 +7,7 @@ import msgspec
 from ledger.sandbox.control.stage import Stage
 from ledger.sandbox.errors import Object, StripeError, invalid
 from ledger.sandbox.objects import public
-from ledger.sandbox.resources import checkout_paying, disputes, payouts, refunds
+from ledger.sandbox.resources import disputes, following, payouts, refunds
 from ledger.sandbox.rules.disputes import INQUIRY, UNDECIDED
 from ledger.sandbox.world import World
 
@@ -51,7 +51,7 @@ def authenticate(stage: Stage, wanted: Authentication, /, *path: str) -> Object:
 
     def work(world: World) -> Object:
         kind = "setup_intent" if path[0].startswith("seti_") else "payment_intent"
-        return checkout_paying.authenticate(world, world.get(kind, path[0]), passed=wanted.result == "complete")
+        return following.authenticate(world, world.get(kind, path[0]), passed=wanted.result == "complete")
 
     outcome = stage.engine.attempt(work)
     intent = stage.engine.objects.find(path[0])

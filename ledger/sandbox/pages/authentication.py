@@ -5,7 +5,7 @@ from ledger.sandbox.errors import Object, StripeError
 from ledger.sandbox.http import Answer, Request, fields, redirect
 from ledger.sandbox.pages import checkout
 from ledger.sandbox.pages.html import message, page, text
-from ledger.sandbox.resources import checkout_paying
+from ledger.sandbox.resources import following
 from ledger.sandbox.rules import money
 from ledger.sandbox.rules.checkout import landing
 from ledger.sandbox.world import World
@@ -36,7 +36,7 @@ def submit(engine: Engine, request: Request, /, *path: str) -> Answer:
 
     def work(world: World) -> Object:
         asking = world.get(intent["object"], intent["id"])
-        return checkout_paying.authenticate(world, asking, passed=passed)
+        return following.authenticate(world, asking, passed=passed)
 
     outcome = engine.attempt(work)
     session = engine.objects.find(intent["_"].get("session", ""))

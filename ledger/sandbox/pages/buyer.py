@@ -14,7 +14,7 @@ from ledger.sandbox.http import Answer, Request, redirect, wanted
 from ledger.sandbox.objects import public
 from ledger.sandbox.pages import checkout
 from ledger.sandbox.pages.html import field, message, page, text
-from ledger.sandbox.resources import checkout_paying, payment_methods
+from ledger.sandbox.resources import checkout_paying, following, payment_methods
 from ledger.sandbox.resources.checkout_paying import Buyer
 from ledger.sandbox.rules import outcomes
 from ledger.sandbox.rules.cards import CARDS
@@ -68,7 +68,7 @@ def _done(engine: Engine, session: Object, asked: Pay) -> Object | StripeError:
     if done["status"] != "requires_action" or aim.passes is None:
         return done
     kind, named, passes = done["object"], done["id"], aim.passes
-    return engine.attempt(lambda world: checkout_paying.authenticate(world, world.get(kind, named), passed=passes))
+    return engine.attempt(lambda world: following.authenticate(world, world.get(kind, named), passed=passes))
 
 
 def _pay(world: World, named: str, asked: Pay, aim: outcomes.Outcome) -> Object:

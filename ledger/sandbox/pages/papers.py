@@ -51,7 +51,7 @@ def _rows(found: Object) -> list[tuple[str, str]]:
     tax = found["total"] - found["subtotal"]
     taxed = [("Tax", money.shown(tax, found["currency"]))] if tax else []
     who = [("Billed to", found["customer_email"])] if found["customer_email"] else []
-    total = ("Total, paid", money.shown(found["total"], found["currency"]))
+    total = (f"Total, {found['status']}", money.shown(found["total"], found["currency"]))
     return [("Date", _day(found["created"])), *who, *lines, *taxed, total]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ledger.sandbox.errors import Object, invalid
 from ledger.sandbox.resources.common import Params, applied, check_currency, updated
-from ledger.sandbox.rules import money
+from ledger.sandbox.rules import money, periods
 from ledger.sandbox.shapes import selling
 from ledger.sandbox.world import World
 
@@ -66,13 +66,17 @@ def lines_of(world: World, items: list[Params], *, taxed: bool) -> list[Object]:
     return lines
 
 
-def _line(world: World, item: Params, param: str, *, taxed: bool) -> Object:
+def priced(world: World, item: Params, param: str) -> Object:
+    """The price that an item names or describes. Raises StripeError."""
     if "price_data" in item:
-        price = _adhoc(world, item["price_data"], f"{param}[price_data]")
-    elif "price" in item:
-        price = world.get("price", item["price"], f"{param}[price]")
-    else:
-        raise invalid(f"Missing required param: {param}[price].", param=f"{param}[price]", code="parameter_missing")
+        return _adhoc(world, item["price_data"], f"{param}[price_data]")
+    if "price" in item:
+        return world.get("price", item["price"], f"{param}[price]")
+    raise invalid(f"Missing required param: {param}[price].", param=f"{param}[price]", code="parameter_missing")
+
+
+def _line(world: World, item: Params, param: str, *, taxed: bool) -> Object:
+    price = priced(world, item, param)
     if price["recurring"] is not None:
         message = (
             "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use "
@@ -114,7 +118,9 @@ def _price(world: World, params: Params, product: str, **given: Any) -> Object:
     price.update(applied(price, params, *_UNCOPIED))
     if "recurring" in params:
         plain = {"interval_count": 1, "meter": None, "trial_period_days": None, "usage_type": "licensed"}
-        price.update(recurring={**plain, **params["recurring"]}, type="recurring")
+        recurring = {**plain, **params["recurring"]}
+        periods.require_count(recurring["interval"], recurring["interval_count"])
+        price.update(recurring=recurring, type="recurring")
     if "custom_unit_amount" in params:
         plain = {"maximum": None, "minimum": None, "preset": None}
         own = {name: value for name, value in params["custom_unit_amount"].items() if name in plain}

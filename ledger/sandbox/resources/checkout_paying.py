@@ -4,7 +4,7 @@ from typing import Any, Final, NamedTuple
 
 from ledger.sandbox.errors import Object, invalid
 from ledger.sandbox.ids import letters
-from ledger.sandbox.resources import invoices, paying, payment_intents, payment_links, portal, setup_intents
+from ledger.sandbox.resources import invoices, paying, payment_intents, payment_links, setup_intents
 from ledger.sandbox.rules.checkout import OPEN_S_MAX
 from ledger.sandbox.shapes import people
 from ledger.sandbox.world import World
@@ -34,16 +34,6 @@ def pay(world: World, session: Object, method: Object, buyer: Buyer) -> Object:
         method["_"]["redisplay"] = "always"
         world.change(intent, setup_future_usage=intent["setup_future_usage"] or "on_session")
     return follow(world, paying.confirm(world, intent, method, return_url=session["success_url"]))
-
-
-def authenticate(world: World, intent: Object, *, passed: bool) -> Object:
-    """The buyer has authenticated, or failed to. Raises StripeError where the payment is declined then."""
-    if intent["status"] != "requires_action":
-        raise invalid("There is nothing to authenticate.")
-    work = paying if intent["object"] == "payment_intent" else setup_intents
-    done = follow(world, work.authenticate(world, intent, passed=passed))
-    portal.follow(world, done)
-    return done
 
 
 def follow(world: World, intent: Object) -> Object:

@@ -1,9 +1,11 @@
 """Customers."""
 
-from ledger.sandbox.errors import Object, invalid
-from ledger.sandbox.resources import payment_methods
+from typing import Final
+
+from ledger.sandbox.errors import Object
+from ledger.sandbox.resources import billing, payment_methods, subscriptions
 from ledger.sandbox.resources.common import Params, applied, living, updated
-from ledger.sandbox.resources.listing import Condition
+from ledger.sandbox.resources.listing import Condition, field, listing, when
 from ledger.sandbox.shapes import people
 from ledger.sandbox.shapes.base import ADDRESS
 from ledger.sandbox.world import World
@@ -11,6 +13,8 @@ from ledger.sandbox.world import World
 
 def create(world: World, params: Params, /, *path: str) -> Object:
     """A new customer; a payment method that is named is attached."""
+    if "test_clock" in params:
+        world.get("test_helpers.test_clock", params["test_clock"], "test_clock")
     customer = people.customer(world.now)
     customer.update(applied(customer, params, "address", "invoice_settings"))
     world.add(customer, "customer.created")
@@ -31,8 +35,10 @@ def update(world: World, params: Params, /, *path: str) -> Object:
 
 
 def delete(world: World, params: Params, /, *path: str) -> Object:
-    """Delete a customer: what it paid with is detached."""
+    """Delete a customer: its subscriptions end, and what it paid with is detached."""
     customer = living(world, path[0])
+    for subscription in subscriptions.of_customer(world, customer["id"]):
+        billing.end(world, subscription, billing.time_of(world, customer["test_clock"]))
     for method in world.objects.where("payment_method", customer=customer["id"]):
         payment_methods.detach_from(world, method)
     customer["_"]["deleted"] = True
@@ -44,12 +50,8 @@ def delete(world: World, params: Params, /, *path: str) -> Object:
 def _with_default(world: World, customer: Object, params: Params, event: str | None) -> Object:
     """The customer with parameters applied; what it pays with by default must be its own."""
     method = (params.get("invoice_settings") or {}).get("default_payment_method")
-    if method and world.get("payment_method", method, _DEFAULT)["customer"] != customer["id"]:
-        message = (
-            f"The customer does not have a payment method with the ID {method}. The payment method must be attached to "
-            "the customer."
-        )
-        raise invalid(message, param=_DEFAULT, code="resource_missing")
+    if method:
+        payment_methods.require_of(world, customer["id"], method, _DEFAULT)
     if params.get("address"):
         params = {**params, "address": {**ADDRESS, **(customer["address"] or {}), **params["address"]}}
     return updated(world, customer, params, event)
@@ -62,6 +64,18 @@ def _tombstone(customer: Object) -> Object:
     return {"id": customer["id"], "object": "customer", "deleted": True}
 
 
-def alive(world: World) -> Condition:
-    """Of customers that are not deleted."""
+def index(world: World, params: Params, /, *path: str) -> Object:
+    """Those that are not deleted; those of a test clock only where it is named."""
+    return _listed(world, {"test_clock": None, **params})
+
+
+def _alive(world: World) -> Condition:
     return "json_extract(body, '$._.deleted') IS NULL", []
+
+
+_listed: Final = listing(
+    "customer",
+    "/v1/customers",
+    {"created": when("created"), "email": field("email"), "test_clock": field("test_clock")},
+    _alive,
+)

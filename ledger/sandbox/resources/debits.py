@@ -2,7 +2,7 @@
 
 from ledger.sandbox import declined
 from ledger.sandbox.resources import paying, payment_methods
-from ledger.sandbox.resources.checkout_paying import follow
+from ledger.sandbox.resources.following import follow
 from ledger.sandbox.world import World
 
 

@@ -1,12 +1,13 @@
-"""What PaymentIntents and SetupIntents share: which payment methods they take, and from whom."""
+"""What PaymentIntents and SetupIntents share: which payment methods they take, from whom, and what is refused."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ledger.sandbox.errors import Object, StripeError, invalid, unexpected_state
+from ledger.sandbox import declined
+from ledger.sandbox.errors import Object, invalid, unexpected_state
 from ledger.sandbox.objects import public
 from ledger.sandbox.resources import payment_methods
-from ledger.sandbox.resources.common import Params
+from ledger.sandbox.resources.common import Params, living
 from ledger.sandbox.world import World
 
 TYPES: Final = ("card", "us_bank_account")
@@ -29,7 +30,16 @@ _OPTIONS: Final[Mapping[str, Mapping[str, Object]]] = {
 _NAMES: Final = {"payment_intent": "PaymentIntent", "setup_intent": "SetupIntent"}
 _NOT_NOW: Final = (
     "You cannot {0} this {1} because it has a status of {status}. Only a {1} with one of the following statuses may be "
-    "{0}ed: {statuses}."
+    "{2}: {statuses}."
+)
+_DONE: Final = {"cancel": "canceled", "capture": "captured", "confirm": "confirmed", "update": "updated"}
+_STEERED: Final = (
+    "You cannot confirm or cancel a {0} that was created by a Checkout Session. To cancel it, expire the Checkout "
+    "Session instead."
+)
+_UNAUTHENTICATED: Final = (
+    "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new PaymentMethod "
+    "to attempt to fulfill this {0} again."
 )
 _NO_METHOD: Final = (
     "You cannot confirm this {0} because it's missing a payment method. You can either update the {0} with a payment "
@@ -72,9 +82,51 @@ def options(kind: str, params: Params) -> Params:
     return {**params, "payment_method_options": shown}
 
 
-def automatic(params: Params) -> Object:
-    """How the account's own choice of payment methods is used."""
-    return {"allow_redirects": "always", "enabled": True, **(params.get("automatic_payment_methods") or {})}
+def terms(world: World, params: Params, currency: str = "usd") -> dict[str, Any]:
+    """The members of a new intent that say who may pay with what. Raises StripeError."""
+    if params.get("customer"):
+        living(world, params["customer"], "customer")
+    automatic = {"allow_redirects": "always", "enabled": True, **(params.get("automatic_payment_methods") or {})}
+    return {"automatic_payment_methods": automatic, **taken(params, currency)}
+
+
+def own(world: World, kind: str, named: str) -> Object:
+    """An intent of the API's. Raises StripeError for one that a Checkout Session steers."""
+    intent = world.get(kind, named)
+    if "session" in intent["_"]:
+        raise unexpected_state(kind, _STEERED.format(_NAMES[kind]), public(intent))
+    return intent
+
+
+def choose(world: World, intent: Object, params: Params, statuses: Mapping[str, tuple[str, ...]]) -> None:
+    """Give the intent the payment method that a request names, if it names one. Raises StripeError."""
+    method = chosen(world, intent, params)
+    if method is not None:
+        require(intent, "update", statuses)
+        world.change(intent, payment_method=method["id"], status="requires_confirmation")
+
+
+def confirmable(world: World, intent: Object, params: Params) -> Object:
+    """The payment method to confirm with: the request's, or the intent's own. Raises StripeError."""
+    method = chosen(world, intent, params)
+    if method is None:
+        if intent["payment_method"] is None:
+            raise unexpected_state(intent["object"], _NO_METHOD.format(_NAMES[intent["object"]]), public(intent))
+        method = world.get("payment_method", intent["payment_method"])
+    _require_return_url(intent, params)
+    return method
+
+
+def unauthenticated(intent: Object, method: Object) -> Object:
+    """The error that an intent remembers where the holder has failed to authenticate."""
+    kind = intent["object"]
+    return {
+        "code": f"{kind}_authentication_failure",
+        "doc_url": f"{declined.DOCS}/{kind.replace('_', '-')}-authentication-failure",
+        "message": _UNAUTHENTICATED.format(_NAMES[kind]),
+        "payment_method": declined.shown(method),
+        "type": "invalid_request_error",
+    }
 
 
 def chosen(world: World, intent: Object, params: Params) -> Object | None:
@@ -109,13 +161,13 @@ def _require_owner(intent: Object, method: Object) -> None:
         raise invalid(message, param="payment_method")
 
 
-def require_return_url(intent: Object, params: Params, kind: str) -> None:
+def _require_return_url(intent: Object, params: Params) -> None:
     """An account usually has payment methods that redirect: then there must be a way back. Raises StripeError."""
     settings = intent["automatic_payment_methods"]
     if intent["allowed_payment_method_types"] is not None or settings["allow_redirects"] == "never":
         return
     if not params.get("return_url") and not params.get("off_session") and not params.get("use_stripe_sdk"):
-        raise invalid(_RETURN_URL.format(_NAMES[kind]), param="return_url")
+        raise invalid(_RETURN_URL.format(_NAMES[intent["object"]]), param="return_url")
 
 
 def require(intent: Object, action: str, statuses: Mapping[str, tuple[str, ...]], message: str = "") -> None:
@@ -124,11 +176,6 @@ def require(intent: Object, action: str, statuses: Mapping[str, tuple[str, ...]]
         return
     kind = intent["object"]
     statuses_shown = ", ".join(statuses[action])
-    text = (message or _NOT_NOW).format(action, _NAMES[kind], status=intent["status"], statuses=statuses_shown)
+    names = (action, _NAMES[kind], _DONE[action])
+    text = (message or _NOT_NOW).format(*names, status=intent["status"], statuses=statuses_shown)
     raise unexpected_state(kind, text, public(intent))
-
-
-def needs_method(intent: Object) -> StripeError:
-    """There is nothing to confirm with."""
-    message = _NO_METHOD.format(_NAMES[intent["object"]])
-    return unexpected_state(intent["object"], message, public(intent))

@@ -3,22 +3,17 @@
 Every way to pay ends here: the API, the hosted page, and the bank's word on a debit days later.
 """
 
-from typing import Any, Final
+from typing import Any
 
 from ledger.sandbox import declined
 from ledger.sandbox.errors import Object, StripeError
 from ledger.sandbox.objects import public
-from ledger.sandbox.resources import charges, payment_methods
+from ledger.sandbox.resources import charges, intents, payment_methods
 from ledger.sandbox.rules import payments
 from ledger.sandbox.rules.declines import Decline
 from ledger.sandbox.rules.payments import Attempt
 from ledger.sandbox.shapes import payment
 from ledger.sandbox.world import World
-
-_UNAUTHENTICATED: Final = (
-    "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new PaymentMethod "
-    "to attempt to fulfill this PaymentIntent again."
-)
 
 
 def confirm(
@@ -97,14 +92,7 @@ def authenticate(world: World, intent: Object, *, passed: bool) -> Object:
     if passed:
         intent["next_action"] = None
         return confirm(world, intent, method, authenticated=True)
-    error = {
-        "code": "payment_intent_authentication_failure",
-        "doc_url": f"{declined.DOCS}/payment-intent-authentication-failure",
-        "message": _UNAUTHENTICATED,
-        "payment_method": declined.shown(method),
-        "type": "invalid_request_error",
-    }
-    return fail(world, intent, error, None)
+    return fail(world, intent, intents.unauthenticated(intent, method), None)
 
 
 def succeed(world: World, intent: Object, charge: Object, method: Object) -> Object:

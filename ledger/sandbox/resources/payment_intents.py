@@ -3,19 +3,15 @@
 from typing import Any, Final
 
 from ledger.sandbox import declined
-from ledger.sandbox.errors import Object, StripeError, invalid, unexpected_state
+from ledger.sandbox.errors import Object, StripeError, invalid
 from ledger.sandbox.objects import public
 from ledger.sandbox.resources import intents, paying
-from ledger.sandbox.resources.common import Params, applied, check_amount, check_currency, living, updated
+from ledger.sandbox.resources.common import Params, applied, check_amount, check_currency, updated
 from ledger.sandbox.rules import payments
 from ledger.sandbox.rules.declines import DECLINES
 from ledger.sandbox.shapes import payment
 from ledger.sandbox.world import World
 
-_CANCEL: Final = (
-    "You cannot cancel this PaymentIntent because it has a status of {status}. Only a PaymentIntent with one of the "
-    "following statuses may be canceled: {statuses}."
-)
 _CAPTURE: Final = (
     "This PaymentIntent could not be captured because it has a status of {status}. Only a PaymentIntent with one of "
     "the following statuses may be captured: {statuses}."
@@ -40,9 +36,7 @@ def create(world: World, params: Params, /, *path: str) -> Object:
         raise invalid("`off_session` can only be set when `confirm` is `true`.", param="off_session")
     if params.get("confirm"):
         return confirm(world, params, intent["id"])
-    method = intents.chosen(world, intent, params)
-    if method is not None:
-        world.change(intent, payment_method=method["id"], status="requires_confirmation")
+    intents.choose(world, intent, params, payments.INTENT)
     return intent
 
 
@@ -50,11 +44,9 @@ def opened(world: World, params: Params, **hidden: Any) -> Object:
     """A new intent that has no payment method yet. Raises StripeError."""
     currency = check_currency(params["currency"])
     check_amount(params["amount"], currency)
-    if params.get("customer"):
-        living(world, params["customer"], "customer")
-    automatic = {"automatic_payment_methods": intents.automatic(params), **intents.taken(params, currency)}
-    intent = payment.payment_intent(world.now, amount=params["amount"], currency=currency, **automatic, _=hidden)
-    intent.update(applied(intent, _shown(params), *_FIXED, *automatic))
+    terms = intents.terms(world, params, currency)
+    intent = payment.payment_intent(world.now, amount=params["amount"], currency=currency, **terms, _=hidden)
+    intent.update(applied(intent, _shown(params), *_FIXED, *terms))
     return world.add(intent, "payment_intent.created")
 
 
@@ -65,9 +57,7 @@ def update(world: World, params: Params, /, *path: str) -> Object:
         intents.require(intent, "update", payments.INTENT, _UPDATE)
         wanted = {"amount": intent["amount"], "currency": intent["currency"], **params}
         check_amount(wanted["amount"], check_currency(wanted["currency"]))
-    method = intents.chosen(world, intent, params)
-    if method is not None:
-        world.change(intent, payment_method=method["id"], status="requires_confirmation")
+    intents.choose(world, intent, params, payments.INTENT)
     given = {
         name: value for name, value in params.items() if name not in ("payment_method", "automatic_payment_methods")
     }
@@ -87,18 +77,13 @@ def _shown(params: Params) -> Params:
 
 def confirm(world: World, params: Params, /, *path: str) -> Object:
     """Pay. Raises StripeError, with what a decline did kept."""
-    intent = _own(world, path[0])
+    intent = intents.own(world, "payment_intent", path[0])
     succeeded = intent["status"] == "succeeded"
     intents.require(intent, "confirm", payments.INTENT, _CONFIRM if succeeded else "")
     for name in ("setup_future_usage", "receipt_email"):
         if name in params:
             intent[name] = params[name] or None
-    method = intents.chosen(world, intent, params)
-    if method is None:
-        if intent["payment_method"] is None:
-            raise intents.needs_method(intent)
-        method = world.get("payment_method", intent["payment_method"])
-    intents.require_return_url(intent, params, "payment_intent")
+    method = intents.confirmable(world, intent, params)
     off_session = params.get("off_session", False) not in (False, "")
     paid = paying.confirm(world, intent, method, off_session=off_session, return_url=params.get("return_url"))
     if paid["status"] == "requires_action" and params.get("error_on_requires_action"):
@@ -122,8 +107,8 @@ def capture(world: World, params: Params, /, *path: str) -> Object:
 
 def cancel(world: World, params: Params, /, *path: str) -> Object:
     """Give an intent up; money that is held is let go."""
-    intent = _own(world, path[0])
-    intents.require(intent, "cancel", payments.INTENT, _CANCEL)
+    intent = intents.own(world, "payment_intent", path[0])
+    intents.require(intent, "cancel", payments.INTENT)
     return canceled(world, intent, params.get("cancellation_reason"))
 
 
@@ -133,18 +118,6 @@ def canceled(world: World, intent: Object, reason: str | None) -> Object:
         _release(world, world.get("charge", intent["latest_charge"]))
     fields = {"canceled_at": world.now, "cancellation_reason": reason, "amount_capturable": 0, "next_action": None}
     return world.change(intent, "payment_intent.canceled", status="canceled", **fields)
-
-
-def _own(world: World, named: str) -> Object:
-    """An intent of the API's. Raises StripeError for one that a Checkout Session steers."""
-    intent = world.get("payment_intent", named)
-    if "session" not in intent["_"]:
-        return intent
-    message = (
-        "You cannot confirm or cancel a PaymentIntent that was created by a Checkout Session. To cancel it, expire the "
-        "Checkout Session instead."
-    )
-    raise unexpected_state("payment_intent", message, public(intent))
 
 
 def _release(world: World, charge: Object) -> None:

@@ -85,6 +85,16 @@ def owned(world: World, customer: str, named: str) -> Object:
     return method
 
 
+def require_of(world: World, customer: str, named: str, param: str) -> None:
+    """Raises StripeError where this is not what the customer has to pay with."""
+    if world.get("payment_method", named, param)["customer"] != customer:
+        message = (
+            f"The customer does not have a payment method with the ID {named}. The payment method must be attached to "
+            "the customer."
+        )
+        raise invalid(message, param=param, code="resource_missing")
+
+
 def index(world: World, params: Params, /, *path: str) -> Object:
     """What a customer can pay with, or nothing where no customer is named, as Stripe does."""
     if "customer" in params:

@@ -1,25 +1,16 @@
 """SetupIntents: a card is saved for later, and authenticated for that where it asks for it."""
 
-from typing import Any, Final
+from typing import Any
 
 from ledger.sandbox import declined
 from ledger.sandbox.errors import Object, StripeError
 from ledger.sandbox.objects import public
 from ledger.sandbox.resources import intents, paying, payment_methods
-from ledger.sandbox.resources.common import Params, applied, living, updated
+from ledger.sandbox.resources.common import Params, applied, updated
 from ledger.sandbox.rules import payments
 from ledger.sandbox.rules.declines import Decline
 from ledger.sandbox.shapes import payment
 from ledger.sandbox.world import World
-
-_CANCEL: Final = (
-    "You cannot cancel this SetupIntent because it has a status of {status}. Only a SetupIntent with one of the "
-    "following statuses may be canceled: {statuses}."
-)
-_UNAUTHENTICATED: Final = (
-    "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new PaymentMethod "
-    "to attempt to fulfill this SetupIntent again."
-)
 
 
 def create(world: World, params: Params, /, *path: str) -> Object:
@@ -27,50 +18,38 @@ def create(world: World, params: Params, /, *path: str) -> Object:
     intent = opened(world, params)
     if params.get("confirm"):
         return confirm(world, params, intent["id"])
-    method = intents.chosen(world, intent, params)
-    if method is not None:
-        world.change(intent, payment_method=method["id"], status="requires_confirmation")
+    intents.choose(world, intent, params, payments.SETUP)
     return intent
 
 
 def opened(world: World, params: Params, **hidden: Any) -> Object:
     """A new intent that has no payment method yet. Raises StripeError."""
-    if params.get("customer"):
-        living(world, params["customer"], "customer")
-    automatic = {"automatic_payment_methods": intents.automatic(params), **intents.taken(params)}
-    intent = payment.setup_intent(world.now, **automatic, _=hidden)
-    intent.update(applied(intent, intents.options("setup_intent", params), "payment_method", *automatic))
+    terms = intents.terms(world, params)
+    intent = payment.setup_intent(world.now, **terms, _=hidden)
+    intent.update(applied(intent, intents.options("setup_intent", params), "payment_method", *terms))
     return world.add(intent, "setup_intent.created")
 
 
 def update(world: World, params: Params, /, *path: str) -> Object:
     """Change an intent."""
     intent = world.get("setup_intent", path[0])
-    method = intents.chosen(world, intent, params)
-    if method is not None:
-        intents.require(intent, "update", payments.SETUP)
-        world.change(intent, payment_method=method["id"], status="requires_confirmation")
+    intents.choose(world, intent, params, payments.SETUP)
     rest = {name: value for name, value in params.items() if name != "payment_method"}
     return updated(world, intent, intents.options("setup_intent", rest), None)
 
 
 def confirm(world: World, params: Params, /, *path: str) -> Object:
     """Save the card. Raises StripeError, with what a decline did kept."""
-    intent = world.get("setup_intent", path[0])
+    intent = intents.own(world, "setup_intent", path[0])
     intents.require(intent, "confirm", payments.SETUP)
-    method = intents.chosen(world, intent, params)
-    if method is None:
-        if intent["payment_method"] is None:
-            raise intents.needs_method(intent)
-        method = world.get("payment_method", intent["payment_method"])
-    intents.require_return_url(intent, params, "setup_intent")
+    method = intents.confirmable(world, intent, params)
     return attempt(world, intent, method, return_url=params.get("return_url"))
 
 
 def cancel(world: World, params: Params, /, *path: str) -> Object:
     """Give an intent up."""
-    intent = world.get("setup_intent", path[0])
-    intents.require(intent, "cancel", payments.SETUP, _CANCEL)
+    intent = intents.own(world, "setup_intent", path[0])
+    intents.require(intent, "cancel", payments.SETUP)
     return canceled(world, intent, params.get("cancellation_reason"))
 
 
@@ -103,14 +82,7 @@ def authenticate(world: World, intent: Object, *, passed: bool) -> Object:
     if passed:
         intent["next_action"] = None
         return attempt(world, intent, method, authenticated=True)
-    error = {
-        "code": "setup_intent_authentication_failure",
-        "doc_url": f"{declined.DOCS}/setup-intent-authentication-failure",
-        "message": _UNAUTHENTICATED,
-        "payment_method": declined.shown(method),
-        "type": "invalid_request_error",
-    }
-    return _failed(world, intent, error)
+    return _failed(world, intent, intents.unauthenticated(intent, method))
 
 
 def _refuse(world: World, intent: Object, method: Object, why: Decline) -> StripeError:

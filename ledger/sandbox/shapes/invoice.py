@@ -1,4 +1,4 @@
-"""Invoices, as a paid Checkout Session makes them."""
+"""Invoices, their lines, and what they are paid with."""
 
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ _INVOICE: Final[Object] = {
     "amount_shipping": 0,
     "application": None,
     "attempt_count": 0,
-    "attempted": True,
+    "attempted": False,
     "auto_advance": False,
     "automatic_tax": {
         "disabled_reason": None,
@@ -76,7 +76,7 @@ _INVOICE: Final[Object] = {
     "shipping_details": None,
     "starting_balance": 0,
     "statement_descriptor": None,
-    "status": "paid",
+    "status": "open",
     "status_transitions": {},
     "subtotal": 0,
     "subtotal_excluding_tax": 0,
@@ -91,12 +91,12 @@ _INVOICE: Final[Object] = {
 
 
 def invoice(now: int, number: str, lines: list[Object], tax: int, **given: Any) -> Object:
-    """An invoice of what was paid already."""
+    """An invoice that is final and open. A line may have a ``period`` and a ``parent``; others are of this moment."""
     named = new_id("in")
     subtotal = sum(line["amount_subtotal"] for line in lines)
     total = subtotal + tax
-    amounts = {"amount_due": total, "amount_paid": total, "subtotal": subtotal, "total": total}
-    times = {"finalized_at": now, "marked_uncollectible_at": None, "paid_at": now, "voided_at": None}
+    amounts = {"amount_due": total, "amount_remaining": total, "subtotal": subtotal, "total": total}
+    times = {"finalized_at": now, "marked_uncollectible_at": None, "paid_at": None, "voided_at": None}
     made = {
         "id": named,
         **amounts,
@@ -109,12 +109,13 @@ def invoice(now: int, number: str, lines: list[Object], tax: int, **given: Any) 
         "subtotal_excluding_tax": subtotal,
         "total_excluding_tax": subtotal,
         **given,
+        "_": {"payments": []},
     }
     return new("invoice", "in", _INVOICE, now, made)
 
 
 def invoice_line(invoice_id: str, line: Object, now: int) -> Object:
-    """A line of an invoice, from one of a session."""
+    """A line of an invoice, from one of a session or a subscription."""
     price = line["price"]
     details = {"price": price["id"], "product": price["product"]}
     return {
@@ -129,8 +130,8 @@ def invoice_line(invoice_id: str, line: Object, now: int) -> Object:
         "invoice": invoice_id,
         "livemode": False,
         "metadata": {},
-        "parent": None,
-        "period": {"end": now, "start": now},
+        "parent": line.get("parent"),
+        "period": line.get("period", {"end": now, "start": now}),
         "pretax_credit_amounts": [],
         "pricing": {
             "price_details": details,
@@ -144,11 +145,11 @@ def invoice_line(invoice_id: str, line: Object, now: int) -> Object:
 
 
 def invoice_payment(now: int, invoice: Object, intent: str) -> Object:
-    """What an invoice was paid with."""
+    """What an invoice is to be paid with."""
     return {
         "id": new_id("inpay"),
         "object": "invoice_payment",
-        "amount_paid": invoice["amount_paid"],
+        "amount_paid": None,
         "amount_requested": invoice["amount_due"],
         "created": now,
         "currency": invoice["currency"],
@@ -156,6 +157,6 @@ def invoice_payment(now: int, invoice: Object, intent: str) -> Object:
         "is_default": True,
         "livemode": False,
         "payment": {"payment_intent": intent, "type": "payment_intent"},
-        "status": "paid",
-        "status_transitions": {"canceled_at": None, "paid_at": now},
+        "status": "open",
+        "status_transitions": {"canceled_at": None, "paid_at": None},
     }
