@@ -19,10 +19,11 @@ from ledger.kit.ids import row_public
 from ledger.kit.money import format_amount
 from ledger.payments.desk import Desk
 from ledger.payments.gateway import plain
-from ledger.payments.money import posting
+from ledger.payments.money import posting, problems
 from ledger.payments.money.movements import Movement, into_clearing, movement_of
 from ledger.payments.money.older import KIND
 from ledger.payments.money.opening import Opening, opening_of
+from ledger.payments.money.work import look_again
 from ledger.payments.tables import payments, stripe_openings
 
 LOOKS: Final = 10
@@ -56,8 +57,17 @@ async def take_on(desk: Desk, at: datetime | None = None) -> Opening:
         if (found := await opening_of(desk)) is not None:
             if (found.at, found.balance) != (since, balance - booked):
                 raise NotTakenOn(_once(found))
+            await _clear_up(desk)
             return found
     raise NotTakenOn("what was before is being booked at this moment; stop the workers, and try again")
+
+
+async def _clear_up(desk: Desk) -> None:
+    """What could not be booked, as it is from before, is no problem any more."""
+    async with desk.database.transaction() as connection:
+        await problems.all_due(connection)
+    while await look_again(desk):
+        continue
 
 
 async def _balance_before(desk: Desk, at: datetime | None) -> tuple[datetime, int]:

@@ -62,12 +62,14 @@ async def reading(empty_books: str) -> AsyncIterator[Database]:
 
 async def test_an_account_with_a_past_ties_after_it_was_taken_on(shop: Shop, reading: Database) -> None:
     """A charge, a payout that arrived and one that has not, from before; then a refund, a dispute, and new payments."""
-    first, second = shop.charge(10_000, AT_ONCE), shop.charge(7_000, AT_ONCE)
-    for intent in (first, second):
-        await shop.settled(str(intent.latest_charge))
-    arrived = shop.sandbox.tell("/payout", amount=2_000)["payout"]["id"]
+    first = shop.charge(10_000, AT_ONCE)
+    await shop.settled(str(first.latest_charge))
+    arrived = shop.sandbox.tell("/payout")["payout"]["id"]
     shop.sandbox.tell(f"/payout/{arrived}", outcome="paid")
-    leaving = shop.sandbox.tell("/payout", amount=1_000)["payout"]["id"]
+    second = shop.charge(7_000, AT_ONCE)
+    await shop.settled(str(second.latest_charge))
+    leaving = shop.sandbox.tell("/payout")["payout"]["id"]
+    await shop.settled(str(shop.charge(8_000, AT_ONCE).latest_charge))
     report = await reconcile(shop.desk, reading)
     assert not report.ok
     assert "stripe take-on" in text_of(report)
