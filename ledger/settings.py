@@ -15,6 +15,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from decimal import Decimal
 from functools import lru_cache
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,6 +23,7 @@ from ledger.kit import failpoints
 from ledger.kit.egress.allow import AllowList
 from ledger.kit.egress.proxy import Proxy
 from ledger.kit.mail import MailServer, Sender
+from ledger.kit.money import scale_of
 
 PREFIX = "LEDGER_"
 
@@ -47,6 +49,15 @@ _RATE = re.compile(r"(?!0(?:\.0+)?$)(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,9})?", re.
 """Credits for a unit of a currency: more than zero, up to nine digits and nine decimals."""
 
 
+_MONEY = re.compile(r"(?!0(?:\.0+)?$)(?:0|[1-9][0-9]{0,7})(?:\.[0-9]{1,3})?", re.ASCII)
+
+LEAST, MOST = Decimal(1_000), Decimal(1_000_000)
+"""In hundredths, or of a currency that has none in units: about $10 and $10,000 where the settings say nothing."""
+
+STRIPE_MOST = 99_999_999
+"""The largest payment that Stripe takes, in the smallest unit of the currency: eight digits."""
+
+
 class SettingsError(ValueError):
     """A setting is missing or not allowed. The message is made to be shown as it is."""
 
@@ -66,6 +77,9 @@ class Settings:
         stripe_api_base: address that Stripe is called at; the sandbox's, where one is used.
         public_url: address at which customers reach this service, for links to pay; by default the one it listens on.
         settlement_currency: currency in which Stripe settles, the only one that payments are taken in: an ISO code.
+        payment_least, payment_most: what one payment can be of, in the settlement currency; by default 10 and 10,000,
+            in a currency without decimals 1,000 and 1,000,000. Stripe takes eight digits.
+        automatic_tax: whether Stripe Tax adds tax to what links are of; it must be set up at Stripe.
         payment_methods: what payment links can be paid by, in Stripe's names, separated by commas.
         terms_url: address of the terms that customers pay under, shown with each payment link.
         host: address the API listens on.
@@ -117,6 +131,9 @@ class Settings:
     stripe_api_base: str = "https://api.stripe.com"
     public_url: str | None = None
     settlement_currency: str = "USD"
+    payment_least: str | None = None
+    payment_most: str | None = None
+    automatic_tax: bool = False
     payment_methods: str = "card,us_bank_account"
     terms_url: str | None = None
     host: str = "127.0.0.1"
@@ -162,6 +179,7 @@ class Settings:
             )
         if settings.smtp_url is not None:
             settings.require("mail_from")
+        _check_limits(settings)
         if settings.failpoints is not None and settings.environment != "test":
             raise SettingsError(
                 f"LEDGER_FAILPOINTS is set, and LEDGER_ENVIRONMENT is {settings.environment}: failpoints kill "
@@ -195,6 +213,15 @@ class Settings:
         return self.database_url
 
     @property
+    def limits(self) -> tuple[Decimal, Decimal]:
+        """The least and the most that one payment can be of, in the smallest unit of the settlement currency."""
+        scale = scale_of(self.settlement_currency)
+        shift = max(scale - 2, 0)
+        least = LEAST.scaleb(shift) if self.payment_least is None else Decimal(self.payment_least).scaleb(scale)
+        most = MOST.scaleb(shift) if self.payment_most is None else Decimal(self.payment_most).scaleb(scale)
+        return least, most
+
+    @property
     def rates(self) -> dict[str, str | int]:
         """Credits for one unit of each currency."""
         rates: dict[str, str | int] = json.loads(self.credits_per_unit)
@@ -225,6 +252,16 @@ def load() -> Settings:
 def variable(name: str) -> str:
     """The environment variable of the setting with this name."""
     return PREFIX + name.upper()
+
+
+def _check_limits(settings: Settings) -> None:
+    """Raises SettingsError where no payment could be of what the limits say."""
+    currency, limits = settings.settlement_currency, settings.limits
+    for name, amount in zip(("payment_least", "payment_most"), limits, strict=True):
+        if amount % (10 if scale_of(currency) == 3 else 1) or amount > STRIPE_MOST:
+            raise _refuse(name, getattr(settings, name), f"an amount in {currency} that Stripe can charge")
+    if limits[0] > limits[1]:
+        raise SettingsError("LEDGER_PAYMENT_LEAST is above LEDGER_PAYMENT_MOST, so there could be no payment.")
 
 
 def unknown(environ: Mapping[str, str]) -> list[str]:
@@ -334,6 +371,12 @@ def _public_keys(name: str, text: str) -> str:
 def _currency(name: str, text: str) -> str:
     if not re.fullmatch("[A-Z]{3}", text):
         raise _refuse(name, text, "the ISO code of a currency, such as USD")
+    return text
+
+
+def _money(name: str, text: str) -> str:
+    if not _MONEY.fullmatch(text):
+        raise _refuse(name, text, "an amount of the settlement currency above zero, such as 10 or 12.50")
     return text
 
 
@@ -470,6 +513,9 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "stripe_api_base": _url("https", "http", needs=_names_a_server, allowed="like https://api.stripe.com"),
     "public_url": _url("https", "http", needs=_names_a_server, allowed="like https://credits.example.com"),
     "settlement_currency": _currency,
+    "payment_least": _money,
+    "payment_most": _money,
+    "automatic_tax": _flag,
     "payment_methods": _payment_methods,
     "terms_url": _url("https", "http", needs=_names_a_server, allowed="like https://example.com/terms"),
     "host": _text,

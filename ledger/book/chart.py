@@ -18,6 +18,7 @@ EXPIRED: Final = "expired"
 TRANSIT: Final = "transit"
 STRIPE_CLEARING: Final = "stripe_clearing"
 BANK: Final = "bank"
+OPENING_BALANCE: Final = "opening_balance"
 STRIPE_FEES: Final = "stripe_fees"
 DISPUTE_FEES: Final = "dispute_fees"
 DEFERRED_REVENUE: Final = "deferred_revenue"
@@ -57,6 +58,7 @@ CHART: Final = (
     Account(TRANSIT, "both", "credit", False, "on the way between two books; zero in total"),
     Account(STRIPE_CLEARING, "money", "debit", False, "money that Stripe holds for us"),
     Account(BANK, "money", "debit", False, "money paid out to the bank"),
+    Account(OPENING_BALANCE, "money", "credit", False, "money at Stripe from before the books"),
     Account(STRIPE_FEES, "money", "debit", False, "what Stripe keeps of each payment"),
     Account(DISPUTE_FEES, "money", "debit", False, "what Stripe charges for disputes"),
     Account(DEFERRED_REVENUE, "money", "credit", False, "paid for credits not used yet: a liability"),

@@ -176,6 +176,12 @@ postings = Table(
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint("debit <> credit", name="two_accounts"),
     CheckConstraint("(lot IS NULL) = (lot_after IS NULL) AND lot_after >= 0", name="lot"),
+    Index(
+        "postings_clearing_idx",
+        "asset",
+        postgresql_include=["debit", "amount"],
+        postgresql_where=text("debit = 'stripe_clearing' OR credit = 'stripe_clearing'"),
+    ),
 )
 
 refusals = Table(

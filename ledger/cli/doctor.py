@@ -17,6 +17,8 @@ import redis
 from ledger import settings
 from ledger.cli.output import emit_json, json_option
 from ledger.cli.where import running
+from ledger.parts import make_gateway
+from ledger.payments import checkup
 from ledger.settings import Settings, SettingsError, libpq_url, variable, without_password
 
 FREE_MB_MIN = 1024
@@ -81,7 +83,7 @@ def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
     yield Finding("settings", "ok", "all well formed")
     yield from _database(config)
     yield from _broker(config)
-    yield _stripe(config)
+    yield from _stripe(config)
     yield _anchor(config)
     yield _secret_keys(config)
     yield _egress(config)
@@ -244,15 +246,16 @@ def _eviction(client: redis.Redis) -> Finding:
     return Finding("broker eviction", "fail", policy, advice)
 
 
-def _stripe(config: Settings) -> Finding:
-    if config.stripe_api_key is None:
+def _stripe(config: Settings) -> Iterator[Finding]:
+    gateway = make_gateway(config)
+    if gateway is None:
         advice = "Set LEDGER_STRIPE_API_KEY and LEDGER_STRIPE_WEBHOOK_SECRET to take payments."
-        return Finding("stripe", "warn", "not set up", advice)
-    if config.stripe_webhook_secret is None:
-        advice = "Set LEDGER_STRIPE_WEBHOOK_SECRET, or payments are only found by polling."
-        return Finding("stripe", "warn", "no secret for its webhooks", advice)
-    live = "_live_" in config.stripe_api_key
-    return Finding("stripe", "ok", f"{'live' if live else 'test'} key, at {config.stripe_api_base}")
+        yield Finding("stripe", "warn", "not set up", advice)
+        return
+    try:
+        yield from (Finding(*one) for one in checkup.examine(gateway, config))
+    finally:
+        gateway.close()
 
 
 def _anchor(config: Settings) -> Finding:

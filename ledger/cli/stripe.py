@@ -1,26 +1,35 @@
-"""``credit-ledger stripe``: what Stripe told, and what of it could not be done."""
+"""``credit-ledger stripe``: what Stripe told, what of it could not be done, and taking on an account."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import click
 
+from ledger import settings
+from ledger.cli import where
+from ledger.cli.desk import desk_of, gateway_of
 from ledger.cli.output import emit_json, json_option
-from ledger.cli.where import database_option, database_url
+from ledger.cli.where import database_option
 from ledger.errors import LedgerError
 from ledger.kit.db import SERVICE_ROLE, Database, as_unavailable
+from ledger.kit.http.fields import shown
+from ledger.kit.money import format_amount
+from ledger.payments.gateway import Gateway
 from ledger.payments.inbox import store
 from ledger.payments.inbox.store import Seen
+from ledger.payments.money.opening import Opening
+from ledger.payments.money.takeon import NotTakenOn, take_on
 
 T = TypeVar("T")
 
 
 @click.group()
 def stripe() -> None:
-    """Events of Stripe: what came, and what of it failed."""
+    """Events of Stripe: what came, and what of it failed; and an account that was in use before."""
 
 
 @stripe.command("events")
@@ -58,6 +67,43 @@ def retry(events: tuple[str, ...], every: bool, database_url: str | None, as_jso
     click.echo(f"{len(again):,} {'event is' if len(again) == 1 else 'events are'} tried again")
 
 
+@stripe.command("take-on")
+@click.option("--at", metavar="INSTANT", help="Since when; by default behind all that the account has done.")
+@database_option
+@json_option
+def take_on_command(at: str | None, database_url: str | None, as_json: bool) -> None:
+    """Take on an account that was in use before: what it held becomes one entry, once."""
+    config, since = settings.load(), _instant(at)
+
+    async def work(gateway: Gateway) -> Opening:
+        async with desk_of(where.database_url(database_url), config, gateway, "credit-ledger stripe") as desk:
+            return await take_on(desk, since)
+
+    with gateway_of(config) as gateway:
+        try:
+            found = asyncio.run(work(gateway))
+        except (NotTakenOn, LedgerError) as error:
+            raise click.ClickException(str(error)) from error
+    begins, balance = shown(found.at.astimezone(UTC)), format_amount(found.balance, found.currency)
+    if as_json:
+        emit_json({"currency": found.currency, "at": begins, "balance": balance})
+    else:
+        click.echo(f"the books begin at {begins}, with {balance} {found.currency} at Stripe")
+
+
+def _instant(text: str | None) -> datetime | None:
+    """A whole second that is past."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None or at.microsecond or at > datetime.now(UTC):
+        raise click.UsageError("--at is a past instant in whole seconds with its offset, such as 2026-11-01T00:00:00Z")
+    return at
+
+
 def _line(event: Seen) -> str:
     problem = "" if event.problem is None else f"  {event.problem}"
     about = event.object or "–"
@@ -66,7 +112,9 @@ def _line(event: Seen) -> str:
 
 def _run(url: str | None, work: Callable[[Database], Awaitable[T]]) -> T:
     async def run() -> T:
-        database = Database(database_url(url), pool_size=1, role=SERVICE_ROLE, application_name="credit-ledger stripe")
+        database = Database(
+            where.database_url(url), pool_size=1, role=SERVICE_ROLE, application_name="credit-ledger stripe"
+        )
         try:
             return await work(database)
         except Exception as error:

@@ -126,43 +126,6 @@ def place(payment: Payment) -> str:
     return f"{payment.created_at.isoformat()} {payment.payment}"
 
 
-_SUMMED: Final = """count(*), coalesce(sum(paid), 0)::bigint, coalesce(sum(refunded), 0)::bigint,
-    coalesce(sum(credits_micro), 0)::bigint, min(paid_at), max(paid_at)"""
-_PAID: Final = "wallet_id = %(wallet)s AND state = 'paid' AND currency = %(currency)s"
-
-_SUMS: Final = f"SELECT {_SUMMED} FROM payments WHERE {_PAID}"
-
-_MONTHS: Final = f"""
-SELECT to_char(paid_at AT TIME ZONE time_zone, 'YYYY-MM'), {_SUMMED}
-FROM payments JOIN wallet_settings USING (wallet_id)
-WHERE {_PAID} AND paid_at >= date_trunc('month', ledger_now(), time_zone) - interval '11 months'
-GROUP BY 1 ORDER BY 1 DESC"""
-
-
-class Sums(NamedTuple):
-    """Of payments that were paid: how many, what was paid and refunded, what it bought, when."""
-
-    payments: int
-    paid: int
-    refunded: int
-    credits_micro: int
-    first_at: datetime | None
-    last_at: datetime | None
-
-
-async def sums(connection: AsyncConnection, wallet_id: int, currency: str) -> Sums:
-    """Of all payments of a wallet."""
-    found = await connection.exec_driver_sql(_SUMS, {"wallet": wallet_id, "currency": currency})
-    return Sums._make(found.one())
-
-
-async def sums_by_month(connection: AsyncConnection, wallet_id: int, currency: str) -> list[tuple[str, Sums]]:
-    """The same by month, the last first; those without any are left out."""
-    found = await connection.exec_driver_sql(_MONTHS, {"wallet": wallet_id, "currency": currency})
-    by_month: list[Any] = list(found.fetchall())
-    return [(row[0], Sums._make(row[1:])) for row in by_month]
-
-
 def payment_public(payment: Payment) -> str:
     return row_public("pay", payment.wallet_id, payment.payment)
 

@@ -90,6 +90,7 @@ payments = Table(
     CheckConstraint("(state = 'paid') = (number IS NOT NULL AND paid IS NOT NULL)", name="booked"),
     Index("payments_due_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     Index("payments_created_idx", "wallet_id", "created_at", "payment"),
+    Index("payments_fee_unknown_idx", "charge", postgresql_where=text("state = 'paid' AND fee IS NULL")),
     postgresql_with={"fillfactor": "70"},
 )
 """``payment`` is a random number, so that an id tells nobody how many there are. ``object`` is the Checkout Session (or
@@ -215,6 +216,8 @@ stripe_movements = Table(
     Column("number", BigInteger),
     CheckConstraint("net = amount - fee", name="net"),
     Index("stripe_movements_payout_idx", "payout"),
+    Index("stripe_movements_source_idx", "source"),
+    Index("stripe_movements_unbooked_idx", "currency", postgresql_where=text("number IS NULL")),
 )
 """Stripe's balance transactions, each with the transaction of a book that it became; none where it is not booked."""
 
@@ -231,6 +234,18 @@ stripe_payouts = Table(
     Column("difference", BigInteger),
 )
 """``tied``: whether its movements add up to it; null until Stripe says that they are complete."""
+
+stripe_openings = Table(
+    "stripe_openings",
+    metadata,
+    _key("currency", Text),
+    Column("at", Instant, nullable=False),
+    Column("balance", BigInteger, nullable=False),
+    Column("number", BigInteger),
+    CheckConstraint("(number IS NULL) = (balance = 0)", name="booked"),
+)
+"""Of an account that was in use before: what it held at the instant from which on the books have what happens there,
+and the transaction of the house's book that says so."""
 
 stripe_problems = Table(
     "stripe_problems",

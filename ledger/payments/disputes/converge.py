@@ -10,6 +10,7 @@ from ledger.payments.disputes.rules import Stage, Step
 from ledger.payments.gateway import id_of, plain
 from ledger.payments.money import posting, problems
 from ledger.payments.money.movements import Movement, lines_of, movement_of
+from ledger.payments.money.older import take_older
 from ledger.payments.rows import Payment, payment_public
 
 
@@ -22,6 +23,8 @@ async def converge_dispute(desk: Desk, dispute_id: str, *more: Movement) -> None
     movements = await _movements(desk, told, more)
     payment = await _payment_of(desk, told)
     if payment is None or payment.number is None:
+        if await take_older(desk, dispute_id, id_of(told["charge"]), movements):
+            return
         await posting.note(desk, *movements)
         await problems.keep(desk.database, dispute_id, "dispute", "no payment that is booked has its charge")
         return

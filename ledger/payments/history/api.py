@@ -7,6 +7,7 @@ from ledger.context import LedgerRequest
 from ledger.kit.http.answers import Answer, answer
 from ledger.kit.http.paging import Cursor, Limit, page, place_of
 from ledger.payments import rows
+from ledger.payments.history import sums
 from ledger.payments.history.shapes import PaymentList, PaymentShape, payment_of, stats_of, summary_of
 
 
@@ -21,15 +22,18 @@ async def list_payments(
     before = place_of(name, cursor, str)
     async with services.database.transaction() as connection:
         listed = await rows.listed(connection, found, before=None if before is None else str(before), limit=limit + 1)
-        whole = await rows.sums(connection, found, currency)
-        months = await rows.sums_by_month(connection, found, currency)
+        whole = await sums.whole(connection, found, currency)
+        months = await sums.by_month(connection, found, currency)
+    view = await services.reader.balance(found)
     shown = page(name, listed, limit, payment_of, rows.place)
     return answer(
         PaymentList(
             items=shown.items,
             next_cursor=shown.next_cursor,
-            summary=summary_of(whole, currency),
-            period_stats=[stats_of(month, sums, currency) for month, sums in months],
+            summary=summary_of(
+                whole, currency, used_micro=view.beside.spent_micro, balance_micro=view.balances.balance
+            ),
+            period_stats=[stats_of(month, currency) for month in months],
         )
     )
 

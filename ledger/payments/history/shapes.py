@@ -1,5 +1,6 @@
 """A wallet's payments as they are shown."""
 
+from calendar import monthrange
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -8,7 +9,8 @@ from msgspec import Meta
 from ledger.kit.http.fields import Decimal, Time, shown, shown_or_none
 from ledger.kit.ids import row_public, wallet_public
 from ledger.kit.money import format_amount
-from ledger.payments.rows import Payment, Sums, payment_public
+from ledger.payments.history.sums import Month, Whole
+from ledger.payments.rows import Payment, payment_public
 
 Status = Literal[
     "pending",
@@ -59,26 +61,35 @@ class PaymentShape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What was paid in all, tax included, and what it bought."""
+    """What was paid in all, tax included, what it bought, and what was used. ``total_purchased_usd`` is null where
+    payments are in another currency; the average is over the months from the first payment to now."""
 
-    payments: int
-    total: Decimal
-    refunded: Decimal
-    average: Decimal
-    credits: Decimal
+    total_transactions: int
+    total_purchased: Decimal
+    total_purchased_usd: Decimal | None
     currency: str
+    tax: Decimal
+    refunded: Decimal
+    total_credits_purchased: Decimal
+    total_credits_used: Decimal
+    current_balance: Decimal
+    average_monthly_spend: Decimal
     first_paid_at: Time | None
     last_paid_at: Time | None
 
 
 class PeriodStats(msgspec.Struct, frozen=True, kw_only=True):
-    """The same of one month, which is the wallet's."""
+    """The same of one month, which is the wallet's, with its first and its last day."""
 
     period: Annotated[str, Meta(examples=["2026-11"])]
-    payments: int
-    total: Decimal
+    start_date: Annotated[str, Meta(examples=["2026-11-01"])]
+    end_date: Annotated[str, Meta(examples=["2026-11-30"])]
+    transactions_count: int
+    total_spend: Decimal
+    tax: Decimal
     refunded: Decimal
-    credits: Decimal
+    credits_purchased: Decimal
+    credits_used: Decimal
 
 
 class PaymentList(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,26 +129,36 @@ def payment_of(payment: Payment) -> PaymentShape:
     )
 
 
-def summary_of(sums: Sums, currency: str) -> Summary:
+def summary_of(whole: Whole, currency: str, *, used_micro: int, balance_micro: int) -> Summary:
+    paid = format_amount(whole.paid, currency)
     return Summary(
-        payments=sums.payments,
-        total=format_amount(sums.paid, currency),
-        refunded=format_amount(sums.refunded, currency),
-        average=format_amount(sums.paid // sums.payments if sums.payments else 0, currency),
-        credits=format_amount(sums.credits_micro),
+        total_transactions=whole.payments,
+        total_purchased=paid,
+        total_purchased_usd=paid if currency == "USD" else None,
         currency=currency,
-        first_paid_at=shown_or_none(sums.first_at),
-        last_paid_at=shown_or_none(sums.last_at),
+        tax=format_amount(whole.tax, currency),
+        refunded=format_amount(whole.refunded, currency),
+        total_credits_purchased=format_amount(whole.credits_micro),
+        total_credits_used=format_amount(used_micro),
+        current_balance=format_amount(balance_micro),
+        average_monthly_spend=format_amount(whole.paid // whole.months, currency),
+        first_paid_at=shown_or_none(whole.first_at),
+        last_paid_at=shown_or_none(whole.last_at),
     )
 
 
-def stats_of(month: str, sums: Sums, currency: str) -> PeriodStats:
+def stats_of(month: Month, currency: str) -> PeriodStats:
+    days = monthrange(month.begins.year, month.begins.month)[1]
     return PeriodStats(
-        period=month,
-        payments=sums.payments,
-        total=format_amount(sums.paid, currency),
-        refunded=format_amount(sums.refunded, currency),
-        credits=format_amount(sums.credits_micro),
+        period=f"{month.begins:%Y-%m}",
+        start_date=month.begins.isoformat(),
+        end_date=month.begins.replace(day=days).isoformat(),
+        transactions_count=month.payments,
+        total_spend=format_amount(month.paid, currency),
+        tax=format_amount(month.tax, currency),
+        refunded=format_amount(month.refunded, currency),
+        credits_purchased=format_amount(month.credits_micro),
+        credits_used=format_amount(month.used_micro),
     )
 
 

@@ -44,7 +44,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_of_our_version(self) -> bool:
         """Whether its shape is that of the major version of the API which the SDK is made for."""
-        return _major(self.api_version) == _major(stripe.api_version)
+        return major_of(self.api_version) == major_of(stripe.api_version)
 
 
 _decode = msgspec.json.Decoder(Told).decode
@@ -58,6 +58,6 @@ def read(text: str) -> Told:
         raise ValueError("it is nested too deeply") from None
 
 
-def _major(version: str | None) -> str | None:
+def major_of(version: str | None) -> str | None:
     """``endive`` of ``2026-10-28.endive``; versions before these names are their own."""
     return None if version is None else version.partition(".")[2] or version

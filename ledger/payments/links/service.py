@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book.participants import Event
-from ledger.errors import AmountTooHigh, AmountTooLow, CurrencyNotTaken, PaymentNotCancelable
+from ledger.errors import CurrencyNotTaken, PaymentNotCancelable
 from ledger.events.payloads import LinkCreated, LinkExpired
 from ledger.kit.ids import wallet_public
 from ledger.kit.money import MICRO, format_amount, parse_amount, scale_of
@@ -27,15 +27,12 @@ from ledger.payments.customers import customer_of
 from ledger.payments.desk import Desk
 from ledger.payments.fulfil import settle_session
 from ledger.payments.gateway import StripeAway, StripeRefused, plain
+from ledger.payments.limits import check_payment
 from ledger.payments.links.shapes import NewLink
 from ledger.payments.rows import Payment, payment_public
 from ledger.payments.telling import bought, change_and_tell
 
 log = structlog.get_logger(__name__)
-
-LEAST: Final = 10
-MOST: Final = 10_000
-"""What a link can be of, in units of its currency."""
 
 LIFE: Final = timedelta(days=7)
 SESSION_LIFE: Final = timedelta(hours=23)
@@ -60,7 +57,7 @@ async def add(
         )
     refuse_cards({**wanted.metadata, "description": wanted.description or ""})
     amount = parse_amount(wanted.amount, currency, path=path)
-    _check(amount, currency)
+    check_payment(amount, desk.settings, path)
     now = (await connection.execute(select(func.ledger_now()))).scalar_one()
     return await rows.add(
         connection,
@@ -157,6 +154,7 @@ async def _issue_link(desk: Desk, payment: Payment, now: datetime) -> Payment:
         "line_items": [_line_of(payment)],
         "metadata": _metadata_of(payment),
         "payment_intent_data": {"metadata": _metadata_of(payment)},
+        "automatic_tax": {"enabled": desk.settings.automatic_tax},
     }
     if payment.success_url is not None:
         asked["after_completion"] = {"type": "redirect", "redirect": {"url": payment.success_url}}
@@ -217,6 +215,8 @@ def _session_of(payment: Payment, desk: Desk, customer: str, ends: datetime) -> 
         intent["setup_future_usage"] = "off_session"
     if payment.description is not None:
         intent["description"] = payment.description
+    # Tax goes by where the customer is, which Stripe's page asks for and keeps.
+    taxed = {"automatic_tax": {"enabled": True}, "customer_update": {"address": "auto"}}
     return {
         "mode": "payment",
         "customer": customer,
@@ -230,6 +230,7 @@ def _session_of(payment: Payment, desk: Desk, customer: str, ends: datetime) -> 
         "allowed_payment_method_types": desk.settings.payment_methods.split(","),
         "adaptive_pricing": {"enabled": False},
         "invoice_creation": {"enabled": True},
+        **(taxed if desk.settings.automatic_tax else {}),
     }
 
 
@@ -238,6 +239,7 @@ def _line_of(payment: Payment) -> dict[str, Any]:
     price = {
         "currency": payment.currency.lower(),
         "unit_amount": payment.amount,
+        "tax_behavior": "exclusive",
         "product_data": {"name": name},
     }
     return {"quantity": 1, "price_data": price}
@@ -254,16 +256,6 @@ def _credits_of(amount: int, currency: str, desk: Desk) -> int:
         raise CurrencyNotTaken(f"there is no rate of credits per {currency}", currency=currency)
     credits = Decimal(amount).scaleb(-scale_of(currency)) * Decimal(rate)
     return int((credits * MICRO).to_integral_value(ROUND_DOWN))
-
-
-def _check(amount: int, currency: str) -> None:
-    unit = 10 ** scale_of(currency)
-    if amount < LEAST * unit:
-        least = format_amount(LEAST * unit, currency)
-        raise AmountTooLow(f"a payment is of {least} {currency} at least", least=least, currency=currency)
-    if amount > MOST * unit:
-        most = format_amount(MOST * unit, currency)
-        raise AmountTooHigh(f"a payment is of {most} {currency} at most", most=most, currency=currency)
 
 
 def _is_over(payment: Payment, now: datetime) -> bool:

@@ -11,6 +11,7 @@ from ledger.payments.desk import Desk
 from ledger.payments.gateway import id_of, plain
 from ledger.payments.money import posting, problems
 from ledger.payments.money.movements import Movement, lines_of, movement_of
+from ledger.payments.money.older import take_older
 from ledger.payments.rows import Payment, payment_public
 
 _FEE: Final = """
@@ -27,6 +28,8 @@ async def book_charge(desk: Desk, charge_id: str) -> None:
     async with desk.database.transaction() as connection:
         payment = await rows.by_object(connection, charge_id, id_of(charge["payment_intent"]))
     if payment is None or payment.number is None:
+        if await take_older(desk, charge_id, charge_id, [movement]):
+            return
         await posting.note(desk, movement)
         await problems.keep(desk.database, charge_id, "charge", "no payment that is booked has this charge")
     elif await posting.is_ours(desk, movement):

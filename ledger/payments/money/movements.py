@@ -79,17 +79,22 @@ def movement_of(found: Mapping[str, Any]) -> Movement:
     )
 
 
-def lines_of(movement: Movement) -> tuple[MoneyLine, ...]:
-    """The lines that a movement becomes; of a charge only its fee. It must be ``known``."""
+def lines_of(movement: Movement, *, of_older: str | None = None) -> tuple[MoneyLine, ...]:
+    """The lines that a movement becomes; of a charge only its fee. It must be ``known``.
+
+    ``of_older``: where the amount comes from or goes to, if it is of a payment from before the books.
+    """
     other, fees = OTHER_SIDE[movement.category], STRIPE_FEES
+    if movement.category != "fee":
+        other = of_older or other
     if movement.of_dispute:
         fees = DISPUTE_FEES
         other = DISPUTE_FEES if movement.category == "fee" else other
-    amount = _into_clearing(other, movement.amount, movement.currency) if other else ()
-    return amount + _into_clearing(fees, -movement.fee, movement.currency)
+    amount = into_clearing(other, movement.amount, movement.currency) if other else ()
+    return amount + into_clearing(fees, -movement.fee, movement.currency)
 
 
-def _into_clearing(other: str, amount: int, currency: str) -> tuple[MoneyLine, ...]:
+def into_clearing(other: str, amount: int, currency: str) -> tuple[MoneyLine, ...]:
     """Money that comes from the other account, or, below zero, goes there."""
     if amount > 0:
         return (MoneyLine(STRIPE_CLEARING, other, currency, amount),)

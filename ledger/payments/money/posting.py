@@ -12,6 +12,7 @@ from ledger.payments.desk import Desk
 from ledger.payments.gateway import plain
 from ledger.payments.money import problems
 from ledger.payments.money.movements import Movement, movement_of
+from ledger.payments.money.opening import opening_of
 from ledger.payments.rows import ACTOR, NAMESPACE
 from ledger.payments.tables import stripe_movements
 
@@ -85,7 +86,14 @@ async def note(desk: Desk, *movements: Movement, payout: str | None = None) -> N
 
 
 async def is_ours(desk: Desk, movement: Movement) -> bool:
-    """Whether it is of a kind and currency that can be booked; one that is not is kept, with the reason."""
+    """Whether it is of a kind and currency that can be booked; one that is not is kept, with the reason. What is in the
+    opening is not booked by itself."""
+    opening = await opening_of(desk)
+    if opening is not None and movement.created_at < opening.at and movement.currency == opening.currency:
+        await note(desk, movement)
+        async with desk.database.transaction() as connection:
+            await problems.clear(connection, movement.movement)
+        return False
     wrong = None
     if movement.currency != desk.currency:
         wrong = f"it is in {movement.currency}, and the books are kept in {desk.currency}"

@@ -7,7 +7,7 @@ for people: ``reconcile`` lists it.
 from typing import Any, Final, NamedTuple
 
 import structlog
-from sqlalchemy import delete, text
+from sqlalchemy import delete, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -46,6 +46,11 @@ async def keep(database: Database, object_id: str, kind: str, problem: str) -> N
         await connection.execute(
             statement.on_conflict_do_update(index_elements=["object"], set_={"problem": statement.excluded.problem})
         )
+
+
+async def all_due(connection: AsyncConnection) -> None:
+    """All are to be looked at again, as if they had been heard of just now."""
+    await connection.execute(update(stripe_problems).values(tries=0, due_at=text("ledger_now()")))
 
 
 async def clear(connection: AsyncConnection, *objects: str) -> None:

@@ -7,18 +7,33 @@ from ledger.kit.ids import row_public
 from ledger.kit.money import format_amount
 from ledger.payments.money.movements import CHARGE, Movement
 from ledger.payments.money.payouts import ON_ITS_WAY
+from ledger.payments.reconcile.advice import (
+    ADVICE,
+    AMOUNT,
+    LATE,
+    MISSING_HERE,
+    MISSING_THERE,
+    NOT_BOOKED,
+    NOT_TIED,
+    OTHER_AMOUNT,
+    REFUNDED,
+    STATUS,
+)
 from ledger.payments.reconcile.ours import Booked, Ours
-from ledger.payments.reconcile.report import Difference
+from ledger.payments.reconcile.report import Difference, Kind
 from ledger.payments.reconcile.theirs import Theirs
-
-MISSING_HERE: Final = "it is at Stripe and not here"
-MISSING_THERE: Final = "it is here and not at Stripe"
-AMOUNT: Final = "the amounts differ"
-STATUS: Final = "one has gone further than the other"
 
 STATES: Final = {"succeeded": "succeeded", "failed": "failed", "canceled": "failed"}
 """The state of a refund here, by its status at Stripe. All else is pending."""
 
+KINDS: Final[dict[str, Kind]] = {
+    "charges": "charge",
+    "refunds": "refund",
+    "disputes": "dispute",
+    "payouts": "payout",
+    "balance_transactions": "movement",
+}
+"""What a difference is called, by the name of Stripe's list."""
 
 Named = tuple[str, str]
 """A kind of object, and Stripe's id."""
@@ -26,151 +41,27 @@ Named = tuple[str, str]
 
 def differences(theirs: Theirs, ours: Ours) -> list[Difference]:
     """All of them, each object under its first one."""
+    reasons = {name: problem for name, _, problem in ours.problems}
     found = [
-        *_charges(theirs, ours),
-        *_refunds(theirs, ours),
-        *_disputes(theirs, ours),
-        *_payouts(theirs, ours),
-        *_movements(theirs, ours),
+        *_charges(theirs, ours, reasons),
+        *_refunds(theirs, ours, reasons),
+        *_disputes(theirs, ours, reasons),
+        *_payouts(theirs, ours, reasons),
+        *_movements(theirs, ours, reasons),
         *_late(ours),
     ]
-    reasons = {name: problem for name, _, problem in ours.problems}
     told = {one.object for one in found}
     found += [
-        Difference(kind=kind, object=name, problem=problem, here=None, there=name)  # type: ignore[arg-type]
+        _stated(kind, name, NOT_BOOKED, None, name, reason=problem)  # type: ignore[arg-type] # what `problems` keeps
         for name, kind, problem in ours.problems
         if name not in told
     ]
-    return [_with_reason(one, reasons) for one in found]
-
-
-def _with_reason(one: Difference, reasons: dict[str, str]) -> Difference:
-    reason = reasons.get(one.object or "")
-    if reason is None or reason == one.problem:
-        return one
-    return Difference(
-        kind=one.kind, object=one.object, problem=f"{one.problem}: {reason}", here=one.here, there=one.there
-    )
-
-
-def _charges(theirs: Theirs, ours: Ours) -> Iterator[Difference]:
-    for name, charge in theirs.charges.items():
-        there = _money(charge["amount_captured"], charge["currency"])
-        if name not in ours.paid:
-            yield Difference(kind="charge", object=name, problem=MISSING_HERE, here=None, there=there)
-            continue
-        paid, refunded = ours.paid[name]
-        if paid != charge["amount_captured"]:
-            here = _money(paid, charge["currency"])
-            yield Difference(kind="charge", object=name, problem=AMOUNT, here=here, there=there)
-        elif refunded != charge["amount_refunded"]:
-            here = _money(refunded, charge["currency"])
-            there = _money(charge["amount_refunded"], charge["currency"])
-            yield Difference(kind="charge", object=name, problem="what is refunded differs", here=here, there=there)
-
-
-def _refunds(theirs: Theirs, ours: Ours) -> Iterator[Difference]:
-    for name, refund in theirs.refunds.items():
-        state = STATES.get(refund["status"], "pending")
-        there = _money(refund["amount"], refund["currency"])
-        if name not in ours.refunds:
-            if state != "failed":  # one that failed before it was heard of took nothing
-                yield Difference(kind="refund", object=name, problem=MISSING_HERE, here=None, there=there)
-            continue
-        mine, amount = ours.refunds[name]
-        if amount != refund["amount"]:
-            here = _money(amount, refund["currency"])
-            yield Difference(kind="refund", object=name, problem=AMOUNT, here=here, there=there)
-        elif mine != state:
-            yield Difference(kind="refund", object=name, problem=STATUS, here=mine, there=refund["status"])
-
-
-def _disputes(theirs: Theirs, ours: Ours) -> Iterator[Difference]:
-    for name, dispute in theirs.disputes.items():
-        status = ours.disputes.get(name)
-        if status is None:
-            there = _money(dispute["amount"], dispute["currency"])
-            yield Difference(kind="dispute", object=name, problem=MISSING_HERE, here=None, there=there)
-        elif status != dispute["status"]:
-            yield Difference(kind="dispute", object=name, problem=STATUS, here=status, there=dispute["status"])
-
-
-def _payouts(theirs: Theirs, ours: Ours) -> Iterator[Difference]:
-    for name, payout in theirs.payouts.items():
-        there = _money(payout["amount"], payout["currency"])
-        if name not in ours.payouts:
-            yield Difference(kind="payout", object=name, problem=MISSING_HERE, here=None, there=there)
-            continue
-        status, amount, tied, difference = ours.payouts[name]
-        if amount != payout["amount"]:
-            here = _money(amount, payout["currency"])
-            yield Difference(kind="payout", object=name, problem=AMOUNT, here=here, there=there)
-        elif status != payout["status"]:
-            yield Difference(kind="payout", object=name, problem=STATUS, here=status, there=payout["status"])
-        elif payout["reconciliation_status"] == "completed" and not tied:
-            parts = None if difference is None else _money(payout["amount"] + difference, payout["currency"])
-            problem = "its parts do not add up to it"
-            yield Difference(kind="payout", object=name, problem=problem, here=parts, there=there)
-
-
-def _movements(theirs: Theirs, ours: Ours) -> Iterator[Difference]:
-    for name, movement in theirs.movements.items():
-        booked = ours.movements.get(name)
-        there = _money(movement.net, movement.currency)
-        if _is_leaving(movement, theirs):
-            continue
-        if booked is None or booked.cleared is None:
-            problem = f"a movement of type {movement.type} is not booked"
-            yield Difference(kind="movement", object=name, problem=problem, here=None, there=there)
-        elif not _same(movement, booked):
-            here = _money(booked.net, booked.currency)
-            yield Difference(kind="movement", object=name, problem=AMOUNT, here=here, there=there)
-        elif booked.cleared != _cleared(movement, booked):
-            problem = "its transaction moved another amount"
-            here = _money(booked.cleared, booked.currency)
-            yield Difference(kind="movement", object=name, problem=problem, here=here, there=there)
-
-
-def _is_leaving(movement: Movement, theirs: Theirs) -> bool:
-    """Whether it is of a payout that has not arrived, and is booked when it has."""
-    payout = theirs.payouts.get(movement.source or "")
-    return payout is not None and payout["status"] in ON_ITS_WAY
-
-
-def _same(movement: Movement, booked: Booked) -> bool:
-    mine = (booked.amount, booked.fee, booked.net, booked.currency)
-    return mine == (movement.amount, movement.fee, movement.net, movement.currency)
-
-
-def _cleared(movement: Movement, booked: Booked) -> int | None:
-    """What the transaction must have moved: of a charge only the fee, or, without a fee, the purchase itself."""
-    if movement.category != CHARGE:
-        return movement.net
-    return -movement.fee if movement.fee else booked.cleared
-
-
-def _late(ours: Ours) -> Iterator[Difference]:
-    for wallet_id, number, currency, amount, problem in ours.late:
-        named = row_public("rfd", wallet_id, number)
-        why = f"{named} has been pending for long: {problem or 'no answer'}"
-        yield Difference(kind="refund", object=named, problem=why, here=_money(amount, currency), there=None)
-
-
-def _money(amount: int, currency: str) -> str:
-    code = currency.upper()
-    return f"{format_amount(amount, code)} {code}"
+    return found
 
 
 def missing_there(kind: str, name: str) -> Difference:
     """An object of ours that Stripe does not know."""
-    kinds = {"charges": "charge", "refunds": "refund", "disputes": "dispute", "payouts": "payout"}
-    return Difference(
-        kind=kinds.get(kind, "movement"),  # type: ignore[arg-type]
-        object=name,
-        problem=MISSING_THERE,
-        here=name,
-        there=None,
-    )
+    return _stated(KINDS[kind], name, MISSING_THERE, name, None)
 
 
 def not_as_there(theirs: Theirs, ours: Ours) -> set[Named]:
@@ -184,3 +75,157 @@ def not_as_there(theirs: Theirs, ours: Ours) -> set[Named]:
     }
     found = differences(theirs, ours)
     return {(one.kind, one.object) for one in found if one.object is not None and one.object in listed[one.kind]}
+
+
+Reasons = dict[str, str]
+
+
+def _charges(theirs: Theirs, ours: Ours, reasons: Reasons) -> Iterator[Difference]:
+    for name, charge in theirs.charges.items():
+        why, currency = reasons.get(name), charge["currency"]
+        if name not in ours.paid:
+            yield _by_amount("charge", name, MISSING_HERE, None, charge["amount_captured"], currency, reason=why)
+            continue
+        mine, paid, refunded = ours.paid[name]
+        for problem, here, there in (
+            (AMOUNT, paid, charge["amount_captured"]),
+            (REFUNDED, refunded, charge["amount_refunded"]),
+        ):
+            if here != there:
+                yield _by_amount("charge", name, problem, here, there, currency, ours=mine, reason=why)
+                break
+
+
+def _refunds(theirs: Theirs, ours: Ours, reasons: Reasons) -> Iterator[Difference]:
+    for name, refund in theirs.refunds.items():
+        state, why = STATES.get(refund["status"], "pending"), reasons.get(name)
+        amount, currency = refund["amount"], refund["currency"]
+        if name not in ours.refunds:
+            if state != "failed":  # one that failed before it was heard of took nothing
+                yield _by_amount("refund", name, MISSING_HERE, None, amount, currency, reason=why)
+            continue
+        mine, status, here = ours.refunds[name]
+        if here != amount:
+            yield _by_amount("refund", name, AMOUNT, here, amount, currency, ours=mine, reason=why)
+        elif status != state:
+            yield _stated("refund", name, STATUS, status, refund["status"], ours=mine, reason=why)
+
+
+def _disputes(theirs: Theirs, ours: Ours, reasons: Reasons) -> Iterator[Difference]:
+    for name, dispute in theirs.disputes.items():
+        why = reasons.get(name)
+        if name not in ours.disputes:
+            amount, currency = dispute["amount"], dispute["currency"]
+            yield _by_amount("dispute", name, MISSING_HERE, None, amount, currency, reason=why)
+            continue
+        mine, status = ours.disputes[name]
+        if status != dispute["status"]:
+            yield _stated("dispute", name, STATUS, status, dispute["status"], ours=mine, reason=why)
+
+
+def _payouts(theirs: Theirs, ours: Ours, reasons: Reasons) -> Iterator[Difference]:
+    for name, payout in theirs.payouts.items():
+        why, amount, currency = reasons.get(name), payout["amount"], payout["currency"]
+        if name not in ours.payouts:
+            yield _by_amount("payout", name, MISSING_HERE, None, amount, currency, reason=why)
+            continue
+        status, here, tied, difference = ours.payouts[name]
+        if here != amount:
+            yield _by_amount("payout", name, AMOUNT, here, amount, currency, ours=name, reason=why)
+        elif status != payout["status"]:
+            yield _stated("payout", name, STATUS, status, payout["status"], ours=name, reason=why)
+        elif payout["reconciliation_status"] == "completed" and not tied:
+            parts = None if difference is None else amount + difference
+            yield _by_amount("payout", name, NOT_TIED, parts, amount, currency, ours=name, reason=why)
+
+
+def _movements(theirs: Theirs, ours: Ours, reasons: Reasons) -> Iterator[Difference]:
+    for name, movement in theirs.movements.items():
+        if _is_leaving(movement, theirs):
+            continue
+        booked, why, net = ours.movements.get(name), reasons.get(name), movement.net
+        if booked is None or booked.cleared is None:
+            why = why or f"it is of type {movement.type}"
+            yield _by_amount("movement", name, NOT_BOOKED, None, net, movement.currency, reason=why)
+        elif not _same(movement, booked):
+            yield _by_amount("movement", name, AMOUNT, booked.net, net, booked.currency, ours=booked.ours, reason=why)
+        elif booked.cleared != (there := _cleared(movement, booked)):
+            here, currency = booked.cleared, booked.currency
+            yield _by_amount("movement", name, OTHER_AMOUNT, here, there, currency, ours=booked.ours, reason=why)
+
+
+def _is_leaving(movement: Movement, theirs: Theirs) -> bool:
+    """Whether it is of a payout that has not arrived, and is booked when it has."""
+    payout = theirs.payouts.get(movement.source or "")
+    return payout is not None and payout["status"] in ON_ITS_WAY
+
+
+def _same(movement: Movement, booked: Booked) -> bool:
+    mine = (booked.amount, booked.fee, booked.net, booked.currency)
+    return mine == (movement.amount, movement.fee, movement.net, movement.currency)
+
+
+def _cleared(movement: Movement, booked: Booked) -> int:
+    """What the transaction must have moved: of a charge only the fee, or, without a fee, the purchase itself."""
+    assert booked.cleared is not None
+    if movement.category != CHARGE or booked.cleared == movement.net:
+        return movement.net
+    return -movement.fee if movement.fee else booked.cleared
+
+
+def _late(ours: Ours) -> Iterator[Difference]:
+    for wallet_id, number, name, currency, amount, problem in ours.late:
+        named = row_public("rfd", wallet_id, number)
+        here = f"{format_amount(amount, currency)} {currency}"
+        yield _stated("refund", name, LATE, here, None, ours=named, reason=problem or "Stripe gave no answer")
+
+
+def _by_amount(
+    kind: Kind,
+    name: str,
+    problem: str,
+    here: int | None,
+    there: int | None,
+    currency: str,
+    *,
+    ours: str | None = None,
+    reason: str | None = None,
+) -> Difference:
+    """One in an amount, which is in the smallest unit of the currency; None where there is nothing."""
+    code = currency.upper()
+    shown = [None if amount is None else f"{format_amount(amount, code)} {code}" for amount in (here, there)]
+    return Difference(
+        kind=kind,
+        object=name,
+        ours=ours,
+        problem=problem,
+        reason=reason,
+        here=shown[0],
+        there=shown[1],
+        amount=format_amount((here or 0) - (there or 0), code),
+        currency=code,
+        advice=ADVICE[problem],
+    )
+
+
+def _stated(
+    kind: Kind,
+    name: str | None,
+    problem: str,
+    here: str | None,
+    there: str | None,
+    *,
+    ours: str | None = None,
+    reason: str | None = None,
+) -> Difference:
+    """One in something else than an amount."""
+    return Difference(
+        kind=kind,
+        object=name,
+        ours=ours,
+        problem=problem,
+        reason=reason,
+        here=here,
+        there=there,
+        advice=ADVICE[problem],
+    )

@@ -11,13 +11,22 @@ Kind = Literal["charge", "refund", "dispute", "payout", "movement", "clearing"]
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is not the same here and at Stripe. ``here`` and ``there``: what each says, null for nothing."""
+    """Something that is not the same here and at Stripe: what, where, how much, why, and what to do about it.
+
+    ``here`` and ``there``: what each says, null for nothing; ``amount``: what is here less what is there, null where it
+    is no matter of an amount.
+    """
 
     kind: Kind
     object: Annotated[str | None, Meta(description="Stripe's id.", examples=["ch_3PgafT2eZvKYlo2C"])]
+    ours: Annotated[str | None, Meta(description="Our id of it.", examples=["pay_0GJkz3mQx7B1a"])] = None
     problem: str
+    reason: Annotated[str | None, Meta(description="Why, where that is known.")] = None
     here: str | None
     there: str | None
+    amount: Decimal | None = None
+    currency: str | None = None
+    advice: Annotated[str, Meta(description="What to do about it.")]
 
 
 class Clearing(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +80,14 @@ def text_of(report: Reconciliation) -> str:
         f" {clearing.book}",
     ]
     for one in report.differences:
-        named = one.kind if one.object is None else f"{one.kind} {one.object}"
-        lines.append(f"{named}: {one.problem} (here {one.here or 'nothing'}, at Stripe {one.there or 'nothing'})")
+        lines += _lines_of(one)
     lines.append("everything ties" if report.ok else "NOT OK")
     return "\n".join(lines)
+
+
+def _lines_of(one: Difference) -> list[str]:
+    named = " ".join(name for name in (one.kind, one.object, one.ours and f"({one.ours})") if name)
+    why = "" if one.reason is None else f": {one.reason}"
+    by = "" if one.amount is None else f": {one.amount} {one.currency}"
+    sides = f"here {one.here or 'nothing'}, at Stripe {one.there or 'nothing'}){by}"
+    return [f"{named}: {one.problem}{why} ({sides}", f"    → {one.advice}"]

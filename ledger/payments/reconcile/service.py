@@ -12,17 +12,20 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from ledger.book.chart import STRIPE_CLEARING
 from ledger.errors import NotFound
 from ledger.kit.db import Database
 from ledger.kit.http.fields import shown
 from ledger.kit.money import format_amount
 from ledger.payments.desk import Desk
 from ledger.payments.gateway import StripeRefused, id_of
+from ledger.payments.money.opening import Opening, opening_of
 from ledger.payments.money.work import CONVERGE
 from ledger.payments.reconcile import compare, ours, theirs
+from ledger.payments.reconcile.advice import ADVICE, UNEXPLAINED
 from ledger.payments.reconcile.compare import Named
 from ledger.payments.reconcile.ours import Ours
 from ledger.payments.reconcile.report import Checked, Clearing, Difference, Reconciliation
@@ -32,6 +35,9 @@ from ledger.payments.tables import reconciliations
 log = structlog.get_logger(__name__)
 
 DAYS: Final = 7
+KEPT_DAYS: Final = 400
+"""How long a report is kept: over a year's end and its audit."""
+
 ORDER: Final = ("charge", "refund", "dispute", "payout", "movement")
 LOOKS: Final = 3
 PAUSE_S: Final = 0.5
@@ -47,13 +53,15 @@ async def reconcile(
 
     Raises StripeAway, StripeRefused.
     """
-    now = await _now(desk)
+    now, opening = await _now(desk), await opening_of(desk)
     since = now - timedelta(days=days)
+    if opening is not None:
+        since = max(since, opening.at)
     mended: set[Named] = set()
     for look in range(LOOKS):
         if look:
             await asyncio.sleep(PAUSE_S)
-        seen = await _look(desk, reading, since, settle)
+        seen = await _look(desk, reading, since, opening, settle)
         mended |= seen.mended
         if not seen.differences:
             break
@@ -78,7 +86,9 @@ class _Seen(NamedTuple):
     differences: list[Difference]
 
 
-async def _look(desk: Desk, reading: Database, since: datetime, settle: SettleIntent | None) -> _Seen:
+async def _look(
+    desk: Desk, reading: Database, since: datetime, opening: Opening | None, settle: SettleIntent | None
+) -> _Seen:
     there = await theirs.listed(desk, since)
     here = await _load(reading, there, since)
     before = compare.not_as_there(there, here)
@@ -86,7 +96,8 @@ async def _look(desk: Desk, reading: Database, since: datetime, settle: SettleIn
         await _mend(desk, there, before, settle)
         there = await theirs.listed(desk, since)
         here = await _load(reading, there, since)
-    clearing = await _clearing(desk, reading)
+    there = await theirs.without_older(desk, there, {*here.refunds, *here.disputes}, opening)
+    clearing = await _clearing(desk, reading, opening)
     found = compare.differences(there, here)
     found += [one for kind, names in here.unseen.items() for one in await _unseen(desk, kind, names)]
     if clearing.difference != format_amount(0, desk.currency):
@@ -134,8 +145,8 @@ async def _unseen(desk: Desk, kind: str, names: list[str]) -> list[Difference]:
     return [compare.missing_there(kind, name) for name in names if not await theirs.exists(desk, kind, name)]
 
 
-async def _clearing(desk: Desk, reading: Database) -> Clearing:
-    held = await theirs.held(desk)
+async def _clearing(desk: Desk, reading: Database, opening: Opening | None) -> Clearing:
+    held = await theirs.held(desk, opening)
     sums = await ours.sums(reading, desk.currency)
     on_its_way = held.on_its_way + sums.expected
     difference = sums.book + sums.unbooked - held.balance - on_its_way
@@ -153,9 +164,14 @@ def _of_clearing(clearing: Clearing) -> Difference:
     return Difference(
         kind="clearing",
         object=None,
-        problem=f"nothing explains {clearing.difference} {clearing.currency} that the book has and Stripe has not",
+        ours=STRIPE_CLEARING,
+        problem=UNEXPLAINED,
+        reason=f"{clearing.on_its_way} is on its way and {clearing.unbooked} is not booked, which explains no more",
         here=f"{clearing.book} {clearing.currency}",
         there=f"{clearing.stripe} {clearing.currency}",
+        amount=clearing.difference,
+        currency=clearing.currency,
+        advice=ADVICE[UNEXPLAINED],
     )
 
 
@@ -172,8 +188,10 @@ def _checked(there: Theirs, mended: int) -> Checked:
 
 async def _keep(desk: Desk, at: datetime, report: Reconciliation) -> None:
     row = insert(reconciliations).values(at=at, ok=report.ok, report=msgspec.json.encode(report))
+    old = delete(reconciliations).where(reconciliations.c.at < at - timedelta(days=KEPT_DAYS))
     async with desk.database.transaction() as connection:
         await connection.execute(row.on_conflict_do_nothing())
+        await connection.execute(old)
     for one in report.differences:
         log.error("reconcile.difference", **msgspec.to_builtins(one))
 

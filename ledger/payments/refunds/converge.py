@@ -14,6 +14,7 @@ from ledger.payments.desk import Desk
 from ledger.payments.gateway import id_of, plain
 from ledger.payments.money import posting, problems
 from ledger.payments.money.movements import Movement, lines_of
+from ledger.payments.money.older import take_older
 from ledger.payments.refunds import store
 from ledger.payments.refunds.store import Refund
 from ledger.payments.rows import ACTOR, Payment, payment_public
@@ -36,6 +37,8 @@ async def apply(desk: Desk, told: dict[str, Any]) -> None:
     async with desk.database.transaction() as connection:
         payment = await rows.by_object(connection, told["id"], id_of(told["charge"]), id_of(told["payment_intent"]))
     if payment is None or payment.number is None:
+        if await take_older(desk, told["id"], id_of(told["charge"]), movements.values()):
+            return
         await posting.note(desk, *movements.values())
         await problems.keep(desk.database, told["id"], "refund", "no payment that is booked has its charge")
         return

@@ -16,6 +16,7 @@ from ledger.kit.http.strict import invalid
 from ledger.kit.ids import parse_row
 from ledger.kit.money import format_amount, parse_amount
 from ledger.payments import rows
+from ledger.payments.limits import check_movable, step_of
 from ledger.payments.money.posting import facts_of, hash_of
 from ledger.payments.refunds import store
 from ledger.payments.refunds.shapes import NewRefund
@@ -60,7 +61,14 @@ async def plan(connection: AsyncConnection, asked: Asked, wanted: NewRefund) -> 
         raise PaymentNotPaid(f"the payment is {payment.state}: there is nothing to refund", state=payment.state)
     credits = None if wanted.credits is None else parse_amount(wanted.credits, path="credits")
     money = None if wanted.amount is None else parse_amount(wanted.amount, payment.currency)
+    if money is not None:
+        check_movable(money, payment.currency, "amount")
     whole = money is None and credits is None
+    step = step_of(payment.currency)
+    if credits is not None and step > 1:
+        # What they have cost, as far as Stripe can move it.
+        _check_cost(payment, credits, step)
+        money, credits = payment.paid * credits // payment.credits_micro // step * step, None
     if asked.posted is None:
         money = payment.paid - payment.refunded if whole else money
         _check(payment, money, credits)
@@ -89,12 +97,20 @@ def _check(payment: Payment, money: int | None, credits: int | None) -> None:
             " is won",
             disputed=disputed,
         )
-    if credits is not None and credits * payment.paid < payment.credits_micro:
-        raise invalid("credits", f"so few have cost less than {format_amount(1, payment.currency)} {payment.currency}")
+    if credits is not None:
+        _check_cost(payment, credits, 1)
     left = payment.paid - payment.refunded
     most = payment.credits_micro * left // payment.paid
     if not left or (money or 0) > left or (credits or 0) > most:
         raise _exceeds(payment, left)
+
+
+def _check_cost(payment: Payment, credits: int, step: int) -> None:
+    """Raises InvalidRequest for credits that have cost less than can be given back."""
+    assert payment.paid is not None
+    if credits * payment.paid < payment.credits_micro * step:
+        least = format_amount(step, payment.currency)
+        raise invalid("credits", f"so few have cost less than {least} {payment.currency}")
 
 
 def _exceeds(payment: Payment, left: int) -> RefundExceedsPaid:

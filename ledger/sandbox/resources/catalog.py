@@ -88,6 +88,7 @@ def _line(world: World, item: Params, param: str, *, taxed: bool) -> Object:
         raise invalid(message, param=f"{param}[quantity]", code="parameter_missing")
     percent = world.config.tax_percent if taxed else Decimal(0)
     tax = money.fee((price["unit_amount"] or 0) * item["quantity"], percent, 0)
+    tax -= tax % money.step(price["currency"])
     product = world.get("product", price["product"])
     return selling.line(price, item["quantity"], product["name"], tax)
 

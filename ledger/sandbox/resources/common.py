@@ -57,11 +57,18 @@ def check_currency(currency: str, param: str = "currency") -> str:
     return currency.lower()
 
 
+def check_step(amount: int, currency: str, param: str = "amount") -> None:
+    """Raises StripeError where the currency has three decimals and the last one is not 0."""
+    if amount % money.step(currency):
+        raise invalid(f"Invalid amount: in {currency} the last digit must be 0.", param=param)
+
+
 def check_amount(amount: int, currency: str, param: str = "amount") -> None:
     """Raises StripeError where it cannot be paid."""
     if amount > money.AMOUNT_MAX:
         most = money.shown(money.AMOUNT_MAX, currency)
         raise invalid(f"Amount must be no more than {most}", param=param, code="amount_too_large")
+    check_step(amount, currency, param)
     least = money.least(currency)
     if amount < least:
         shown = f"{money.shown(least, currency)} {currency}"

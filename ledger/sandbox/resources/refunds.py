@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from ledger.sandbox.errors import Object, invalid
 from ledger.sandbox.resources import balance, disputes, payment_methods
-from ledger.sandbox.resources.common import Params, updated
+from ledger.sandbox.resources.common import Params, check_step, updated
 from ledger.sandbox.rules import refunds as rules
 from ledger.sandbox.shapes import funds
 from ledger.sandbox.world import World
@@ -18,6 +18,7 @@ def create(world: World, params: Params, /, *path: str) -> Object:
     charge = _charge(world, params)
     disputes.require_refundable(world, charge)
     amount = rules.amount(charge, params.get("amount"))
+    check_step(amount, charge["currency"])
     instrument = _instrument(world, charge)
     status = rules.first_status(instrument.refund, bank=instrument.bank)
     refund = funds.refund(world.now, charge, amount=amount, reason=params.get("reason"), status=status)

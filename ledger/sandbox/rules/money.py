@@ -36,6 +36,11 @@ _LEAST: Final = {
 _SIGNS: Final = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥"}
 
 
+def step(currency: str) -> int:
+    """Amounts are multiples of so many smallest units: of three decimals the last one is 0."""
+    return 10 if scale(currency) == 3 else 1
+
+
 def least(currency: str) -> int:
     """The smallest amount of a payment."""
     return _LEAST.get(currency, 1)

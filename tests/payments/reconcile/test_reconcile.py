@@ -14,6 +14,7 @@ import pytest
 from ledger.book.commands import Entry, MoneyLine
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.payments.money.posting import open_house
+from ledger.payments.reconcile.advice import ADVICE, LATE, MISSING_HERE
 from ledger.payments.reconcile.report import Difference, Reconciliation, text_of
 from ledger.payments.reconcile.service import reconcile
 from ledger.payments.refunds.send import work
@@ -96,9 +97,13 @@ async def test_a_charge_that_no_payment_has_is_told_until_it_has_one(shop: Shop,
         Difference(
             kind="charge",
             object=charge,
-            problem="it is at Stripe and not here: no payment that is booked has this charge",
+            problem=MISSING_HERE,
+            reason="no payment that is booked has this charge",
             here=None,
             there="30.00 USD",
+            amount="-30.00",
+            currency="USD",
+            advice=ADVICE[MISSING_HERE],
         )
         == about
     )
@@ -132,7 +137,9 @@ async def test_what_is_not_the_same_is_told(shop: Shop, reading: Database) -> No
     run_sql(shop.url, "UPDATE stripe_movements SET amount = amount - 1, net = net - 1 WHERE movement = %s", movement)
     report = await found(shop, reading)
     assert {("movement", movement)} == told(report)
-    assert ("-10.01 USD", "-10.00 USD") == (report.differences[0].here, report.differences[0].there)
+    [about] = report.differences
+    assert ("-10.01 USD", "-10.00 USD", "-0.01", "USD") == (about.here, about.there, about.amount, about.currency)
+    assert (about.ours or "").startswith("txn_")
     run_sql(shop.url, "UPDATE stripe_movements SET amount = amount + 1, net = net + 1 WHERE movement = %s", movement)
     report = await found(shop, reading)
     assert report.ok, text_of(report)
@@ -177,7 +184,9 @@ async def test_a_refund_that_does_not_come_to_an_end_is_told(shop: Shop, reading
         clock.advance(timedelta(hours=2))
         report = await found(shop, reading)
         assert ["refund"] == [one.kind for one in report.differences]
-        assert "pending for long" in report.differences[0].problem
+        [late] = report.differences
+        assert (LATE, "20.00 USD", None) == (late.problem, late.here, late.there)
+        assert (late.ours or "").startswith("rfd_")
         await work(shop.desk)
         assert (await found(shop, reading)).ok
         shown = await api.get("/v1/finance/reconciliation")
