@@ -71,7 +71,7 @@ class Forgers:
         self.refused: Counter[str] = Counter()
         self._chance = random.Random(f"{seed} forgers")
         self._numbers = itertools.count(1)
-        self._http = httpx.AsyncClient(base_url=api_url, timeout=60)
+        self._http = httpx.AsyncClient(base_url=api_url, timeout=60, headers={"Connection": "close"})
 
     async def close(self) -> None:
         await self._http.aclose()

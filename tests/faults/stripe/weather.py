@@ -34,8 +34,8 @@ FAULTS = {
 
 DELAY_S = {"slow": 2.0, "hang": 25.0}
 PATHS = ("/v1/*", "/v1/checkout/sessions*", "/v1/refunds*", "/v1/customers*", "/v1/charges*")
-PAUSE_S = (0.1, 0.7)
-KILL_EVERY_S = (6.0, 14.0)
+PAUSE_S = (0.05, 0.4)
+KILL_EVERY_S = (3.0, 8.0)
 
 
 class Weather:
@@ -62,10 +62,12 @@ class Weather:
         await self._stripe.tell("/webhooks")
 
     async def faults_until(self, over: Callable[[], bool]) -> None:
-        """Requests meet a fault now and then; some so often that the SDK's own repeats do."""
+        """Requests meet a fault now and then, each kind at least once; some so often that the SDK's own repeats do."""
+        first = list(FAULTS)
+        self._chance.shuffle(first)
         while not over():
-            [kind] = self._chance.choices(list(FAULTS), list(FAULTS.values()))
-            await self._have(kind)
+            [drawn] = self._chance.choices(list(FAULTS), list(FAULTS.values()))
+            await (self._have(first.pop(), "/v1/*") if first else self._have(drawn, self._chance.choice(PATHS)))
             await asyncio.sleep(self._chance.uniform(*PAUSE_S))
 
     async def kills_until(self, over: Callable[[], bool]) -> None:
@@ -86,9 +88,9 @@ class Weather:
         await asyncio.to_thread(self._stack.worker.start)
         self.kills["worker"] += 1
 
-    async def _have(self, kind: str) -> None:
+    async def _have(self, kind: str, path: str) -> None:
         times = 1 if kind == "hang" else self._chance.choice([1, 1, 2, 4])
-        wanted: dict[str, Any] = {"kind": kind, "path": self._chance.choice(PATHS), "times": times}
+        wanted: dict[str, Any] = {"kind": kind, "path": path, "times": times}
         if kind in ("error_after", "cut_after", "hang"):
             wanted["method"] = "POST"
         await self._stripe.tell("/faults", delay_s=DELAY_S.get(kind, 0.0), **wanted)
