@@ -1,0 +1,144 @@
+"""T16: seven events of one story, heard in any of their 7! orders: the same balances at the end.
+
+An event is heard of as soon as it has happened or later, so what is heard tells of an object as it is by then. Nothing
+that was early or late may be lost, and nothing booked twice.
+"""
+
+import itertools
+import random
+import re
+from collections import Counter
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import pytest
+
+from ledger.kit.http.answers import encode
+from ledger.payments import rows
+from ledger.payments.gateway import plain
+from ledger.payments.inbox.effects import EFFECTS, jobs_of
+from ledger.payments.inbox.told import Told, read
+from ledger.payments.money.work import look_again
+from ledger.payments.rows import Payment
+from tests.book.conftest import Clock
+from tests.faults.sizes import scaled
+from tests.payments.api import selling
+from tests.payments.buying import Shop
+from tests.payments.conftest import clock, desk, sandbox, shop  # noqa: F401 - fixtures
+from tests.support.api import Api
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.faults, pytest.mark.anyio]
+
+STAGES = (
+    ("checkout.session.completed", "charge.updated"),
+    ("refund.created",),
+    ("charge.dispute.created", "charge.dispute.funds_withdrawn"),
+)
+"""What happens at Stripe, one after the other, and the events that tell of it. Then the bank decides:"""
+
+ENDS = {
+    "won": ("charge.dispute.closed", "charge.dispute.funds_reinstated"),
+    "lost": ("charge.dispute.closed", "refund.updated"),
+}
+"""A verdict, and what is told at the same time."""
+
+
+class End(NamedTuple):
+    """What is left of it all."""
+
+    money: dict[str, int]
+    credits: tuple[int, int, int]
+    sums: tuple[int, int, int | None]
+    kinds: list[str]
+
+
+class Story:
+    """One payment, to which happens what the stages say; ``hear`` is told of it."""
+
+    def __init__(self, shop: Shop, api: Api, end: str) -> None:
+        self._shop = shop
+        self._api = api
+        self._end = end
+        self._told: list[Told] = []
+        self._objects: set[str] = set()
+        self._charge = ""
+        self._case = ""
+        self.payment: Payment
+
+    async def begin(self) -> None:
+        """A link that can be paid."""
+        wallet = await self._api.wallet()
+        link = (await self._api.post(f"/v1/wallets/{wallet}/payment-links", {"amount": "50.00"})).json()
+        page = await self._api.get("/pay/" + link["payment_url"].rpartition("/")[2])
+        self._session = re.findall(r"cs_test_\w+", page.headers["location"])[0]
+        async with self._shop.desk.database.transaction() as connection:
+            self.payment = await rows.find(connection, link["payment_id"])
+        self._shop.wallets.append(self.payment.wallet_id)
+
+    async def hear(self, event: int) -> None:
+        """Of this event, as the inbox does; it must have happened before."""
+        while len(self._told) <= event:
+            self._happen()
+        for job in jobs_of(self._told[event], EFFECTS):
+            await job.does(self._shop.desk, job.about)
+
+    async def ended(self) -> End:
+        shop, now = self._shop, await self._shop.again(self.payment)
+        kinds = sorted(shop.kinds(now))
+        return End(shop.money(now), shop.credits(now), (now.refunded, now.disputed, now.fee), kinds)
+
+    def _happen(self) -> None:
+        """The next stage, and the events of it."""
+        sandbox, client = self._shop.sandbox, self._shop.stripe
+        stage = {0: 0, 2: 1, 3: 2, 5: 3}[len(self._told)]
+        if stage == 0:
+            intent = sandbox.pay(self._session)["intent"]
+            self._charge = intent["latest_charge"]
+            self._objects = {self._session, self._charge}
+        elif stage == 1:
+            self._objects.add(client.v1.refunds.create({"charge": self._charge, "amount": 1_234}).id)
+        elif stage == 2:
+            self._case = sandbox.tell(f"/dispute/{self._charge}")["id"]
+            self._objects.add(self._case)
+        else:
+            sandbox.tell(f"/dispute/{self._case}", outcome=self._end)
+        kinds = ENDS[self._end] if stage == 3 else STAGES[stage]
+        self._told += [self._event(kind) for kind in kinds]
+
+    def _event(self, kind: str) -> Told:
+        """The newest event of this type that is of this story; it may come a moment later."""
+        found: list[Any] = []
+
+        def came() -> bool:
+            listed = self._shop.stripe.v1.events.list({"type": kind, "limit": 5}).data
+            found[:] = [one for one in listed if one.data.object["id"] in self._objects]
+            return bool(found)
+
+        until(came, f"{kind} of {self._objects}")
+        return read(encode(plain(found[0])).decode())
+
+
+async def told(shop: Shop, api: Api, clock: Clock, end: str, order: tuple[int, ...]) -> End:
+    """The story, heard in this order."""
+    story = Story(shop, api, end)
+    await story.begin()
+    for event in order:
+        await story.hear(event)
+    while shop.rows("stripe_problems"):
+        clock.advance(timedelta(hours=1))
+        await look_again(shop.desk)
+    return await story.ended()
+
+
+@pytest.mark.parametrize(("end", "orders"), [("won", scaled(400)), ("lost", scaled(100))])
+async def test_every_order_ends_the_same(shop: Shop, clock: Clock, chance: random.Random, end: str, orders: int) -> None:  # noqa: F811
+    every = list(itertools.permutations(range(7)))
+    async with selling(shop.url, shop.sandbox) as api:
+        right = await told(shop, api, clock, end, tuple(range(7)))
+        assert {"won": (376, 0, 0), "lost": (0, 0, 0)}[end] == right.credits
+        assert {"purchase": 1, "fee": 1, "payment_refund": 1, "refund_paid": 1, "dispute": 1, f"dispute_{end}": 1} == (
+            Counter(right.kinds)
+        )
+        for order in chance.sample(every, min(orders, len(every))):
+            assert right == await told(shop, api, clock, end, order), order
