@@ -1,5 +1,6 @@
 """What goes wrong with requests on purpose, and what the SDK makes of it."""
 
+import os
 import time
 
 import pytest
@@ -28,6 +29,15 @@ def test_a_connection_is_closed(client: stripe.StripeClient, sandbox: SandboxAt,
     sandbox.tell("/faults", kind=kind, path="/v1/customers", method="POST")
     refused(lambda: client.v1.customers.create({"email": email}), stripe.APIConnectionError)
     assert done == named(client, email)
+
+
+def test_a_connection_that_is_closed_leaves_no_file_open(client: stripe.StripeClient, sandbox: SandboxAt) -> None:
+    """The sandbox is in this process: its files are ours."""
+    before = len(os.listdir("/dev/fd"))
+    for _ in range(5):
+        sandbox.tell("/faults", kind="cut_before", path="/v1/customers")
+        refused(lambda: client.v1.customers.list(), stripe.APIConnectionError)
+    assert len(os.listdir("/dev/fd")) <= before + 2
 
 
 @pytest.mark.parametrize("kind", ["cut_after", "error_after", "hang"])
