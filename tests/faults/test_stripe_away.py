@@ -19,6 +19,7 @@ from ledger.kit.ids import parse_wallet
 from ledger.payments import gateway
 from ledger.payments.desk import Desk
 from ledger.payments.fulfil import settle_session
+from ledger.payments.gateway import plain
 from ledger.payments.links.due import work_off
 from ledger.payments.refunds.send import work
 from tests.book.conftest import Clock
@@ -36,8 +37,9 @@ AT_ONCE = 25
 ANSWER_S = 0.6
 """Instead of twenty seconds."""
 
-HELD_S = 0.2
-"""A transaction that is idle for longer is one that waits for somebody."""
+SILENT_S = 4.0
+HELD_S = SILENT_S / 2
+"""A transaction that is idle for longer is one that waits for Stripe."""
 
 GOES_ON = timedelta(hours=1, minutes=1)
 
@@ -122,40 +124,69 @@ async def test_nothing_is_made_twice_and_everything_in_the_end(
 ) -> None:
     """A customer, a session and a refund each; all three calls meet it."""
 
-    def trouble(*paths: str, rounds: int) -> None:
+    def trouble(*paths: str) -> None:
         for path in paths:
             for fault in MODES[mode]:
-                sandbox.tell("/faults", method="POST", path=path, **{**fault, "times": fault.get("times", 1) * rounds})
-
-    async def time_passes() -> None:
-        """Stripe is well again, and workers come round."""
-        sandbox.forget_faults()
-        clock.advance(GOES_ON)
-        sandbox.pass_time(GOES_ON.total_seconds())
-        await work_off(desk)
-        await work(desk)
+                times = AT_ONCE * fault.get("times", 1)
+                sandbox.tell("/faults", **{**fault, "method": "POST", "path": path, "times": times})
 
     payments: list[tuple[str, int]] = []
-    with Held(database_url) as held:
-        for _ in range(0, ROUNDS, AT_ONCE):
-            trouble("/v1/customers", "/v1/checkout/sessions", rounds=AT_ONCE)
-            links = await asyncio.gather(*(_link(api) for _ in range(AT_ONCE)))
-            assert "pending" in {link["status"] for link in links}, "Stripe was there: that was no test"
-            await time_passes()
-            for link in links:
-                name = await _session(api, link)
-                sandbox.pay(name)
-                await settle_session(desk, name)
-            trouble("/v1/refunds", rounds=AT_ONCE)
-            await asyncio.gather(*(_refund(api, link) for link in links))
-            await time_passes()
-            await time_passes()
-            payments += [(link["payment_id"], parse_wallet(link["wallet_id"])) for link in links]
+    for _ in range(0, ROUNDS, AT_ONCE):
+        trouble("/v1/customers", "/v1/checkout/sessions")
+        links = await asyncio.gather(*(_link(api) for _ in range(AT_ONCE)))
+        assert "pending" in {link["status"] for link in links}, "Stripe was there: that was no test"
+        await time_passes(desk, sandbox, clock)
+        for link in links:
+            name = await _session(api, link)
+            sandbox.pay(name)
+            await settle_session(desk, name)
+        trouble("/v1/refunds")
+        await asyncio.gather(*(_refund(api, link) for link in links))
+        await time_passes(desk, sandbox, clock)
+        await time_passes(desk, sandbox, clock)
+        payments += [(link["payment_id"], parse_wallet(link["wallet_id"])) for link in links]
     assert len(payments) == ROUNDS
     await _made_once(desk, database_url, payments)
-    assert held.looks > 50
+    print(f"\n{mode}: {ROUNDS} links and {ROUNDS} refunds, each once")
+
+
+async def test_no_transaction_waits_for_stripe(
+    api: Api, desk: Desk, sandbox: SandboxAt, clock: Clock, database_url: str
+) -> None:
+    """A worker is answered late at each of the three calls."""
+
+    def silent(*paths: str) -> None:
+        for path in paths:
+            sandbox.tell("/faults", kind="slow", method="POST", path=path, delay_s=SILENT_S)
+
+    sandbox.tell("/faults", **MODES["down"][0], method="POST", path="/v1/customers")
+    link = await _link(api)
+    assert "pending" == link["status"]
+    began = time.monotonic()
+    with Held(database_url) as held:
+        silent("/v1/customers", "/v1/checkout/sessions")
+        await time_passes(desk, sandbox, clock, forget=False)
+        name = await _session(api, link)
+        sandbox.pay(name)
+        await settle_session(desk, name)
+        sandbox.tell("/faults", **MODES["down"][0], method="POST", path="/v1/refunds")
+        await _refund(api, link)
+        silent("/v1/refunds")
+        await time_passes(desk, sandbox, clock, forget=False)
+    assert time.monotonic() - began >= 3 * SILENT_S, "Stripe was quick: that was no test"
+    assert held.looks > 3 * SILENT_S
     assert held.longest_s < HELD_S, f"a transaction was open for {held.longest_s:.2f} s while Stripe was asked"
-    print(f"\n{mode}: {ROUNDS} links and {ROUNDS} refunds, each once; no transaction idle for {held.longest_s:.3f} s")
+    await _made_once(desk, database_url, [(link["payment_id"], parse_wallet(link["wallet_id"]))])
+
+
+async def time_passes(desk: Desk, sandbox: SandboxAt, clock: Clock, *, forget: bool = True) -> None:
+    """Stripe is well again, and workers come round."""
+    if forget:
+        sandbox.forget_faults()
+    clock.advance(GOES_ON)
+    sandbox.pass_time(GOES_ON.total_seconds())
+    await work_off(desk)
+    await work(desk)
 
 
 async def _link(api: Api) -> dict[str, Any]:
@@ -186,9 +217,9 @@ async def _made_once(desk: Desk, url: str, payments: list[tuple[str, int]]) -> N
     sessions = await listed(lambda client: client.v1.checkout.sessions)
     of_ours = Counter(one.client_reference_id for one in sessions if one.client_reference_id in names)
     charges = await listed(lambda client: client.v1.charges)
-    paid = Counter(one.metadata["payment_id"] for one in charges if one.metadata.get("payment_id") in names)
+    paid = Counter(one for one in map(_payment_of, charges) if one in names)
     refunds = await listed(lambda client: client.v1.refunds)
-    back = Counter(one.metadata["payment_id"] for one in refunds if one.metadata.get("payment_id") in names)
+    back = Counter(one for one in map(_payment_of, refunds) if one in names)
     assert dict.fromkeys(names, 1) == of_ours == paid == back
     wallets = [wallet for _, wallet in payments]
     rows = run_sql(url, "SELECT state, amount FROM payment_refunds WHERE wallet_id = ANY(%s)", wallets)
@@ -196,3 +227,8 @@ async def _made_once(desk: Desk, url: str, payments: list[tuple[str, int]]) -> N
     left = run_sql(url, "SELECT wallet FROM wallets WHERE wallet_id = ANY(%s)", wallets)
     assert {(150 * CREDIT,): len(names)} == Counter(left)
     check(url, wallets)
+
+
+def _payment_of(found: Any) -> str | None:
+    """As we have told Stripe."""
+    return (plain(found)["metadata"] or {}).get("payment_id")

@@ -24,4 +24,4 @@ def test_each_payment_is_booked_once_whatever_happens_on_the_way(tmp_path: Path)
     assert FAULTS.keys() == report.faults.keys(), "something did not go wrong: that was no test of it"
     assert WEBHOOKS.keys() == {kind for kind, count in report.mishaps.items() if count}
     assert KINDS.keys() == report.forged.keys()
-    assert report.by_poll and report.kills and report.disputes and report.refunds
+    assert report.by_poll and report.kills and report.disputes and report.refunds and report.reconciled

@@ -75,6 +75,11 @@ class Judge:
         self._report.payouts = len(payouts)
         return tally
 
+    async def reconciled(self) -> int:
+        """How many reconciliations came to their end."""
+        [[count]] = await self._sql("SELECT count(*) FROM reconciliations")
+        return int(count)
+
     async def purchases(self) -> None:
         """Each charge is one purchase of what was paid; each link was paid once."""
         report = self._report

@@ -60,6 +60,9 @@ class Report:
     refunds: int = 0
     disputes: dict[str, int] = field(default_factory=dict)
     payouts: int = 0
+    reconciled: int = 0
+    """By workers, while customers bought."""
+
     before: Tally = field(default_factory=Tally)
     after: Tally = field(default_factory=Tally)
     drained_s: float = 0.0
@@ -102,6 +105,7 @@ class Report:
             f"  charged at Stripe {self.charged:,}, purchases in the book {self.booked:,};"
             f" credited twice {self.twice}, never {self.never}",
             f"  refunds {self.refunds:,}; disputes {_listed(self.disputes)}; payouts {self.payouts}",
+            f"  reconciled by workers meanwhile {self.reconciled} times",
             f"  after the load       {self.before}",
             f"  five days later      {self.after}",
             f"  all work done {self.drained_s:.1f} s after the load",

@@ -27,6 +27,9 @@ DRAIN_S = 300.0
 STALLED_S = 20.0
 """After so long what is left waits for its next try: time is moved on."""
 
+TICKS_S = {"payments.poll": 5.0, "payments.refunds": 5.0, "payments.reconcile": 4.0}
+"""While customers buy: much more often than beat does, and at the workers that are killed."""
+
 PAUSE_S = 600
 LATER_S = 5 * 86_400
 FORGED_PER_EVENTS = 80
@@ -70,6 +73,7 @@ class _Run:
         await self._weather.begin(self._stack.api_url + HOOK, SECRET)
         await self._load()
         await self._weather.end()
+        self._report.reconciled = await self._judge.reconciled()
         began = time.monotonic()
         await self._drain()
         self._report.drained_s = round(time.monotonic() - began, 1)
@@ -91,6 +95,8 @@ class _Run:
             group.create_task(self._weather.faults_until(lambda: all(task.done() for task in buying)))
             group.create_task(self._weather.kills_until(lambda: all(task.done() for task in buying)))
             group.create_task(self._forge())
+            for name, every_s in TICKS_S.items():
+                group.create_task(self._tick(name, every_s, lambda: all(task.done() for task in buying)))
             while not self._enough:
                 await asyncio.sleep(1)
                 there = (await self._stripe.ask())["objects"].get("event", 0)
@@ -100,6 +106,12 @@ class _Run:
     async def _buy(self) -> None:
         while not self._enough:
             await self._customers.one()
+
+    async def _tick(self, task: str, every_s: float, over: Callable[[], bool]) -> None:
+        """Have a worker do it, again and again."""
+        while not over():
+            self._beat.send_task(task, ignore_result=True)
+            await asyncio.sleep(every_s)
 
     async def _forge(self) -> None:
         """As soon as there are events whose bodies can be copied; in ten pieces."""

@@ -33,9 +33,22 @@ FAULTS = {
 """With weights; ``hang`` is longer than the service waits for an answer, and the next try finds it done."""
 
 DELAY_S = {"slow": 2.0, "hang": 25.0}
-PATHS = ("/v1/*", "/v1/checkout/sessions*", "/v1/refunds*", "/v1/customers*", "/v1/charges*")
-PAUSE_S = (0.05, 0.4)
-KILL_EVERY_S = (3.0, 8.0)
+AFTER = ("error_after", "cut_after", "hang")
+"""Of requests that change something."""
+
+SKIPPED = {
+    "/v1/*": (5, 30),
+    "/v1/charges*": (3, 15),
+    "/v1/checkout/sessions*": (2, 10),
+    "/v1/customers*": (1, 5),
+    "/v1/refunds*": (0, 2),
+}
+"""Where they fail, and how many requests go well before. One fault at a time for each: so a share of the requests fails,
+however few there are. With so many in a second, those of a quiet moment would all fail, and Stripe would never be there
+for those who wait."""
+
+PAUSE_S = 0.2
+KILL_EVERY_S = (4.0, 12.0)
 
 
 class Weather:
@@ -66,9 +79,13 @@ class Weather:
         first = list(FAULTS)
         self._chance.shuffle(first)
         while not over():
-            [drawn] = self._chance.choices(list(FAULTS), list(FAULTS.values()))
-            await (self._have(first.pop(), "/v1/*") if first else self._have(drawn, self._chance.choice(PATHS)))
-            await asyncio.sleep(self._chance.uniform(*PAUSE_S))
+            taken = {fault["path"] for fault in await self._stripe.ask("/faults")}
+            if first and "/v1/*" not in taken:
+                await self._have(first.pop(), "/v1/*")
+            elif free := [path for path in SKIPPED if path not in taken]:
+                [kind] = self._chance.choices(list(FAULTS), list(FAULTS.values()))
+                await self._have(kind, self._chance.choice(free))
+            await asyncio.sleep(PAUSE_S)
 
     async def kills_until(self, over: Callable[[], bool]) -> None:
         """kill -9 of the worker, or of its children with what they have in hand."""
@@ -89,11 +106,13 @@ class Weather:
         self.kills["worker"] += 1
 
     async def _have(self, kind: str, path: str) -> None:
+        """As it is with the next requests. Nothing is ever changed at charges: what comes after a change comes elsewhere."""
         times = 1 if kind == "hang" else self._chance.choice([1, 1, 2, 4])
         wanted: dict[str, Any] = {"kind": kind, "path": path, "times": times}
-        if kind in ("error_after", "cut_after", "hang"):
-            wanted["method"] = "POST"
-        await self._stripe.tell("/faults", delay_s=DELAY_S.get(kind, 0.0), **wanted)
+        if kind in AFTER:
+            wanted |= {"method": "POST", "path": "/v1/customers*" if path == "/v1/charges*" else path}
+        skip = self._chance.randint(*SKIPPED[wanted["path"]])
+        await self._stripe.tell("/faults", skip=skip, delay_s=DELAY_S.get(kind, 0.0), **wanted)
         self.faults[kind] += times
 
     async def _pause(self, seconds: float, over: Callable[[], bool]) -> None:
