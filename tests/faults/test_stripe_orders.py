@@ -136,7 +136,7 @@ def sandbox() -> Iterator[SandboxAt]:
         yield at
 
 
-@pytest.mark.parametrize(("end", "orders"), [("won", scaled(400)), ("lost", scaled(100))])
+@pytest.mark.parametrize(("end", "orders"), [("won", scaled(40)), ("lost", scaled(10))])
 async def test_every_order_ends_the_same(
     database_url: str, sandbox: SandboxAt, chance: random.Random, end: str, orders: int
 ) -> None:

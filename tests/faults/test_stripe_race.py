@@ -24,7 +24,7 @@ from tests.support.sandbox import SandboxAt, sandbox_served
 
 pytestmark = [pytest.mark.faults, pytest.mark.anyio]
 
-ROUNDS = scaled(200)
+ROUNDS = scaled(50)
 AT_ONCE = 10
 """Rounds that are run at the same time: one look of the poller is for all of them."""
 
