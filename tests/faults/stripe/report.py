@@ -60,8 +60,9 @@ class Report:
     refunds: int = 0
     disputes: dict[str, int] = field(default_factory=dict)
     payouts: int = 0
+    ticks: dict[str, int] = field(default_factory=dict)
     reconciled: int = 0
-    """By workers, while customers bought."""
+    """How many reconciliations by workers came to an end; others met a fault, or died with their worker."""
 
     before: Tally = field(default_factory=Tally)
     after: Tally = field(default_factory=Tally)
@@ -105,7 +106,7 @@ class Report:
             f"  charged at Stripe {self.charged:,}, purchases in the book {self.booked:,};"
             f" credited twice {self.twice}, never {self.never}",
             f"  refunds {self.refunds:,}; disputes {_listed(self.disputes)}; payouts {self.payouts}",
-            f"  reconciled by workers meanwhile {self.reconciled} times",
+            f"  given to workers, besides what beat does: {_listed(self.ticks)}; {self.reconciled} reconciliations ended",
             f"  after the load       {self.before}",
             f"  five days later      {self.after}",
             f"  all work done {self.drained_s:.1f} s after the load",

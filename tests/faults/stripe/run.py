@@ -73,10 +73,10 @@ class _Run:
         await self._weather.begin(self._stack.api_url + HOOK, SECRET)
         await self._load()
         await self._weather.end()
-        self._report.reconciled = await self._judge.reconciled()
         began = time.monotonic()
         await self._drain()
         self._report.drained_s = round(time.monotonic() - began, 1)
+        self._report.reconciled = await self._judge.reconciled()
         self._report.before = await self._judge.tallied()
         self._say(f"after the load: {self._report.before}")
         await self._pass_time(LATER_S)
@@ -111,6 +111,7 @@ class _Run:
         """Have a worker do it, again and again."""
         while not over():
             self._beat.send_task(task, ignore_result=True)
+            self._report.ticks[task] = self._report.ticks.get(task, 0) + 1
             await asyncio.sleep(every_s)
 
     async def _forge(self) -> None:
