@@ -11,7 +11,7 @@ from tests.faults.stripe.weather import FAULTS, WEBHOOKS
 
 pytestmark = pytest.mark.faults
 
-SEED, EVENTS, CLIENTS = 1, 1_000, 16
+SEED, EVENTS, CLIENTS = 1, 600, 16
 
 
 def test_each_payment_is_booked_once_whatever_happens_on_the_way(tmp_path: Path) -> None:

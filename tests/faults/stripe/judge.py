@@ -112,13 +112,12 @@ class Judge:
         report.disputes = dict(Counter(one["status"] for one in disputes))
         ours = Counter(named for one in refunds if (named := (one["metadata"] or {}).get("refund_id")))
         self._found("refunded twice", [name for name, count in ours.items() if count > 1])
-        [[succeeded]] = await self._sql("SELECT count(*) FROM payment_refunds WHERE state = 'succeeded'")
-        at_stripe = sum(one["status"] == "succeeded" for one in refunds)
-        if succeeded != at_stripe:
-            report.findings.append(f"refunds: {at_stripe} succeeded at Stripe, {succeeded} here")
-        [[known]] = await self._sql("SELECT count(*) FROM payment_disputes")
-        if known != len(disputes):
-            report.findings.append(f"disputes: {len(disputes)} at Stripe, {known} here")
+        here = set(await self._sql("SELECT refund, amount FROM payment_refunds WHERE state = 'succeeded'"))
+        paid_back = {(one["id"], one["amount"]) for one in refunds if one["status"] == "succeeded"}
+        self._found("refunds that differ", {str(name) for name, _ in here ^ paid_back})
+        known = dict(await self._sql("SELECT dispute, status FROM payment_disputes"))
+        there = {one["id"]: one["status"] for one in disputes}
+        self._found("disputes that differ", {name for name, _ in known.items() ^ there.items()})
 
     async def inbox(self, forged: Mapping[str, str]) -> Counter[str]:
         """All that is in it came from Stripe, and nothing of what was forged; gives how many of each kind are there."""
