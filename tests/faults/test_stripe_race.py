@@ -28,6 +28,9 @@ ROUNDS = scaled(50)
 AT_ONCE = 10
 """Rounds that are run at the same time: one look of the poller is for all of them."""
 
+CHILDREN = 2
+"""How many work on the inbox at a time."""
+
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[SandboxAt]:
@@ -63,10 +66,12 @@ async def test_one_purchase_whoever_hears_of_it_first(database_url: str, sandbox
         api = await stack.enter_async_context(selling(database_url, sandbox))
         inbox, poller, reconciler = [await stack.enter_async_context(desk_at(database_url, sandbox)) for _ in range(3)]
         stack.push_async_callback(api.client.aclose)
+        children = asyncio.Semaphore(CHILDREN)
 
         async def webhook(one: Bought) -> None:
             assert 200 == (await send(api.client, json.dumps(one.event).encode())).status_code
-            await work(inbox, lease_s=60, work_s=20)
+            async with children:
+                await work(inbox, lease_s=60, work_s=20)
 
         async def look() -> None:
             await poll(poller, work_s=20)
