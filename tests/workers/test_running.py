@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ledger.kit.db import in_transaction, open_transaction
 from workers.running import run
 
 LIMIT_S = 0.1
+SEEN: ContextVar[str] = ContextVar("seen", default="")
 
 
 @pytest.fixture
@@ -85,12 +87,12 @@ def test_one_that_does_not_end_is_not_waited_for(runner: asyncio.Runner) -> None
     assert time.monotonic() - began < 10
 
 
-def test_contexts_are_not_shared(runner: asyncio.Runner) -> None:
-    async def leaves_it_open() -> None:
-        open_transaction().__enter__()
+def test_what_one_sets_the_next_does_not_see(runner: asyncio.Runner) -> None:
+    async def sets() -> None:
+        SEEN.set("by one")
 
-    async def looks() -> bool:
-        return in_transaction()
+    async def looks() -> str:
+        return SEEN.get()
 
-    run(runner, leaves_it_open(), end_s=1)
-    assert run(runner, looks(), end_s=1) is False
+    run(runner, sets(), end_s=1)
+    assert "" == run(runner, looks(), end_s=1)
