@@ -20,7 +20,7 @@ config = settings.load()
 
 LIMIT_S = config.task_limit_s
 SOFT_LIMIT_S = LIMIT_S - LIMIT_S / 8
-"""A task is told to end at this age, and has half of what is left for it; its process is killed when it is LIMIT_S old."""
+"""A task is told to end at this age, and has half of the rest for it. At LIMIT_S its process is killed."""
 
 VISIBILITY_S = 4 * LIMIT_S
 """Redis gives a task to somebody else after this: longer than any task may run."""
