@@ -12,11 +12,12 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 SEED ?=
 MINUTES ?= 5
+EVENTS ?= 2000
 ARGS ?=
 GROWTH ?= 20000000
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down test test-faults torture mutants check format journal bench bench-growth bench-analytics lock migrate clean
+.PHONY: help install up down test test-faults stripe-faults torture mutants check format journal bench bench-growth bench-analytics lock migrate clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -48,6 +49,9 @@ test: install ## all tests, on servers of their own; ARGS="-k holds"
 
 test-faults: install ## kill, cut off and stop real processes under load, small sizes; ARGS="-k bank"
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m faults -rPs tests $(ARGS)
+
+stripe-faults: install ## customers buy while Stripe, its webhooks and workers fail; SEED=7 EVENTS=100000, into .credit-ledger/stripe-faults.json
+	@$(BIN)/python -m tests.faults.stripe $(if $(SEED),--seed $(SEED)) --events $(EVENTS) $(ARGS)
 
 torture: install ## everything under load and random faults; SEED=7 MINUTES=10, into .credit-ledger/torture.json
 	@$(BIN)/python -m tests.faults.torture $(if $(SEED),--seed $(SEED)) --minutes $(MINUTES) $(ARGS)

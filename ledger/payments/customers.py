@@ -2,7 +2,8 @@
 
 The row is committed before Stripe is asked, and the key of the call is made of that row: who comes second, or again
 after a crash, is answered with the same Customer. One that somebody deleted at Stripe is forgotten (``forget``), and
-the next row has another key.
+the next row has another key. So does a row that Stripe failed at with an error of its own, which it would repeat under
+the first key for a day.
 
 (A key is remembered for a day. Where a crash is only repaired later, a second Customer is made; the first one, which
 nobody ever heard of, stays behind with nothing in it.)
@@ -11,13 +12,14 @@ nobody ever heard of, stays behind with nothing in it.)
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.kit.ids import wallet_public
 from ledger.payments import rows
 from ledger.payments.desk import Desk
+from ledger.payments.gateway import StripeAway
 from ledger.payments.tables import stripe_customers, stripe_objects
 
 WALLET: Final = "wallet_id"
@@ -35,7 +37,12 @@ async def customer_of(desk: Desk, wallet_id: int) -> str:
         return customer
     key = f"cus:{wallet_id}:{intended_at:%Y%m%dT%H%M%S.%f}"
     wanted: Any = {"metadata": {WALLET: wallet_public(wallet_id)}}
-    made = await desk.stripe.call(lambda client: client.v1.customers.create(wanted, {"idempotency_key": key}))
+    try:
+        made = await desk.stripe.call(lambda client: client.v1.customers.create(wanted, {"idempotency_key": key}))
+    except StripeAway as away:
+        if away.is_kept:
+            await _intend_anew(desk, wallet_id, intended_at)
+        raise
     async with desk.database.transaction() as connection:
         return await _keep(connection, wallet_id, intended_at, made.id)
 
@@ -64,6 +71,13 @@ async def _load(connection: AsyncConnection, wallet_id: int) -> tuple[datetime, 
     found = select(_c.created_at, _c.customer).where(_c.wallet_id == wallet_id)
     row = (await connection.execute(found)).one()
     return row.created_at, row.customer
+
+
+async def _intend_anew(desk: Desk, wallet_id: int, intended_at: datetime) -> None:
+    """The next one who asks has another key."""
+    mine = (_c.wallet_id == wallet_id, _c.created_at == intended_at, _c.customer.is_(None))
+    async with desk.database.transaction() as connection:
+        await connection.execute(update(stripe_customers).where(*mine).values(created_at=func.ledger_now()))
 
 
 async def _keep(connection: AsyncConnection, wallet_id: int, intended_at: datetime, customer: str) -> str:

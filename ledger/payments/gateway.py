@@ -35,7 +35,17 @@ logging.getLogger("stripe").setLevel(logging.WARNING)
 
 
 class StripeAway(Exception):
-    """Whether what was asked for was done is not known."""
+    """Whether what was asked for was done is not known. ``status`` None: there was no answer."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether Stripe gives the same answer under this idempotency key for a day: so it keeps errors of its own,
+        whether or not it had done what was asked for."""
+        return self.status == 500
 
 
 class StripeRefused(Exception):
@@ -76,7 +86,7 @@ class Gateway:
                 log.info("stripe.refused", code=error.code, status=error.http_status, request=error.request_id)
                 raise StripeRefused(error) from error
             log.warning("stripe.away", error=type(error).__name__, status=error.http_status, request=error.request_id)
-            raise StripeAway(str(error)) from error
+            raise StripeAway(str(error), error.http_status) from error
 
     def close(self) -> None:
         """Wait for no call any more."""

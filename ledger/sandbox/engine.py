@@ -114,6 +114,7 @@ class Engine:
         placed = self.objects.where("webhook_endpoint", **{"_.placed": True})
         database.empty(self.db)
         self.mishaps.set({})
+        self.mishaps.struck.clear()
         self._begin()
         with self.unit() as world:
             for endpoint in placed:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
@@ -102,10 +103,10 @@ def cut(peer: tuple[str, int]) -> None:
     ASGI has no way to say that, so the socket is looked for among the open files of this process.
     """
     for number in range(3, _FILES_MAX):
-        try:
+        with suppress(OSError):
+            if not stat.S_ISSOCK(os.fstat(number).st_mode):
+                continue  # a copy of it, which socket() refuses, would stay open
             with closing(socket.socket(fileno=os.dup(number))) as found:
                 if found.getpeername()[:2] == peer:
                     found.shutdown(socket.SHUT_RDWR)
                     return
-        except OSError:
-            continue

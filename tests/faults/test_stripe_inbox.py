@@ -1,4 +1,4 @@
-"""T14: events of Stripe doubled, shuffled, late and lost, and workers killed with them in hand: each payment once.
+"""T13: events of Stripe doubled, shuffled, late and lost, and workers killed with them in hand: each payment once.
 
 The API, a worker and beat are processes of their own; the sandbox sends the events, and knows what was paid.
 """

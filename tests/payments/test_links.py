@@ -341,6 +341,29 @@ async def test_that_a_link_can_be_paid_is_told_once(shop: Shop, database_url: st
     verified(shop, wallet)
 
 
+FAILS = {"customer": "/v1/customers", "session": "/v1/checkout/sessions", "reusable": "/v1/payment_links"}
+
+
+@pytest.mark.parametrize("kind", ["error_before", "error_after"])
+@pytest.mark.parametrize("what", FAILS)
+async def test_an_error_of_stripes_own_keeps_nobody_waiting(shop: Shop, what: str, kind: str) -> None:
+    """Stripe repeats it under its key for a day, so the next visit asks under another; a session that was made is given."""
+    wallet = await shop.api.wallet()
+    shop.sandbox.tell("/faults", kind=kind, method="POST", path=FAILS[what])
+    link = await shop.link(wallet, reusable=what == "reusable")
+    if what != "session" or kind == "error_before":
+        assert "pending" == link["status"]
+    page = await shop.visit(link)
+    assert 303 == page.status_code
+    if what != "reusable":
+        listed = await shop.desk.stripe.call(lambda client: client.v1.checkout.sessions.list({"limit": 100}))
+        of_it = [one.id for one in listed.data if one.client_reference_id == link["payment_id"]]
+        assert [await shop.session(link)] == of_it
+        shop.sandbox.pay(of_it[0])
+        await settle_session(shop.desk, of_it[0])
+        assert "500" == await shop.api.available(wallet)
+
+
 async def test_a_link_ends(shop: Shop, database_url: str) -> None:
     """After its time the worker expires it, and its session with it."""
     wallet = await shop.api.wallet()

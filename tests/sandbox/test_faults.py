@@ -1,6 +1,7 @@
 """What goes wrong with requests on purpose, and what the SDK makes of it."""
 
 import time
+from pathlib import Path
 
 import pytest
 import stripe
@@ -16,6 +17,10 @@ def _calm(sandbox: SandboxAt) -> None:
     httpx.delete(f"{sandbox.base}/_sim/faults")
 
 
+def open_files() -> int:
+    return sum(1 for _ in Path("/dev/fd").iterdir())
+
+
 def named(client: stripe.StripeClient, email: str) -> int:
     """How many customers have this address."""
     return len(client.v1.customers.list({"email": email}).data)
@@ -28,6 +33,15 @@ def test_a_connection_is_closed(client: stripe.StripeClient, sandbox: SandboxAt,
     sandbox.tell("/faults", kind=kind, path="/v1/customers", method="POST")
     refused(lambda: client.v1.customers.create({"email": email}), stripe.APIConnectionError)
     assert done == named(client, email)
+
+
+def test_a_connection_that_is_closed_leaves_no_file_open(client: stripe.StripeClient, sandbox: SandboxAt) -> None:
+    """The sandbox is in this process: its files are ours."""
+    before = open_files()
+    for _ in range(5):
+        sandbox.tell("/faults", kind="cut_before", path="/v1/customers")
+        refused(lambda: client.v1.customers.list(), stripe.APIConnectionError)
+    assert open_files() <= before + 2
 
 
 @pytest.mark.parametrize("kind", ["cut_after", "error_after", "hang"])

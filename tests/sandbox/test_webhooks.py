@@ -166,6 +166,7 @@ def test_events_never_come(client: stripe.StripeClient, sandbox: SandboxAt, rece
 def test_mishaps_are_drawn_from_a_seed(client: stripe.StripeClient, sandbox: SandboxAt, receiver: Receiver) -> None:
     """The same ones again with the same seed."""
     came: list[int] = []
+    struck = [sandbox.ask()["struck"]["duplicate"]]
     for _ in range(2):
         receiver.forget()
         sandbox.tell("/webhooks", duplicate=0.5, seed=7)
@@ -175,7 +176,9 @@ def test_mishaps_are_drawn_from_a_seed(client: stripe.StripeClient, sandbox: San
         client.v1.customers.create({})
         receiver.wait(lambda r: "customer.created" in r.types() and sandbox.ask()["deliveries"].get("waiting", 0) == 0)
         came.append(len(receiver.events))
+        struck.append(sandbox.ask()["struck"]["duplicate"])
     assert came[0] == came[1] > 9
+    assert [came[0] - 9] * 2 == [struck[1] - struck[0], struck[2] - struck[1]]
 
 
 def test_events_are_kept_for_a_month(client: stripe.StripeClient, sandbox: SandboxAt) -> None:

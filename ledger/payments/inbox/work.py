@@ -10,7 +10,6 @@ hour's outage would wait as if it had failed, and a worker would spend that hour
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
@@ -28,6 +27,9 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE: Final = 100
 """Events of one claim."""
+
+PIECE: Final = 20
+"""Events that are marked together: what a worker that dies has to do again at most, however large its claim."""
 
 TOGETHER: Final = 4
 """Calls that are under way at a time: Stripe takes 25 requests a second of a test account."""
@@ -68,23 +70,28 @@ class _Claim:
         self._until = until
         self._room = asyncio.Semaphore(TOGETHER)
         self._away = 0
+        self._ended: dict[Job, Exception | None] = {}
+        """What each job ended with. One that an event of a later piece asks for, too, was done after it was claimed."""
 
     async def work(self, effects: Effects) -> int:
         """Do what they ask for, and mark each by how that went; gives how many are done."""
-        asked = {event.event: self._asked(event, effects) for event in self._claimed}
-        jobs = list(dict.fromkeys(job for each in asked.values() for job in each))
-        ended = dict(zip(jobs, await asyncio.gather(*map(self._do, jobs)), strict=True))
-        failed: dict[str, list[BaseException]] = defaultdict(list)
-        for event, each in asked.items():
-            failed[event] += [error for job in each if (error := ended[job]) is not None]
-        done = [event.event for event in self._claimed if not failed[event.event]]
+        done = 0
+        for at in range(0, len(self._claimed), PIECE):
+            done += await self._piece(self._claimed[at : at + PIECE], effects)
+        return done
+
+    async def _piece(self, piece: Sequence[Claimed], effects: Effects) -> int:
+        asked = {event.event: jobs_of(read(event.payload), effects) for event in piece}
+        jobs = [job for job in dict.fromkeys(job for each in asked.values() for job in each) if job not in self._ended]
+        self._ended |= dict(zip(jobs, await asyncio.gather(*map(self._do, jobs)), strict=True))
+        failed = {
+            event: [error for job in each if (error := self._ended[job]) is not None] for event, each in asked.items()
+        }
+        done = [event.event for event in piece if not failed[event.event]]
         await failpoints.reach("inbox.before_done")
         await store.done(self._desk.database, done)
-        await store.again(self._desk.database, [_again(e, failed[e.event]) for e in self._claimed if failed[e.event]])
+        await store.again(self._desk.database, [_again(e, failed[e.event]) for e in piece if failed[e.event]])
         return len(done)
-
-    def _asked(self, event: Claimed, effects: Effects) -> list[Job]:
-        return jobs_of(read(event.payload), effects)
 
     async def _do(self, job: Job) -> Exception | None:
         """What it failed with."""

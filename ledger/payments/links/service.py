@@ -15,6 +15,7 @@ from typing import Any, Final
 import structlog
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
+from stripe import StripeClient
 
 from ledger.book.participants import Event
 from ledger.errors import CurrencyNotTaken, PaymentNotCancelable
@@ -132,10 +133,33 @@ async def _issue_session(desk: Desk, payment: Payment, now: datetime) -> Payment
         return payment  # somebody else was first
     asked: Any = _session_of(payment, desk, customer, payment.object_expires_at)
     key = f"cs:{payment_public(payment)}:{payment.attempt}"
-    made = plain(
-        await desk.stripe.call(lambda stripe: stripe.v1.checkout.sessions.create(asked, {"idempotency_key": key}))
-    )
+    try:
+        made = plain(
+            await desk.stripe.call(lambda stripe: stripe.v1.checkout.sessions.create(asked, {"idempotency_key": key}))
+        )
+    except StripeAway as away:
+        found = await _found(desk, payment, customer) if away.is_kept else None
+        if found is None:
+            if away.is_kept:
+                await _changed(desk, payment, object_expires_at=None)  # another attempt, under another key
+            raise
+        made = found
     return await _issued(desk, payment, payment.attempt, made, payment.object_expires_at)
+
+
+async def _found(desk: Desk, payment: Payment, customer: str) -> dict[str, Any] | None:
+    """The session that was intended, if Stripe has made it. Raises StripeAway."""
+    assert payment.object_expires_at is not None
+    ours, ends = payment_public(payment), int(payment.object_expires_at.timestamp())
+    listed: Any = {"customer": customer, "status": "open", "limit": 100}
+
+    def ask(client: StripeClient) -> dict[str, Any] | None:
+        for one in map(plain, client.v1.checkout.sessions.list(listed).auto_paging_iter()):
+            if one["client_reference_id"] == ours and one["expires_at"] == ends:
+                return one
+        return None
+
+    return await desk.stripe.call(ask)
 
 
 async def _intended(desk: Desk, payment: Payment, now: datetime) -> Payment:
@@ -159,8 +183,13 @@ async def _issue_link(desk: Desk, payment: Payment, now: datetime) -> Payment:
     if payment.success_url is not None:
         asked["after_completion"] = {"type": "redirect", "redirect": {"url": payment.success_url}}
     key = f"plink:{payment_public(payment)}:{attempt}"
-    made = plain(await desk.stripe.call(lambda stripe: stripe.v1.payment_links.create(asked, {"idempotency_key": key})))
-    return await _issued(desk, payment, attempt, made, None)
+    try:
+        made = await desk.stripe.call(lambda stripe: stripe.v1.payment_links.create(asked, {"idempotency_key": key}))
+    except StripeAway as away:
+        if away.is_kept:
+            await _changed(desk, payment, attempt=attempt)  # the next one has another key; nobody knows this one
+        raise
+    return await _issued(desk, payment, attempt, plain(made), None)
 
 
 async def _issued(

@@ -98,7 +98,7 @@ async def _found(desk: Desk, refund: Refund) -> Object | None:
 async def _away(desk: Desk, refund: Refund, away: StripeAway) -> None:
     """Nobody knows what became of it, but after an error of Stripe's own: then it is there, or it never will be."""
     attempt = refund.attempt
-    if getattr(away.__cause__, "http_status", None) == 500:
+    if away.is_kept:
         try:
             told = await _found(desk, refund)
         except (StripeAway, StripeRefused):

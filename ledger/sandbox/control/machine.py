@@ -28,6 +28,7 @@ def state(stage: Stage, wanted: Any, /, *path: str) -> Object:
         "config": engine.config,
         "faults": stage.faults.coming,
         "webhooks": engine.mishaps.wanted,
+        "struck": {kind: engine.mishaps.struck[kind] for kind in engine.mishaps.wanted},
     }
 
 

@@ -12,6 +12,7 @@ Each happens to the next so many, or with a probability, drawn from a generator 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from typing import Final
 
 import msgspec
@@ -28,9 +29,10 @@ class Mishap(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Mishaps:
-    """All of them, none at first."""
+    """All of them, none at first. ``struck``: how often each has happened."""
 
     def __init__(self) -> None:
+        self.struck: Counter[str] = Counter()
         self.set({})
 
     def set(self, wanted: dict[str, Mishap], seed: int = 0) -> None:
@@ -40,7 +42,11 @@ class Mishaps:
 
     def strikes(self, kind: str) -> bool:
         """Whether it happens now."""
-        mishap = self.wanted[kind]
+        happens = self._happens(self.wanted[kind])
+        self.struck[kind] += happens
+        return happens
+
+    def _happens(self, mishap: Mishap) -> bool:
         if mishap.times > 0:
             mishap.times -= 1
             return True

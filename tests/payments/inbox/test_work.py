@@ -179,6 +179,20 @@ async def test_what_somebody_died_with_is_done_when_the_lease_ends(
     assert (1, 2) == (await doing.work(desk), doing.asked["ch_1"])
 
 
+async def test_what_was_done_of_a_claim_is_marked_before_its_end(
+    desk: Desk, doing: Doing, clock: Clock, armed: Callable[[str], None]
+) -> None:
+    """Workers that are killed again and again in large claims get on."""
+    await put(desk, *(f"ch_{n}" for n in range(2 * work.PIECE + 1)))
+    armed("inbox.before_done:error@2")
+    with pytest.raises(FailpointError):
+        await doing.work(desk)
+    armed("")
+    clock.advance(timedelta(seconds=LEASE_S))
+    assert work.PIECE + 1 == await doing.work(desk)
+    assert {1: work.PIECE + 1, 2: work.PIECE} == Counter(doing.asked.values())
+
+
 async def test_several_at_once_share_the_work(desk: Desk, doing: Doing, database_url: str) -> None:
     """No event is with two of them."""
     await put(desk, *(f"ch_{n}" for n in range(300)))
