@@ -25,7 +25,7 @@ async def deliver() -> int | None:
         return None
     at = process()
     courier = Courier(at.database, at.door, _egress, _keys, couriers=config.webhook_couriers)
-    attempts = await courier.run(STINT_S, _stopping.is_set)
+    attempts = await courier.run(STINT_S, _stopping.is_set, drain_s=LIMIT_S / 4)
     if attempts is not None and not _stopping.is_set():
         app.send_task("webhooks.deliver")
     return attempts

@@ -39,6 +39,9 @@ log = structlog.get_logger(__name__)
 LEASE_S: Final = 30.0
 """Of a delivery: twice what one attempt may take."""
 
+DRAIN_S: Final = 20.0
+"""Longer than one attempt may take."""
+
 ON_THE_WAY_MAX: Final = 200
 ENDPOINTS_MAX: Final = 500
 EXHAUSTED_MAX: Final = 2_000
@@ -76,9 +79,14 @@ class Courier:
         self._woken = asyncio.Event()  # there is something to do
         self._behind = 0
 
-    async def run(self, stint_s: float, stopping: Callable[[], bool] = lambda: False) -> int | None:
+    async def run(
+        self, stint_s: float, stopping: Callable[[], bool] = lambda: False, *, drain_s: float = DRAIN_S
+    ) -> int | None:
         """Deliver for so long, or until ``stopping``; gives how many attempts were written down, None where there are
-        couriers enough. Raises DatabaseUnavailable."""
+        couriers enough. Raises DatabaseUnavailable.
+
+        What is on its way then may end within ``drain_s``, or counts as lost.
+        """
         place = await duty.take(self._database, self._holder, self._couriers)
         if place is None:
             return None
@@ -90,7 +98,10 @@ class Courier:
             ear.cancel()
             with suppress(DatabaseUnavailable):
                 await duty.leave(self._database, self._holder, place)
-            await asyncio.gather(*self._sending)
+            if self._sending:
+                await asyncio.wait(self._sending, timeout=drain_s)
+            for late in self._sending:
+                late.cancel()
             self._ended.put_nowait(None)
             written = await writer
             await asyncio.wait([ear])
