@@ -56,7 +56,7 @@ stripe-faults: install ## customers buy while Stripe, its webhooks and workers f
 torture: install ## everything under load and random faults; SEED=7 MINUTES=10, into .credit-ledger/torture.json
 	@$(BIN)/python -m tests.faults.torture $(if $(SEED),--seed $(SEED)) --minutes $(MINUTES) $(ARGS)
 
-mutants: install ## break the source by hand, fault by fault: a named test must find each; ARGS="lock relay"
+mutants: install ## break the source by hand, fault by fault: a named test must find each; ARGS="lock bell"
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
 check: install ## what must hold before a merge, besides the tests

@@ -105,9 +105,8 @@ class Settings:
         credits_per_unit: what a unit of each currency is in credits, for prices in that currency: a JSON object
             such as {"USD":"10"}, with decimal strings or whole numbers. A currency that it does not name has no rate.
         events_days: how long events are kept to be read and delivered again, in days, 7 to 3650.
-        task_limit_s: a background task that runs longer is ended with its process, 2 to 3600 seconds. What was
-            published and is not done after half of it is published again, and a task whose worker
-            fell silent goes to another one after four times it.
+        task_limit_s: a background task that runs longer is ended with its process, 2 to 3600 seconds. A
+            task whose worker fell silent goes to another one after four times it.
         egress_allow: receivers that users may name besides public ones: networks, addresses and hosts, with or without
             a port, separated by commas.
         egress_proxy: HTTP proxy by which public receivers are called, `http://user:password@host:3128`. Those of

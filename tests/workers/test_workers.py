@@ -78,7 +78,7 @@ def count(url: str, sql: str, *params: object) -> int:
     return int(row[0])
 
 
-EVENTS = "SELECT count(*) FROM outbox WHERE wallet_id = ANY(%s) AND type LIKE 'balance.%%'"
+EVENTS = "SELECT count(*) FROM outbox WHERE wallet_id = ANY(%s) AND type <> 'credits.expiring'"
 EXPIRIES = "SELECT count(*) FROM transactions WHERE kind = 'expiry' AND wallet_id = ANY(%s)"
 
 
