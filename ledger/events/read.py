@@ -31,7 +31,7 @@ SELECT coalesce((SELECT event FROM outbox WHERE wallet_id = %(wallet)s ORDER BY 
     (SELECT gone FROM feed)"""
 
 _OF_ALL: Final = ("position", "TRUE")
-_OF_WALLET: Final = ("event", "wallet_id = %(wallet)s AND position IS NOT NULL")
+_OF_WALLET: Final = ("event", "wallet_id = %(wallet)s")
 
 _PAGE: Final = """
 SELECT {place}, payload FROM outbox
