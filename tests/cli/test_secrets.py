@@ -111,6 +111,7 @@ def test_a_key_is_replaced(run: Run, database_url: str, monkeypatch: pytest.Monk
 def test_the_urls_of_channels_are_encrypted_anew_too(run: Run, database_url: str) -> None:
     """And what cannot be decrypted is named."""
     old, new, url = new_key(), new_key(), "https://hooks.slack.com/services/x"
+    run_sql(database_url, "DELETE FROM webhook_secrets")
     for channel in (1, 2):
         run_sql(
             database_url,

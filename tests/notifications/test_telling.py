@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from ledger.notifications import queue
+from ledger.notifications.collect import collect
+from ledger.notifications.rules import Next
 from ledger.notifications.sender import Sender, forget
 from tests.notifications.postoffice import PostOffice
 from tests.notifications.test_channels import MAIL, set_to
@@ -59,8 +62,8 @@ async def test_an_event_is_told_once_in_each_channel(api: Api, send: Sender, off
 
 
 async def test_a_wallet_without_channels_costs_nothing(api: Api, send: Sender) -> None:
-    """Its events are passed by; so is what no channel wants, or is disabled."""
-    await low(api)
+    """Its events are passed by; so is what no channel wants, what is of before there was one, or while disabled."""
+    await set_to(api, await low(api), MAIL)
     await low(api, MAIL | {"events": ["payment.*"]})
     await low(api, MAIL | {"enabled": False})
     assert 0 == await send.run(10)
@@ -172,6 +175,24 @@ async def test_slack_is_left_alone_as_long_as_it_asks(api: Api, send: Sender) ->
     assert {"sent": 2} == states(api)
 
 
+async def test_what_waits_already_leaves_it_alone_too(api: Api, send: Sender) -> None:
+    """A message that was to go out before the time is over that Slack has asked for."""
+    async with receiving(in_turn(reply(200), reply(503, "Retry-After: 900"), reply(200))) as receiver:
+        shown = await slack_of(api, send, receiver)
+        await api.grant(shown["wallet_id"], "50")
+        await use(api, shown["wallet_id"], "50")
+        await send.run(10)  # low again: waits for ten minutes
+        await use(api, shown["wallet_id"], "60")
+        await send.run(10)
+        assert 2 == len(receiver.came)
+        ahead(api.database_url, 700)
+        await send.run(10)
+        assert 2 == len(receiver.came)
+        ahead(api.database_url, 201)
+        await send.run(10)
+    assert states(api)["sent"] == len(receiver.came) - 1 >= 3
+
+
 @pytest.mark.parametrize("status", [404, 410])
 async def test_a_webhook_that_is_gone_is_disabled(api: Api, send: Sender, status: int) -> None:
     """With a note; enabled again it hears of what comes from then on."""
@@ -215,12 +236,35 @@ async def test_a_channel_that_is_removed_or_disabled_hears_nothing_more(
 
 
 async def test_two_senders_tell_nothing_twice(api: Api, send: Sender, office: PostOffice) -> None:
-    """Side by side; and who comes late with an outcome writes nothing."""
+    """Side by side."""
     for _ in range(6):
         await low(api, MAIL)
     await asyncio.gather(*(send.run(10) for _ in range(3)))
     assert 6 == len(office.mails) == len(set(office.ids()))
     assert {"sent": 6} == states(api)
+
+
+async def test_who_comes_late_with_an_outcome_writes_nothing(api: Api, send: Sender, office: PostOffice) -> None:
+    """Its lease ended, and somebody else has sent it meanwhile."""
+    await low(api, MAIL)
+    database = send._database
+    await collect(database)
+    (late,) = await database.retrying(lambda connection: queue.claim(connection, 10, 60))
+    assert 0 == await send.run(10)
+    ahead(api.database_url, 61)
+    assert 1 == await send.run(10)
+    assert {"sent": 1} == states(api)
+    assert not await database.retrying(lambda c: queue.write(c, late, Next("failed"), "too late"))
+    office.says = ["451 later"]
+    await low(api, MAIL)
+    await collect(database)
+    (late,) = await database.retrying(lambda connection: queue.claim(connection, 10, 60))
+    ahead(api.database_url, 61)
+    await database.retrying(queue.recover)
+    (mine,) = await database.retrying(lambda connection: queue.claim(connection, 10, 60))
+    assert not await database.retrying(lambda c: queue.write(c, late, Next("sent"), ""))
+    assert await database.retrying(lambda c: queue.write(c, mine, Next("sent"), ""))
+    assert {"sent": 2} == states(api)
 
 
 async def test_what_ended_long_ago_is_forgotten(api: Api, send: Sender) -> None:
