@@ -14,6 +14,4 @@ pages      what buyers see
 control    how it is steered, under /_sim
 app, http, serve
            the ASGI application and its server
-
-Subscriptions would be one more file in rules, shapes and resources, and a job that bills.
 """

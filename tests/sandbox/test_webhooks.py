@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import socket
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import stripe
 from tests.sandbox.asking import charge_params, charged, session_params
 from tests.support.receiver import Receiver, receiving
 from tests.support.sandbox import SandboxAt
+from tests.support.waiting import until
 
 
 def signed_with(secret: str, body: bytes, signature: str) -> bool:
@@ -108,6 +110,23 @@ def test_an_endpoint_that_never_answers_well_is_given_up(
     receiver.wait(lambda _: sandbox.ask()["deliveries"].get("failed"))
     missed = client.v1.events.list({"delivery_success": False, "limit": 100}).data
     assert made.id in [event.data.object["id"] for event in missed]
+
+
+def test_an_endpoint_that_is_silent_is_asked_again(client: stripe.StripeClient, sandbox: SandboxAt) -> None:
+    """It takes the event, and says nothing for longer than it may."""
+    sandbox.tell("/config", webhook_timeout_s=0.3, webhook_retry_s=[0.05])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        endpoint = client.v1.webhook_endpoints.create({"url": url, "enabled_events": ["product.created"]})
+        client.v1.products.create({"name": "Credits"})
+        with server.accept()[0], server.accept()[0] as again:
+            assert b"stripe-signature: t=" in again.recv(65536).lower()
+            again.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            (event,) = client.v1.events.list({"type": "product.created", "limit": 1}).data
+            until(lambda: client.v1.events.retrieve(event.id).pending_webhooks == 0, "the event was taken")
+    client.v1.webhook_endpoints.delete(endpoint.id)
+    sandbox.tell("/config", webhook_timeout_s=10)
 
 
 def test_a_rolled_secret_signs_along(client: stripe.StripeClient, sandbox: SandboxAt, receiver: Receiver) -> None:

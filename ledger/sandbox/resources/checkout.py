@@ -95,7 +95,7 @@ def expire(world: World, params: Params, /, *path: str) -> Object:
 def line_items(world: World, params: Params, /, *path: str) -> Object:
     """What is sold."""
     session = world.get("checkout.session", path[0])
-    return paged(session["_"]["lines"], f"/v1/checkout/sessions/{path[0]}/line_items", params)
+    return paged(session["_"]["lines"], f"/v1/checkout/sessions/{path[0]}/line_items", params, "item")
 
 
 def _check(world: World, params: Params) -> None:

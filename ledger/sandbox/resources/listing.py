@@ -33,14 +33,19 @@ def listing(
     return show
 
 
-def paged(items: Sequence[Object], url: str, params: Params) -> Object:
-    """A list that is at hand as a whole, in its own order."""
-    limit = _limit(params)
-    start = 0
-    if "starting_after" in params:
-        ids = [item["id"] for item in items]
-        start = ids.index(params["starting_after"]) + 1 if params["starting_after"] in ids else len(ids)
-    return page(url, list(items[start : start + limit]), has_more=start + limit < len(items))
+def paged(items: Sequence[Object], url: str, params: Params, kind: str) -> Object:
+    """A list of a kind that is at hand as a whole, in its own order. Raises StripeError."""
+    limit, cursor = _limit(params), _cursor(params)
+    if cursor is None:
+        return page(url, list(items[:limit]), has_more=limit < len(items))
+    place = next((n for n, item in enumerate(items) if item["id"] == params[cursor]), None)
+    if place is None:
+        raise no_such(kind, params[cursor], cursor)
+    if cursor == "starting_after":
+        rest = items[place + 1 :]
+        return page(url, list(rest[:limit]), has_more=limit < len(rest))
+    start = max(0, place - limit)
+    return page(url, list(items[start:place]), has_more=start > 0)
 
 
 def field(name: str) -> Filter:
@@ -98,17 +103,22 @@ def _limit(params: Params) -> int:
     return int(limit)
 
 
-def _page(world: World, kind: str, url: str, params: Params, conditions: list[str], values: list[Any]) -> Object:
-    limit = _limit(params)
-    if "starting_after" in params and "ending_before" in params:
+def _cursor(params: Params) -> str | None:
+    """The name of the cursor that is used."""
+    used = [name for name in ("starting_after", "ending_before") if name in params]
+    if len(used) > 1:
         raise invalid("You cannot use both `starting_after` and `ending_before`.", param="ending_before")
-    backwards = "ending_before" in params
-    for param, comparison in (("starting_after", "<"), ("ending_before", ">")):
-        if param in params:
-            seq = world.objects.seq(kind, params[param])
-            if seq is None:
-                raise no_such(kind, params[param], param)
-            conditions, values = [*conditions, f"seq {comparison} ?"], [*values, seq]
+    return used[0] if used else None
+
+
+def _page(world: World, kind: str, url: str, params: Params, conditions: list[str], values: list[Any]) -> Object:
+    limit, cursor = _limit(params), _cursor(params)
+    backwards = cursor == "ending_before"
+    if cursor is not None:
+        seq = world.objects.seq(kind, params[cursor])
+        if seq is None:
+            raise no_such(kind, params[cursor], cursor)
+        conditions, values = [*conditions, f"seq {'>' if backwards else '<'} ?"], [*values, seq]
     found = world.objects.select(kind, conditions, values, limit=limit + 1, oldest_first=backwards)
     items = found[:limit]
     return page(url, items[::-1] if backwards else items, has_more=len(found) > limit)

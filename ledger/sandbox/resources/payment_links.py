@@ -58,7 +58,7 @@ def update(world: World, params: Params, /, *path: str) -> Object:
 def line_items(world: World, params: Params, /, *path: str) -> Object:
     """What is sold."""
     link = world.get("payment_link", path[0])
-    return paged(link["_"]["lines"], f"/v1/payment_links/{path[0]}/line_items", params)
+    return paged(link["_"]["lines"], f"/v1/payment_links/{path[0]}/line_items", params, "item")
 
 
 def count(world: World, session: Object) -> None:

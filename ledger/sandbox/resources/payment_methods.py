@@ -104,9 +104,9 @@ def index(world: World, params: Params, /, *path: str) -> Object:
 
 def _list(world: World, params: Params, url: str) -> Object:
     if "customer" not in params:
-        return paged([], url, params)
+        return paged([], url, params, "payment_method")
     fields = {name: params[name] for name in ("customer", "type", "allow_redisplay") if name in params}
-    return paged(world.objects.where("payment_method", **fields), url, params)
+    return paged(world.objects.where("payment_method", **fields), url, params, "payment_method")
 
 
 def made(world: World, instrument: Instrument, expiry: tuple[int, int] | None = None, **given: object) -> Object:
