@@ -65,4 +65,4 @@ async def whole(connection: AsyncConnection, wallet_id: int, currency: str) -> W
 async def by_month(connection: AsyncConnection, wallet_id: int, currency: str) -> list[Month]:
     """Of the last months, the last first; those in which nothing was paid or used are left out."""
     found = await connection.exec_driver_sql(_BY_MONTH, {"wallet": wallet_id, "currency": currency})
-    return [Month(*row) for row in found]
+    return [Month._make(row) for row in found]
