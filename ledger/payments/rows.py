@@ -5,6 +5,7 @@ posting is a rider of it instead (``book.commands.Rider``).
 """
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
@@ -111,9 +112,14 @@ async def load(connection: AsyncConnection, wallet_id: int, payment: int) -> Pay
     return None if row is None else Payment(*row)
 
 
-async def listed(connection: AsyncConnection, wallet_id: int, *, before: str | None, limit: int) -> list[Payment]:
-    """A wallet's payments, the newest first, from behind ``before`` on (``place``)."""
+async def listed(
+    connection: AsyncConnection, wallet_id: int, *, before: str | None, limit: int, origins: Sequence[str] = ()
+) -> list[Payment]:
+    """A wallet's payments, the newest first, from behind ``before`` on (``place``); those of ``origins``, if any are
+    named, that stand for themselves."""
     found = select(payments).where(_p.wallet_id == wallet_id)
+    if origins:
+        found = found.where(_p.origin.in_(origins), _p.parent.is_(None))
     if before is not None:
         at, _, payment = before.partition(" ")
         found = found.where(tuple_(_p.created_at, _p.payment) < tuple_(datetime.fromisoformat(at), int(payment)))

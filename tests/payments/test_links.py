@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import httpx
@@ -124,8 +124,24 @@ async def test_a_link_is_paid_and_gives_credits_once(shop: Shop) -> None:
     )
     assert ("card", "visa", "4242") == tuple(paid["method"][name] for name in ("type", "brand", "last4"))
     assert purchase["id"] == paid["transaction_id"] and paid["receipt_url"] and paid["invoice_url"]
-    assert (1, "50.00", "500") == tuple(history["summary"][name] for name in ("payments", "total", "credits"))
-    assert ["50.00"] == [month["total"] for month in history["period_stats"]]
+    assert {
+        "total_transactions": 1,
+        "total_purchased": "50.00",
+        "total_purchased_usd": "50.00",
+        "total_credits_purchased": "500",
+        "total_credits_used": "0",
+        "current_balance": "500",
+        "average_monthly_spend": "50.00",
+        "tax": "0.00",
+        "refunded": "0.00",
+        "currency": "USD",
+    } == {name: value for name, value in history["summary"].items() if not name.endswith("_at")}
+    [month] = history["period_stats"]
+    begins, ends = date.fromisoformat(month["start_date"]), date.fromisoformat(month["end_date"])
+    assert (1, month["period"], 1) == (begins.day, f"{begins:%Y-%m}", (ends + timedelta(days=1)).day)
+    assert (1, "50.00", "500", "0") == tuple(
+        month[name] for name in ("transactions_count", "total_spend", "credits_purchased", "credits_used")
+    )
     verified(shop, wallet)
 
 

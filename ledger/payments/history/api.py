@@ -5,8 +5,8 @@ from litestar.params import FromPath
 
 from ledger.context import LedgerRequest
 from ledger.kit.http.answers import Answer, answer
-from ledger.kit.http.paging import Cursor, Limit, page, place_of
-from ledger.payments import rows
+from ledger.kit.http.paging import Cursor, Limit
+from ledger.payments import lists, rows
 from ledger.payments.history import sums
 from ledger.payments.history.shapes import PaymentList, PaymentShape, payment_of, stats_of, summary_of
 
@@ -18,14 +18,12 @@ async def list_payments(
     """A wallet's payments, the newest first, with what they come to."""
     services = request.services
     found = await services.directory.find(wallet_id)
-    name, currency = f"payments of {found}", services.settings.settlement_currency
-    before = place_of(name, cursor, str)
+    currency = services.settings.settlement_currency
     async with services.database.transaction() as connection:
-        listed = await rows.listed(connection, found, before=None if before is None else str(before), limit=limit + 1)
+        shown = await lists.of_wallet(connection, found, "payments", limit, cursor, payment_of)
         whole = await sums.whole(connection, found, currency)
         months = await sums.by_month(connection, found, currency)
     view = await services.reader.balance(found)
-    shown = page(name, listed, limit, payment_of, rows.place)
     return answer(
         PaymentList(
             items=shown.items,

@@ -9,6 +9,7 @@ from msgspec import Meta
 from ledger.kit.http.fields import Decimal, Time, shown, shown_or_none
 from ledger.kit.ids import row_public, wallet_public
 from ledger.kit.money import format_amount
+from ledger.payments.fields import money
 from ledger.payments.history.sums import Month, Whole
 from ledger.payments.rows import Payment, payment_public
 
@@ -112,9 +113,9 @@ def payment_of(payment: Payment) -> PaymentShape:
         wallet_id=wallet_public(payment.wallet_id),
         status=_status(payment),
         amount=format_amount(payment.amount, currency),
-        tax=_money(payment.tax, currency),
-        total=_money(payment.paid, currency),
-        fee=_money(payment.fee, currency),
+        tax=money(payment.tax, currency),
+        total=money(payment.paid, currency),
+        fee=money(payment.fee, currency),
         refunded=format_amount(payment.refunded, currency),
         currency=currency,
         credits=format_amount(payment.credits_micro),
@@ -170,7 +171,3 @@ def _status(payment: Payment) -> Status:
     if payment.refunded:
         return "refunded" if payment.refunded == payment.paid else "partially_refunded"
     return "paid"
-
-
-def _money(amount: int | None, currency: str) -> str | None:
-    return None if amount is None else format_amount(amount, currency)

@@ -1,7 +1,7 @@
 """What a wallet's payments come to, in all and by month; and what of their credits was used meanwhile."""
 
 from datetime import date, datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -64,5 +64,5 @@ async def whole(connection: AsyncConnection, wallet_id: int, currency: str) -> W
 
 async def by_month(connection: AsyncConnection, wallet_id: int, currency: str) -> list[Month]:
     """Of the last months, the last first; those in which nothing was paid or used are left out."""
-    found: Any = await connection.exec_driver_sql(_BY_MONTH, {"wallet": wallet_id, "currency": currency})
-    return [Month(*row) for row in found]
+    found = await connection.exec_driver_sql(_BY_MONTH, {"wallet": wallet_id, "currency": currency})
+    return [Month._make(row) for row in found]

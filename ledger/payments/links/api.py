@@ -1,6 +1,6 @@
 """Payment links for clients: /v1/wallets/{wallet_id}/payment-links and /v1/payment-links."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from litestar import get, post
@@ -12,15 +12,17 @@ from ledger.context import LedgerRequest
 from ledger.errors import StripeUnavailable
 from ledger.kit import ids
 from ledger.kit.http.answers import Answer, answer, created_as, encode
-from ledger.kit.http.paging import Cursor, Limit, Page, page, place_of
+from ledger.kit.http.paging import Cursor, Limit, Page
 from ledger.kit.idempotency import Done, once
-from ledger.payments import rows
+from ledger.payments import lists, rows
 from ledger.payments.desk import Desk
 from ledger.payments.gateway import StripeAway, StripeRefused
 from ledger.payments.links import service
 from ledger.payments.links.shapes import Link, Links, NewLink, NewLinks, link_of
 from ledger.payments.rows import Payment, payment_public
 from ledger.payments.tables import payments
+
+ORIGINS: Final = ("link", "reusable")
 
 _made = msgspec.json.Decoder(list[int]).decode
 
@@ -52,13 +54,15 @@ async def create_payment_links(
 async def list_payment_links(
     request: LedgerRequest, wallet_id: FromPath[str], limit: Limit = 20, cursor: Cursor = None
 ) -> Answer[Page[Link]]:
-    """A wallet's payment links, the newest first."""
+    """A wallet's payment links, the newest first. What was paid by a reusable one is in the list of payments."""
     found = await request.services.directory.find(wallet_id)
-    name, desk = f"payment links of {found}", request.desk
-    before = place_of(name, cursor, str)
+    desk = request.desk
     async with desk.database.transaction() as connection:
-        listed = await rows.listed(connection, found, before=None if before is None else str(before), limit=limit + 1)
-    return answer(page(name, listed, limit, lambda payment: link_of(payment, desk), rows.place))
+        return answer(
+            await lists.of_wallet(
+                connection, found, "payment links", limit, cursor, lambda payment: link_of(payment, desk), ORIGINS
+            )
+        )
 
 
 @get("/v1/payment-links/{payment_id:str}", opt={"scope": "read"})

@@ -9,29 +9,11 @@ from ledger.kit.http.fields import Decimal, Metadata, Time, shown, shown_or_none
 from ledger.kit.ids import wallet_public
 from ledger.kit.money import CREDIT, format_amount
 from ledger.payments.desk import Desk
+from ledger.payments.fields import Currency, Money, Url
 from ledger.payments.links.qr import png_of, svg_of
 from ledger.payments.rows import Payment, payment_public
 
 State = Literal["pending", "open", "processing", "paid", "failed", "expired", "canceled"]
-
-Money = Annotated[
-    str | int,
-    Meta(
-        description='A decimal string such as `"50.00"` with at most the decimals of the currency, or an integer.',
-        examples=["50.00"],
-        extra_json_schema={
-            "anyOf": [
-                {"type": "string", "pattern": r"^(?!0(\.0+)?$)(0|[1-9][0-9]{0,8})(\.[0-9]{1,3})?$"},
-                {"type": "integer", "minimum": 1, "maximum": 10**9},
-            ]
-        },
-    ),
-]
-
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)", description="An ISO code.", examples=["USD"])]
-Url = Annotated[
-    str, Meta(max_length=2_000, pattern=r"^https?://[!-~]+$(?!\n)", examples=["https://example.com/thanks"])
-]
 
 
 class NewLink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from ledger.kit.http.fields import Time, shown
 from ledger.kit.ids import wallet_public
-from ledger.payments.links.shapes import Url
+from ledger.payments.fields import Url
 from ledger.payments.methods.store import Method
 
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from ledger.kit.ids import row_public
 from ledger.kit.money import format_amount
+from ledger.payments.fields import money_with_code
 from ledger.payments.money.movements import CHARGE, Movement
 from ledger.payments.money.payouts import ON_ITS_WAY
 from ledger.payments.reconcile.advice import (
@@ -175,9 +176,8 @@ def _cleared(movement: Movement, booked: Booked) -> int:
 
 def _late(ours: Ours) -> Iterator[Difference]:
     for wallet_id, number, name, currency, amount, problem in ours.late:
-        named = row_public("rfd", wallet_id, number)
-        here = f"{format_amount(amount, currency)} {currency}"
-        yield _stated("refund", name, LATE, here, None, ours=named, reason=problem or "Stripe gave no answer")
+        mine, here = row_public("rfd", wallet_id, number), money_with_code(amount, currency)
+        yield _stated("refund", name, LATE, here, None, ours=mine, reason=problem or "Stripe gave no answer")
 
 
 def _by_amount(
@@ -193,7 +193,7 @@ def _by_amount(
 ) -> Difference:
     """One in an amount, which is in the smallest unit of the currency; None where there is nothing."""
     code = currency.upper()
-    shown = [None if amount is None else f"{format_amount(amount, code)} {code}" for amount in (here, there)]
+    shown = [None if amount is None else money_with_code(amount, code) for amount in (here, there)]
     return Difference(
         kind=kind,
         object=name,

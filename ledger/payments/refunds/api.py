@@ -5,9 +5,9 @@ from litestar.params import FromPath, JSONBody
 
 from ledger.context import LedgerRequest
 from ledger.kit.http.answers import Answer, answer, created_as, encode
-from ledger.kit.http.paging import Cursor, Limit, Page, number_of, page
+from ledger.kit.http.paging import Cursor, Limit, Page
 from ledger.kit.ids import row_public
-from ledger.payments import rows
+from ledger.payments import lists
 from ledger.payments.desk import Desk
 from ledger.payments.money.posting import hash_of
 from ledger.payments.refunds import service, store
@@ -45,12 +45,11 @@ async def list_refunds(
     request: LedgerRequest, payment_id: FromPath[str], limit: Limit = 20, cursor: Cursor = None
 ) -> Answer[Page[Refund]]:
     """A payment's refunds, the oldest first, those made at Stripe included."""
-    name = f"refunds of {payment_id}"
-    after = number_of(name, cursor) or 0
-    async with request.services.database.transaction() as connection:
-        payment = await rows.find(connection, payment_id)
-        found = await store.of_payment(connection, payment.wallet_id, payment.payment, after, limit + 1)
-    return answer(page(name, found, limit, refund, lambda row: row.number))
+    database, load = request.services.database, store.of_payment
+    found = await lists.of_payment(
+        database, payment_id, "refunds", limit, cursor, 0, load, refund, lambda row: row.number
+    )
+    return answer(found)
 
 
 @get("/v1/refunds/{refund_id:str}", opt={"scope": "read"})

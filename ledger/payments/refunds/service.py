@@ -16,6 +16,7 @@ from ledger.kit.http.strict import invalid
 from ledger.kit.ids import parse_row
 from ledger.kit.money import format_amount, parse_amount
 from ledger.payments import rows
+from ledger.payments.fields import money_with_code
 from ledger.payments.limits import check_movable, step_of
 from ledger.payments.money.posting import facts_of, hash_of
 from ledger.payments.refunds import store
@@ -109,8 +110,8 @@ def _check_cost(payment: Payment, credits: int, step: int) -> None:
     """Raises InvalidRequest for credits that have cost less than can be given back."""
     assert payment.paid is not None
     if credits * payment.paid < payment.credits_micro * step:
-        least = format_amount(step, payment.currency)
-        raise invalid("credits", f"so few have cost less than {least} {payment.currency}")
+        least = money_with_code(step, payment.currency)
+        raise invalid("credits", f"so few have cost less than {least}")
 
 
 def _exceeds(payment: Payment, left: int) -> RefundExceedsPaid:

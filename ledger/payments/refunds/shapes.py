@@ -8,7 +8,7 @@ from msgspec import Meta
 from ledger.kit.http.fields import Amount, Decimal, Reason, Time, shown
 from ledger.kit.ids import row_public
 from ledger.kit.money import CREDIT, format_amount
-from ledger.payments.links.shapes import Money
+from ledger.payments.fields import Money
 from ledger.payments.refunds import store
 
 
