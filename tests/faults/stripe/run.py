@@ -20,10 +20,10 @@ from tests.faults.stripe.weather import Weather
 from tests.faults.torture.report import commit, counted
 from tests.payments.events import HOOK
 
-TASK_LIMIT_S = 15
+TASK_LIMIT_S = 30
 """What a worker that is killed has in hand is due again after this."""
 
-DRAIN_S = 300.0
+DRAIN_S = 600.0
 STALLED_S = 20.0
 """After so long what is left waits for its next try: time is moved on."""
 
