@@ -9,7 +9,7 @@ from ledger.parts import make_egress, make_secret_keys
 from ledger.webhooks.deliveries.courier import Courier
 from workers.app import LIMIT_S, app, config, process, task
 
-STINT_S: Final = min(20.0, LIMIT_S / 6)
+STINT_S: Final = min(60.0, LIMIT_S / 2)
 
 _stopping = multiprocessing.get_context("fork").Event()
 """Shared with the processes that are forked: the worker is to stop."""

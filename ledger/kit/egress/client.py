@@ -185,7 +185,12 @@ class Egress:
     async def _connection(self, target: Target, addresses: Sequence[Address], call: _Call) -> socket.socket:
         if self._proxy is None or any(refused(address) for address in addresses):
             connection, call.address = await connected(addresses, target.port, self._limits.connect_s)
-            if not peer_is(connection, call.address):
+            try:
+                expected = peer_is(connection, call.address)
+            except BaseException:
+                connection.close()
+                raise
+            if not expected:
                 connection.close()
                 log.error("egress.led_elsewhere", host=target.host, port=target.port, address=str(call.address))
                 raise UrlRefused(f"{target.host} was not at the address that was called", "address")

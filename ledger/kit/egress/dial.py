@@ -73,8 +73,12 @@ def is_own(address: Address) -> bool:
 
 
 def peer_is(connection: socket.socket, address: Address) -> bool:
-    """Whether the other end of this connection is this address."""
-    return called(ip_address(connection.getpeername()[0])) == called(address)
+    """Whether the other end of this connection is this address. Raises Failure: it was reset already."""
+    try:
+        peer = connection.getpeername()[0]
+    except OSError:
+        raise Failure("reset", "the connection was reset as soon as it was there") from None
+    return called(ip_address(peer)) == called(address)
 
 
 async def _connected(address: Address, port: int, limit_s: float) -> socket.socket:

@@ -29,7 +29,7 @@ from ledger.kit.secret_keys import SecretKeys
 from ledger.webhooks.deliveries import duty, notices, outcomes, rules, store
 from ledger.webhooks.deliveries.fanout import fan_out
 from ledger.webhooks.deliveries.outcomes import Ended
-from ledger.webhooks.deliveries.rules import UNSIGNED
+from ledger.webhooks.deliveries.rules import LOST, UNSIGNED
 from ledger.webhooks.deliveries.send import reply_of, send
 from ledger.webhooks.deliveries.store import Claimed
 from ledger.webhooks.endpoints.store import exhaust, live_secrets
@@ -178,7 +178,12 @@ class Courier:
             return
         id_ = event_public(claimed.wallet_id, claimed.event, claimed.recorded_at)
         body = claimed.payload.encode()
-        outcome, answer = await send(self._egress, letter.url, letter.secrets, id_, body, letter.at)
+        try:
+            outcome, answer = await send(self._egress, letter.url, letter.secrets, id_, body, letter.at)
+        except Exception:
+            log.exception("webhook.not_sent", delivery=claimed.delivery)
+            self._ended.put_nowait(Ended(*held, LOST))
+            return
         await failpoints.reach("webhooks.after_send")
         self._ended.put_nowait(Ended(*held, outcome, round(answer.took_s * 1000), reply_of(answer)))
 

@@ -1,10 +1,12 @@
 """Whatever a receiver does, a call of it ends in time, with the right outcome, and takes little memory."""
 
 import asyncio
+import socket
 import ssl
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.kit.egress.allow import AllowList
-from ledger.kit.egress.answer import Answer, Limits
+from ledger.kit.egress.answer import Answer, Failure, Limits
 from ledger.kit.egress.client import Egress
+from ledger.kit.egress.dial import peer_is
 from tests.kit.egress.listening import OK, Behaviour, Names, answers, listening, taken
 from tests.kit.egress.pki import Authority
 from tests.kit.egress.zoo import BOMB, ZOO, head, silent
@@ -300,3 +303,11 @@ def test_the_wall_clocks_limit_holds_for_every_receiver(steps: list[tuple[str, o
     answer = asyncio.run(call())
     assert answer.took_s < 0.2 + SLACK_S
     assert answer.outcome in ("answered", "timeout", "reset", "protocol")
+
+
+async def test_a_connection_that_is_reset_before_it_is_looked_at() -> None:
+    """Between connecting and asking whom we are connected to, whoever is there may be gone again."""
+    loose = socket.socket(socket.AF_INET, socket.SOCK_STREAM)  # as one that was reset: it has no other end
+    with loose, pytest.raises(Failure) as caught:
+        peer_is(loose, ip_address("127.0.0.1"))
+    assert "reset" == caught.value.outcome
