@@ -49,6 +49,13 @@ def living(world: World, named: str, param: str = "id") -> Object:
     return customer
 
 
+def named_customer(world: World, params: Params) -> Object:
+    """The customer that a request must name. Raises StripeError."""
+    if not params.get("customer"):
+        raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")
+    return living(world, params["customer"], "customer")
+
+
 def check_currency(currency: str, param: str = "currency") -> str:
     """The currency in lower case. Raises StripeError."""
     if currency.lower() not in money.CURRENCIES:

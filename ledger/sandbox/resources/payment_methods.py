@@ -8,7 +8,7 @@ from typing import Final
 
 from ledger.sandbox import declined
 from ledger.sandbox.errors import Object, StripeError, invalid, no_such
-from ledger.sandbox.resources.common import Params, living, updated
+from ledger.sandbox.resources.common import Params, living, named_customer, updated
 from ledger.sandbox.resources.listing import paged
 from ledger.sandbox.rules.cards import BY_NAME, BY_NUMBER, Instrument
 from ledger.sandbox.shapes import people
@@ -51,10 +51,7 @@ def update(world: World, params: Params, /, *path: str) -> Object:
 
 def attach(world: World, params: Params, /, *path: str) -> Object:
     """Save it to a customer. A card that is declined on that leaves nothing."""
-    if "customer" not in params:
-        raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")
-    customer = living(world, params["customer"], "customer")
-    return attach_to(world, path[0], customer, param="id")
+    return attach_to(world, path[0], named_customer(world, params), param="id")
 
 
 def detach(world: World, params: Params, /, *path: str) -> Object:

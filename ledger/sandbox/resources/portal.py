@@ -5,7 +5,7 @@ from typing import Any, Final
 from ledger.sandbox.errors import Object, invalid
 from ledger.sandbox.ids import letters
 from ledger.sandbox.resources import setup_intents
-from ledger.sandbox.resources.common import Params, living
+from ledger.sandbox.resources.common import Params, living, named_customer
 from ledger.sandbox.rules.checkout import is_url
 from ledger.sandbox.shapes.base import new
 from ledger.sandbox.world import World
@@ -26,7 +26,7 @@ _FLOW: Final = "payment_method_update"
 
 def create(world: World, params: Params, /, *path: str) -> Object:
     """A short-lived address where a customer changes the card."""
-    customer = living(world, params["customer"], "customer")
+    customer = named_customer(world, params)
     if not is_url(params.get("return_url", "https://return")):
         raise invalid("Not a valid URL", param="return_url", code="url_invalid")
     session = new("billing_portal.session", "bps", _SESSION, world.now, {"customer": customer["id"]})

@@ -4,7 +4,7 @@ from typing import Final
 
 from ledger.sandbox.errors import Object, invalid, no_such
 from ledger.sandbox.resources import billing, catalog, payment_methods
-from ledger.sandbox.resources.common import Params, applied, check_amount, living
+from ledger.sandbox.resources.common import Params, applied, check_amount, named_customer
 from ledger.sandbox.resources.listing import Condition, field, listing, when
 from ledger.sandbox.rules.changes import noted
 from ledger.sandbox.shapes import billing as shapes
@@ -39,9 +39,7 @@ _PRORATED: Final = (
 def create(world: World, params: Params, /, *path: str) -> Object:
     """A new subscription, whose first period begins, and is to be paid, now."""
     _require(params, _CREATE)
-    if "customer" not in params:
-        raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")
-    customer = living(world, params["customer"], "customer")
+    customer = named_customer(world, params)
     clock = customer["test_clock"]
     at = billing.time_of(world, clock)
     subscription = shapes.subscription(at, customer=customer["id"], test_clock=clock)
