@@ -77,8 +77,10 @@ class Settings:
         stripe_api_base: address that Stripe is called at; the sandbox's, where one is used.
         public_url: address at which customers reach this service, for links to pay; by default the one it listens on.
         settlement_currency: currency in which Stripe settles, the only one that payments are taken in: an ISO code.
-        payment_least, payment_most: what one payment can be of, in the settlement currency; by default 10 and 10,000,
-            in a currency without decimals 1,000 and 1,000,000. Stripe takes eight digits.
+        payment_least: the least that one payment can be of, in the settlement currency; by default 10, in a currency
+            without decimals 1,000.
+        payment_most: the most that one payment can be of; by default 10,000, in a currency without decimals 1,000,000.
+            Stripe takes eight digits.
         automatic_tax: whether Stripe Tax adds tax to what links are of; it must be set up at Stripe.
         payment_methods: what payment links can be paid by, in Stripe's names, separated by commas.
         terms_url: address of the terms that customers pay under, shown with each payment link.
@@ -257,10 +259,15 @@ def _check_limits(settings: Settings) -> None:
     """Raises SettingsError where no payment could be of what the limits say."""
     currency, limits = settings.settlement_currency, settings.limits
     for name, amount in zip(("payment_least", "payment_most"), limits, strict=True):
+        # Of three decimals Stripe wants the last one to be 0.
         if amount % (10 if scale_of(currency) == 3 else 1) or amount > STRIPE_MOST:
             raise _refuse(name, getattr(settings, name), f"an amount in {currency} that Stripe can charge")
     if limits[0] > limits[1]:
-        raise SettingsError("LEDGER_PAYMENT_LEAST is above LEDGER_PAYMENT_MOST, so there could be no payment.")
+        least, most = (f"{amount.scaleb(-scale_of(currency)):f}" for amount in limits)
+        raise SettingsError(
+            f"LEDGER_PAYMENT_LEAST ({least} {currency}) is above LEDGER_PAYMENT_MOST ({most} {currency}): there could be"
+            " no payment."
+        )
 
 
 def unknown(environ: Mapping[str, str]) -> list[str]:
