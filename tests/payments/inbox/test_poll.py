@@ -95,6 +95,23 @@ async def test_hours_are_asked_for_one_by_one(
     assert abs(datetime.now(UTC) - at) < timedelta(minutes=5)
 
 
+async def test_a_piece_that_is_too_large_for_one_look_is_read_on(
+    desk: Desk, sandbox: SandboxAt, database_url: str
+) -> None:
+    """From the newest down, however short the looks are; what happens meanwhile is found afterwards."""
+    run_sql(database_url, "INSERT INTO stripe_cursors VALUES ('events', now())")
+    renamed(sandbox, 250)
+    assert 100 == await poll(desk, work_s=0.001)
+    renamed(sandbox, 1)
+    counts = [100]
+    while sum(counts) < 251:
+        counts.append(await poll(desk, work_s=0.001))
+        assert len(counts) < 20, counts
+    assert 251 == len(inbox(database_url))
+    assert 0 == await find(desk)
+    assert [("events",)] == run_sql(database_url, "SELECT name FROM stripe_cursors")
+
+
 async def test_the_clock_of_stripe_may_be_ahead(desk: Desk, sandbox: SandboxAt) -> None:
     sandbox.pass_time(10 * 86_400)
     renamed(sandbox, 1)
