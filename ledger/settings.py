@@ -265,8 +265,8 @@ def _check_limits(settings: Settings) -> None:
     if limits[0] > limits[1]:
         least, most = (f"{amount.scaleb(-scale_of(currency)):f}" for amount in limits)
         raise SettingsError(
-            f"LEDGER_PAYMENT_LEAST ({least} {currency}) is above LEDGER_PAYMENT_MOST ({most} {currency}): there could be"
-            " no payment."
+            f"LEDGER_PAYMENT_LEAST ({least} {currency}) is above LEDGER_PAYMENT_MOST ({most} {currency}): there "
+            "could be no payment."
         )
 
 
