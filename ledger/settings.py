@@ -77,8 +77,10 @@ class Settings:
         stripe_api_base: address that Stripe is called at; the sandbox's, where one is used.
         public_url: address at which customers reach this service, for links to pay; by default the one it listens on.
         settlement_currency: currency in which Stripe settles, the only one that payments are taken in: an ISO code.
-        payment_least, payment_most: what one payment can be of, in the settlement currency; by default 10 and 10,000,
-            in a currency without decimals 1,000 and 1,000,000. Stripe takes eight digits.
+        payment_least: the least that one payment can be of, in the settlement currency; by default 10, in a currency
+            without decimals 1,000.
+        payment_most: the most that it can be of; by default 10,000, in a currency without decimals 1,000,000. Stripe
+            takes eight digits.
         automatic_tax: whether Stripe Tax adds tax to what links are of; it must be set up at Stripe.
         payment_methods: what payment links can be paid by, in Stripe's names, separated by commas.
         terms_url: address of the terms that customers pay under, shown with each payment link.
