@@ -16,6 +16,7 @@ Form = dict[str, Any]
 
 _NAME: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _STEP: Final = re.compile(r"\[([^\[\]]*)\]")
+_PLACE: Final = re.compile(r"[0-9]{1,6}")
 _FIELDS_MAX: Final = 2000
 _DEPTH_MAX: Final = 12
 
@@ -39,7 +40,7 @@ def encode(answer: Any) -> bytes:
 
 def listed(value: Any) -> list[Any] | None:
     """The items of a form that is a list; None where it is none."""
-    if not isinstance(value, dict) or not all(name.isdecimal() for name in value):
+    if not isinstance(value, dict) or not all(_PLACE.fullmatch(name) for name in value):
         return None
     return [value[name] for name in sorted(value, key=int)]
 

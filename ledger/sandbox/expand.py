@@ -65,6 +65,8 @@ def _walk(world: World, here: Any, steps: list[str], path: str) -> None:
     if not isinstance(here, dict):
         raise _not_expandable(path)
     name, *rest = steps
+    if name == HIDDEN:
+        raise _not_expandable(path)
     if name not in here and (here.get("object"), name) in ABSENT:
         return
     here[name] = _value(world, here, name, path)

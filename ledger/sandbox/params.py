@@ -7,7 +7,9 @@ are. An enumeration that the SDK leaves open for the future is closed here, as S
 A value that may be unset is the empty string then; who applies it takes that for null.
 """
 
+import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, NamedTuple, NotRequired, Union, get_args, get_origin, get_type_hints
@@ -26,6 +28,9 @@ _NOT_SENT: Final = frozenset(RequestOptions.__annotations__)
 _UNRESOLVED: Final = {"StripeContext": Any, "Mapping": Mapping}
 _UNSET: Final = ""
 _STRING_MAX: Final = 5000
+_INTEGER: Final = re.compile(r"-?[0-9]{1,19}")
+_INTEGER_MAX: Final = 2**63 - 1
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
 _METADATA: Final = {"keys": 50, "key": 40, "value": 500}
 
 
@@ -205,8 +210,7 @@ def _within(value: str, most: int, full: str) -> str:
 
 def _integer(value: Any, full: str) -> int:
     text = value if isinstance(value, str) else "{}"
-    digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdecimal() and len(digits) < 20):
+    if _INTEGER.fullmatch(text) is None or abs(int(text)) > _INTEGER_MAX:
         raise invalid(f"Invalid integer: {text}", param=full, code="parameter_invalid_integer")
     return int(text)
 
@@ -217,11 +221,22 @@ def _boolean(value: Any, full: str) -> bool:
     return bool(value == "true")
 
 
-def _decimal(value: Any, full: str) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise invalid(f"Invalid decimal: {value}", param=full) from None
+def _decimal(value: Any, full: str) -> str:
+    """Of any precision that somebody needs: it stays as it was written."""
+    if not isinstance(value, str) or _DECIMAL.fullmatch(value) is None:
+        raise invalid(f"Invalid decimal: {value}", param=full)
+    return value
 
 
-_SCALARS: Final[Mapping[Any, Check]] = {str: _string, int: _integer, bool: _boolean, float: _decimal, dict: _mapping}
+def _number(value: Any, full: str) -> float:
+    return float(_decimal(value, full))
+
+
+_SCALARS: Final[Mapping[Any, Check]] = {
+    str: _string,
+    int: _integer,
+    bool: _boolean,
+    float: _number,
+    Decimal: _decimal,
+    dict: _mapping,
+}

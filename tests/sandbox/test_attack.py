@@ -1,5 +1,6 @@
 """Whatever is sent, the answer is one that Stripe could give: an error that says why, and never a failure of our own."""
 
+import json
 import threading
 import time
 import uuid
@@ -12,13 +13,16 @@ import stripe
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ledger.sandbox import codec, params
+from ledger.sandbox.errors import StripeError
 from ledger.sandbox.routes import ROUTES, Route
 from tests.contract.stripe.operations import find
+from tests.sandbox.asking import refused
 from tests.sandbox.making import Maker, value
 from tests.support.sandbox import KEY, SandboxAt
 
 HOSTILE = (
-    *("", " ", "0", "-1", "1e9", "NaN", "Infinity", "1.5", "true", "null", "[]", "{}", "\0", "\ud7ff", "é" * 6000),
+    *("", " ", "0", "-1", "1e9", "NaN", "Infinity", "1.5", "true", "null", "[]", "{}", "\0", "\ud7ff", "x" * 5001),
     *(str(2**63), "9" * 19, "9" * 400, "٣", "' OR 1=1 --", "../../etc/passwd", "<script>", "pm_card_visa", "%00"),
     *("http://[", "https://x:99999999", "2" * 18, "-" + "9" * 18, "usd", "USD", "cus_x"),
 )
@@ -122,6 +126,54 @@ def judged(maker: Maker, method: str, path: str, form: bytes) -> httpx.Response:
         assert told["error"]["type"] in ("invalid_request_error", "card_error"), shown
         assert told["error"]["message"], shown
     return answer
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_every_parameter_is_read_or_refused(route: Route) -> None:
+    """Each on its own, with all that it hardly expects: what was read fits into JSON and into the database."""
+    operation = find(route.method, route.path.replace("{id}", "x"))
+    assert operation is not None
+    fields = {name: pairs(name, value(name, schema)) for name, schema in operation.request["properties"].items()}
+    for name, own in fields.items():
+        required = [pair for other in operation.request["required"] if other != name for pair in fields[other]]
+        leaves = [leaf for leaf, _ in own[:20]]
+        for leaf in (name, f"{name}[0]", f"{name}[x]", f"{name}[{'9' * 5000}]", *leaves):
+            for said in HOSTILE:
+                try:
+                    read = params.read(route.params, codec.decode(urlencode([*required, (leaf, said)])))
+                except StripeError as error:
+                    assert error.status == 400, (leaf, said)
+                else:
+                    json.dumps(read, allow_nan=False)
+                    assert all(abs(one) < 2**63 for one in numbers(read)), (leaf, said)
+
+
+def numbers(read: Any) -> list[int]:
+    """All whole numbers in what was read."""
+    if isinstance(read, dict):
+        return [one for inner in read.values() for one in numbers(inner)]
+    if isinstance(read, list):
+        return [one for inner in read for one in numbers(inner)]
+    return [read] if isinstance(read, int) else []
+
+
+def test_nothing_is_replaced_by_a_name_that_is_taken(client: stripe.StripeClient, customer: str) -> None:
+    """A product may choose its id, but not that of something else."""
+    error = refused(lambda: client.v1.products.create({"id": customer, "name": "x"}))
+    assert ("resource_already_exists", "id") == (error.code, error.param)
+    assert "customer" == client.v1.customers.retrieve(customer).object
+
+
+def test_what_is_hidden_cannot_be_expanded(sandbox: SandboxAt) -> None:
+    answer = httpx.get(
+        f"{sandbox.base}/v1/payment_methods/pm_card_visa",
+        params={"expand[]": "_.number"},
+        headers={"Authorization": f"Bearer {KEY}"},
+    )
+    assert (400, "This property cannot be expanded (_.number).") == (
+        answer.status_code,
+        answer.json()["error"]["message"],
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ _UNCOPIED = ("product", "recurring", "custom_unit_amount", "currency")
 def create_product(world: World, params: Params, /, *path: str) -> Object:
     """A new product."""
     named = {"id": params["id"]} if "id" in params else {}
+    if named and world.objects.find(named["id"]) is not None:
+        raise invalid("Product already exists.", param="id", code="resource_already_exists")
     product = selling.product(world.now, **named)
     product.update(applied(product, params, "default_price", "id"))
     world.add(product, "product.created")
@@ -114,7 +116,9 @@ def _price(world: World, params: Params, product: str, **given: Any) -> Object:
     currency = check_currency(params["currency"])
     unit = params.get("unit_amount")
     if unit is None and "unit_amount_decimal" in params:
-        unit = int(float(params["unit_amount_decimal"]))
+        unit = money.rounded(Decimal(params["unit_amount_decimal"]))
+    if unit is not None and not 0 <= unit <= money.AMOUNT_MAX:
+        raise invalid(f"The unit_amount must be from 0 to {money.AMOUNT_MAX}.", param="unit_amount")
     price = selling.price(world.now, currency=currency, product=product, unit_amount=unit, **given)
     price.update(applied(price, params, *_UNCOPIED))
     if "recurring" in params:

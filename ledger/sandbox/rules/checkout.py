@@ -43,7 +43,10 @@ def require_sold(params: Mapping[str, Any]) -> None:
 
 def is_url(text: str) -> bool:
     """Whether a browser can be sent there."""
-    parts = urlsplit(text.replace(_PLACE, "id"))
+    try:
+        parts = urlsplit(text.replace(_PLACE, "id"))
+    except ValueError:
+        return False
     return parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
