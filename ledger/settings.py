@@ -79,13 +79,8 @@ class Settings:
         settlement_currency: currency in which Stripe settles, the only one that payments are taken in: an ISO code.
         payment_least: the least that one payment can be of, in the settlement currency; by default 10, in a currency
             without decimals 1,000.
-<<<<<<< HEAD
         payment_most: the most that one payment can be of; by default 10,000, in a currency without decimals 1,000,000.
             Stripe takes eight digits.
-=======
-        payment_most: the most that it can be of; by default 10,000, in a currency without decimals 1,000,000. Stripe
-            takes eight digits.
->>>>>>> b1
         automatic_tax: whether Stripe Tax adds tax to what links are of; it must be set up at Stripe.
         payment_methods: what payment links can be paid by, in Stripe's names, separated by commas.
         terms_url: address of the terms that customers pay under, shown with each payment link.
