@@ -21,6 +21,7 @@ from ledger.forecast.service import make_due
 from ledger.kit.db import Database
 from ledger.kit.secret_keys import new_key
 from ledger.rollups.figures import FiguresBeside
+from ledger.webhooks.deliveries.fanout import fan_out
 from tests.contract.examples_payments import record_payments
 from tests.notifications.postoffice import post_office
 from tests.support.api import Api, make_key, running
@@ -144,8 +145,27 @@ async def _webhooks(call: Recorder) -> None:
     await call("list_webhook_endpoints", "GET", "/v1/webhook-endpoints")
     await call("get_webhook_endpoint", "GET", endpoint)
     await call("rotate_webhook_secret", "POST", f"{endpoint}/rotate-secret", secret | {"overlap_s": 3600})
+    await _deliveries(call, endpoint)
     await call("change_webhook_endpoint", "PATCH", endpoint, {"events": ["*"], "enabled": False})
     await call("delete_webhook_endpoint", "DELETE", endpoint)
+
+
+async def _deliveries(call: Recorder, endpoint: str) -> None:
+    """Of an event, as a worker makes them; nobody sends it."""
+    await call.api.send("PATCH", endpoint, json={"events": ["credits.granted"]})
+    await call.api.grant(await call.api.wallet(), "25")
+    database = Database(call.api.database_url)
+    try:
+        await fan_out(database)
+    finally:
+        await database.dispose()
+    shown = await call("list_deliveries", "GET", f"{endpoint}/deliveries")
+    delivery = f"/v1/deliveries/{shown['items'][0]['id']}"
+    await call("get_delivery", "GET", delivery)
+    await call("redeliver", "POST", f"{delivery}/redeliver")
+    again = {"since": "2026-11-20T00:00:00Z", "which": "exhausted"}
+    await call("redeliver_some", "POST", f"{endpoint}/redeliver", again)
+    await call("test_webhook_endpoint", "POST", f"{endpoint}/test")
 
 
 async def _notifications(call: Recorder, wallet: str) -> None:

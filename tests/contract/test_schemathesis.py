@@ -30,6 +30,9 @@ CHECKS = [
 ]
 
 
+MAIL = {"smtp_url": "smtp://127.0.0.1:1", "mail_from": "Credits <billing@example.com>"}
+"""Nobody listens there."""
+
 app = Threaded()
 schema = schemathesis.openapi.from_dict(document(HANDLERS))
 schema.app = app
@@ -40,7 +43,7 @@ def key(database_url: str) -> Iterator[str]:
     """An admin's key for the application, which runs in a thread of its own, and takes payments by the sandbox."""
     with (
         sandbox_served() as sandbox,
-        app.started(database_url, settings_of(database_url, sandbox, secret_keys=new_key())),
+        app.started(database_url, settings_of(database_url, sandbox, secret_keys=new_key(), **MAIL)),
     ):
         yield make_key(database_url, "admin")[1]
 

@@ -47,10 +47,11 @@ async def test_strangers_are_refused_everywhere(app: EdgedLitestar, method: str,
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 async def test_methods_that_are_not_taken(api: Api, method: str, path: str) -> None:
-    answer = await api.send("PUT", path)
+    other = "DELETE" if ("PUT", path) in ROUTES else "PUT"
+    answer = await api.send(other, path)
     check(answer, 405, "METHOD_NOT_ALLOWED")
     assert method in answer.headers["allow"].split(", ")
-    assert "PUT" not in answer.headers["allow"]
+    assert other not in answer.headers["allow"]
 
 
 @pytest.mark.parametrize(

@@ -320,8 +320,8 @@ MUTANTS = (
         "pay-poll-moves-on-first",
         "an hour whose events could not be listed is passed over",
         POLL,
-        "        came, newest = await _piece(",
-        "        await _move(desk.database, now)\n        came, newest = await _piece(",
+        "        piece = await _piece(",
+        "        await _move(desk.database, now)\n        piece = await _piece(",
         (f"{POLLED}test_while_stripe_is_away_the_cursor_stays",),
     ),
     # Answers
