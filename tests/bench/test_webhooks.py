@@ -1,10 +1,13 @@
 """The rows of webhooks, of very little: every event comes to every receiver that answers, and has its time."""
 
+import pytest
+
 from tests.bench.webhooks import FIGURES, Size, measure, rows
 
 LITTLE = Size(single=5, backlog=20, client_s=0.2, stream_s=0.8, rounds=1)
 
 
+@pytest.mark.anyio
 async def test_every_row_of_webhooks_has_a_figure(database_url: str) -> None:
     """A time from commit to attempt cannot be nothing, and neither can a rate."""
     found = await measure(database_url, LITTLE)

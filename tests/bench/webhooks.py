@@ -102,17 +102,17 @@ class Stage:
                 events=("credits.granted",),
                 owner_id=owner_of(self._wallets[place]) if owned else None,
             )
-            made = await self._database.retrying(
-                lambda connection, new=new: service.make(
-                    connection, keys_of(self.secret_keys), new, service.checked_secret(None)
-                )
-            )
-            numbers.append(made.endpoint)
+            numbers.append(await self._made(new))
         try:
             yield [f"r{place}" for place, end in enumerate(ends) if end == "well"]
         finally:
             for number in numbers:
                 await service.delete(self._database, number)
+
+    async def _made(self, new: NewEndpoint) -> int:
+        keys, secret = keys_of(self.secret_keys), service.checked_secret(None)
+        made = await self._database.retrying(lambda connection: service.make(connection, keys, new, secret))
+        return made.endpoint
 
     async def grant(self, count: int = 1, *, wallets: int = WALLETS) -> dict[str, float]:
         """Post so many grants as one unit, to the first wallets in turn; gives when each was answered, by its reason."""
@@ -181,13 +181,15 @@ async def _single(stage: Stage, events: int) -> list[float]:
 
 async def _backlog(stage: Stage, events: int, endpoints: int) -> float:
     """Deliveries a second, from the start of the courier until the last is there, or BACKLOG_S later."""
-    async with stage.endpoints(["well"] * endpoints) as names:
+    async with stage.endpoints(["well"] * endpoints):
         for first in range(0, events, UNIT):
             await stage.grant(min(UNIT, events - first))
         with courier(stage.url, stage.secret_keys) as go:
             began = time.perf_counter()
             go()
-            while stage.receiver.count < events * endpoints and time.perf_counter() < began + BACKLOG_S:
+            while stage.receiver.count < events * endpoints:
+                if time.perf_counter() > began + BACKLOG_S:
+                    break
                 await asyncio.sleep(0.01)
             return stage.receiver.count / (stage.receiver.last - began)
 
