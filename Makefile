@@ -17,7 +17,7 @@ ARGS ?=
 GROWTH ?= 20000000
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down test test-faults stripe-faults test-stripe torture mutants check format journal bench bench-growth bench-analytics lock migrate clean
+.PHONY: help install up down test test-faults stripe-faults test-stripe torture mutants check format journal bench bench-growth bench-analytics bench-webhooks lock migrate clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -84,6 +84,9 @@ bench-growth: install ## posts on full books beside posts on empty ones; GROWTH=
 
 bench-analytics: install ## analytics of a wallet with a million events beside the plain query
 	@$(BIN)/python -m tests.bench.analytics $(ARGS)
+
+bench-webhooks: install ## how soon events are sent, how many a second, and beside receivers that fail
+	@$(BIN)/python -m tests.bench.webhooks $(ARGS)
 
 migrate: install ## bring the database in LEDGER_DATABASE_URL to the newest schema
 	@$(BIN)/credit-ledger migrate $(ARGS)

@@ -10,6 +10,9 @@ verified    verify: postings a second of processor time, and memory
 fill        books filled through the door, for verify and for growth
 growth      posts on books that are full, beside posts on empty ones  (make bench-growth)
 analytics   questions about a wallet with many events, beside plain queries  (make bench-analytics: a million)
+webhooks    how soon and how fast one courier delivers  (make bench-webhooks: these rows alone)
+couriers    the courier in a process of its own, and its client alone
+receiver    receivers that answer at once, or fail
 facts       the machine, the commit and the versions
 door        the posting path without HTTP: round trips, WAL
 figures     what is measured, how long, and what is claimed of it

@@ -12,6 +12,7 @@ from tests.bench.lots import OPEN_LOTS
 from tests.bench.machine import machine
 from tests.bench.peers import Peers
 from tests.bench.report import table, write
+from tests.bench.webhooks import QUICK, Size
 
 
 def main() -> None:
@@ -40,6 +41,7 @@ def main() -> None:
         bench.units(200 if asked.quick else 1_000)
         faults = [fault for _ in range(rounds) for fault in bench.verify()]
         bench.analytics(EVENTS_OF_QUICK if asked.quick else EVENTS)
+        bench.webhooks(QUICK if asked.quick else Size())
     told = rows(bench.measured)
     write(asked.data / "bench.json", told, taken, bench.measured.values)
     for fault in dict.fromkeys(faults):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from tests.bench import analytics, door
+from tests.bench import analytics, door, webhooks
 from tests.bench.load import Answered, Load, run
 from tests.bench.lots import LotWallets, measure_lots, prepare_lots
 from tests.bench.machine import Machine, open_wallets
@@ -109,6 +109,12 @@ class Bench:
             self.measured.add(f"analytics_{by}", took.ours)
             self.measured.add(f"analytics_{by}_plain", took.plain)
             self._say(f"analytics by {by}: {took.ours * 1000:.1f} ms, {took.plain / took.ours:.0f} times as fast")
+
+    def webhooks(self, size: webhooks.Size) -> None:
+        """Measure what one courier delivers."""
+        for name, value in asyncio.run(webhooks.measure(self.machine.url, size)).items():
+            self.measured.add(f"webhooks_{name}", value)
+            self._say(f"webhooks {name:18} {value:10,.1f}")
 
     def _posts(
         self,
@@ -226,6 +232,7 @@ def rows(measured: Measured) -> list[Row]:
     ]
     asked = {by: analytics.Took(m[f"analytics_{by}"], m[f"analytics_{by}_plain"]) for by in analytics.PLAIN}
     table += analytics.rows(int(m["analytics_events"]), asked)
+    table += webhooks.rows({name: m[f"webhooks_{name}"] for name in webhooks.FIGURES})
     for connections in (1, 16, 64, 256):
         for part, unit in (("", "per second"), ("_p50", "ms"), ("_p99", "ms")):
             of = f", {part[1:]}" if part else ""

@@ -128,13 +128,18 @@ def open_wallets(url: str, count: int) -> list[int]:
         )
         cursor.executemany(
             "INSERT INTO wallet_settings (wallet_id, owner_id) VALUES (%s, %s)",
-            [(w, f"bench-{w}") for w in wallet_ids],
+            [(w, owner_of(w)) for w in wallet_ids],
         )
         cursor.executemany(
             "INSERT INTO owners (owner_id, wallet_id) VALUES (%s, %s)",
-            [(f"bench-{w}", w) for w in wallet_ids],
+            [(owner_of(w), w) for w in wallet_ids],
         )
     return wallet_ids
+
+
+def owner_of(wallet_id: int) -> str:
+    """Whose wallet it is: each has an owner of its own."""
+    return f"bench-{wallet_id}"
 
 
 def fund(url: str, wallet_ids: Sequence[int], key: str = "bench-fund") -> None:
