@@ -186,9 +186,11 @@ def test_half_of_the_receivers_fail(database_url: str, crew: Crew, keys: str, st
         "SELECT count(*) FROM webhook_endpoints e WHERE state = 'enabled' AND failures > 0 AND NOT EXISTS ("
         "SELECT 1 FROM webhook_deliveries JOIN webhook_attempts USING (delivery) WHERE endpoint = e.endpoint AND at > %s)"
     )
+    untold = "SELECT count(*) FROM webhook_endpoints WHERE warned_at IS NOT NULL AND told_at IS NULL"
     for _ in range(8):
         [(now,)] = rows(database_url, "SELECT ledger_now()")
         until(lambda now=now: rows(database_url, untried, now) == [(0,)], "each was tried again", patience_s=PATIENCE_S)
+        until(lambda: rows(database_url, untold) == [(0,)], "warnings were told", patience_s=PATIENCE_S)
         if rows(database_url, open_) == [(0,)]:
             break
         ahead(database_url, STEP_S)

@@ -99,11 +99,13 @@ async def test_days_of_failure_disable_with_a_warning_before(api: Api, post: Pos
         hook = await endpoint(api, receiver, "credits.granted")
         await endpoint(api, platform, "webhook_endpoint.*")
         async with post.stint():
-            for _ in range(5):
+            for number_of_day in range(5):
                 came = len(receiver.came)
                 await api.wallet("5")
                 await until(lambda came=came: len(receiver.came) > came, "it was tried")  # type: ignore[misc]
                 await until(lambda: "sending" not in states(api.database_url, number(hook)), "it was written down")
+                if number_of_day == 3:
+                    await until(lambda: platform.came, "the warning came")
                 ahead(api.database_url, 25 * 3600)
             await until(lambda: len(platform.came) == 2, "both events came")
     assert [each.event["type"] for each in platform.came] == ["webhook_endpoint.failing", "webhook_endpoint.disabled"]

@@ -46,7 +46,7 @@ WHERE state = 'sending' AND endpoint = ANY(%(endpoints)s::bigint[]) GROUP BY end
 
 _CLAIM: Final = f"""
 UPDATE webhook_deliveries d
-SET state = 'sending', attempts = attempts + 1, due_at = %(now)s + make_interval(secs => %(lease)s)
+SET state = 'sending', attempts = d.attempts + 1, due_at = %(now)s + make_interval(secs => %(lease)s)
 FROM (
     SELECT p.delivery, p.attempts, p.wallet_id, p.event FROM ({each(endpoints="bigint", rooms="int")}) r
     CROSS JOIN LATERAL (
@@ -59,8 +59,8 @@ WHERE d.delivery = p.delivery AND d.attempts = p.attempts AND d.finished_at IS N
 RETURNING d.delivery, d.attempts, d.endpoint, d.wallet_id, d.event, o.recorded_at, o.payload"""
 """The first of each endpoint, then the second of each: who has many waits behind who has few.
 
-That a delivery is still due is said without its state: a planner whose statistics are of a quiet time takes the index of
-what is due for empty, and would go through all of it for each delivery.
+That a delivery is still due is said without its state: a planner whose statistics are of a quiet time takes the index
+of what is due for empty, and would go through all of it for each delivery.
 """
 
 _LOST: Final = """
