@@ -25,7 +25,7 @@ UNDONE = {
     "payments on their way": "SELECT payment::text FROM payments WHERE state = 'processing'",
     "refunds pending": "SELECT number::text FROM payment_refunds WHERE state = 'pending'",
     "what could not be booked": "SELECT object FROM stripe_problems",
-    "events not told": "SELECT wallet_id::text FROM outbox WHERE state <> 'done'",
+    "events not told": "SELECT wallet_id::text FROM outbox WHERE position IS NULL",
 }
 """By what it is: empty when all work is done."""
 
