@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from ledger.kit.secret_keys import new_key
 from tests.conftest import SEED_VARIABLE
 from tests.faults.crew import Broker, Crew, Work
 from tests.faults.journal import Journal
 from tests.faults.scene import Scene
 from tests.faults.stack import Stack, new_home
+from tests.faults.street import Street
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +66,17 @@ def crew(database_url: str, broker: Broker, tmp_path: Path) -> Iterator[Crew]:
 @pytest.fixture
 def work(database_url: str) -> Work:
     return Work(database_url)
+
+
+@pytest.fixture
+def street() -> Iterator[Street]:
+    with Street().open() as found:
+        yield found
+
+
+@pytest.fixture
+def keys(crew: Crew) -> str:
+    """The crew's key for secrets; it may call this machine, and its tasks run longer than a receiver may take."""
+    made = new_key()
+    crew.environ |= {"LEDGER_SECRET_KEYS": made, "LEDGER_EGRESS_ALLOW": "127.0.0.1", "LEDGER_TASK_LIMIT_S": "60"}
+    return made
