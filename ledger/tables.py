@@ -8,11 +8,13 @@ import ledger.book.tables
 import ledger.budgets.tables
 import ledger.events.tables
 import ledger.forecast.tables
+import ledger.kit.duty
 import ledger.kit.idempotency
 import ledger.kit.outbox
 import ledger.notifications.tables
 import ledger.payments.tables
 import ledger.rates.tables
+import ledger.refill.tables
 import ledger.rollups.tables
 import ledger.wallets.tables
 import ledger.webhooks.tables  # noqa: F401

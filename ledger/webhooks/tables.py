@@ -108,13 +108,3 @@ webhook_attempts = Table(
     CheckConstraint("attempt > 0 AND duration_ms >= 0", name="numbers"),
 )
 """``outcome``: ``delivered``, ``status`` (not 2xx), ``lost`` (the worker died), or why there was no answer."""
-
-webhook_couriers = Table(
-    "webhook_couriers",
-    metadata,
-    Column("courier", Integer, primary_key=True, autoincrement=False),
-    Column("holder", Text, nullable=False),
-    Column("until", Instant, nullable=False),
-    CheckConstraint("courier > 0", name="courier"),
-)
-"""Which process is courier 1, 2 …, until when: it says so again before."""

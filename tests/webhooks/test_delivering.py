@@ -4,7 +4,8 @@ import pytest
 from standardwebhooks import Webhook
 from svix.webhooks import Webhook as SvixWebhook
 
-from ledger.webhooks.deliveries import duty
+from ledger.kit import duty
+from ledger.webhooks.deliveries.courier import DUTY
 from tests.support.api import Api, fresh, run_sql
 from tests.webhooks.delivering import Post, ahead, endpoint, number, states, until
 from tests.webhooks.receivers import OK, in_turn, receiving, reply
@@ -169,8 +170,8 @@ async def test_what_a_dead_courier_was_sending_is_sent_again(api: Api, post: Pos
 
 async def test_there_is_one_courier_at_a_time(post: Post) -> None:
     async with post.stint():
-        while not await post.database.retrying(lambda c: c.exec_driver_sql("SELECT 1 FROM webhook_couriers")):
+        while not await post.database.retrying(lambda c: c.exec_driver_sql("SELECT 1 FROM duties")):
             pass
-        assert await duty.take(post.database, "another", 1) is None
-        assert await duty.take(post.database, "another", 2) == 2
+        assert await duty.take(post.database, DUTY, "another", 1) is None
+        assert await duty.take(post.database, DUTY, "another", 2) == 2
         assert await post.courier().run(1) is None

@@ -20,13 +20,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book.door import Door
 from ledger.errors import DatabaseUnavailable
-from ledger.kit import failpoints
+from ledger.kit import duty, failpoints
 from ledger.kit.bell import Ear
 from ledger.kit.db import Database
 from ledger.kit.egress.client import Egress
 from ledger.kit.ids import event_public
 from ledger.kit.secret_keys import SecretKeys
-from ledger.webhooks.deliveries import duty, notices, outcomes, rules, store
+from ledger.webhooks.deliveries import notices, outcomes, rules, store
 from ledger.webhooks.deliveries.fanout import fan_out
 from ledger.webhooks.deliveries.outcomes import Ended
 from ledger.webhooks.deliveries.rules import LOST, UNSIGNED
@@ -35,6 +35,8 @@ from ledger.webhooks.deliveries.store import Claimed
 from ledger.webhooks.endpoints.store import exhaust, live_secrets
 
 log = structlog.get_logger(__name__)
+
+DUTY: Final = "webhooks"
 
 LEASE_S: Final = 30.0
 """Of a delivery: twice what one attempt may take."""
@@ -87,7 +89,7 @@ class Courier:
 
         What is on its way then may end within ``drain_s``, or counts as lost.
         """
-        place = await duty.take(self._database, self._holder, self._couriers)
+        place = await duty.take(self._database, DUTY, self._holder, self._couriers)
         if place is None:
             return None
         ear = asyncio.create_task(self._listen(), name="ear")
@@ -97,7 +99,7 @@ class Courier:
         finally:
             ear.cancel()
             with suppress(DatabaseUnavailable):
-                await duty.leave(self._database, self._holder, place)
+                await duty.leave(self._database, DUTY, self._holder, place)
             if self._sending:
                 await asyncio.wait(self._sending, timeout=drain_s)
             for late in self._sending:
@@ -113,7 +115,7 @@ class Courier:
         look = True
         while (now := time.monotonic()) < until and not stopping():
             if now >= renew_at:
-                if not await duty.renew(self._database, self._holder, place):
+                if not await duty.renew(self._database, DUTY, self._holder, place):
                     return
                 renew_at = now + duty.LEASE_S / 3
             if now >= chores_at:

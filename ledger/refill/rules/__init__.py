@@ -1,0 +1,1 @@
+"""What is decided of refills: pure, of records and instants that are given."""
