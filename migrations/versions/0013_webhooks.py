@@ -138,17 +138,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("delivery", "attempt", name=op.f("webhook_attempts_pkey")),
     )
     op.create_table(
-        "webhook_couriers",
-        sa.Column("courier", sa.Integer(), autoincrement=False, nullable=False),
+        "duties",
+        sa.Column("duty", sa.Text(), nullable=False),
+        sa.Column("place", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("holder", sa.Text(), nullable=False),
         sa.Column("until", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("courier > 0", name=op.f("webhook_couriers_courier_check")),
-        sa.PrimaryKeyConstraint("courier", name=op.f("webhook_couriers_pkey")),
+        sa.CheckConstraint("place > 0", name=op.f("duties_place_check")),
+        sa.PrimaryKeyConstraint("duty", "place", name=op.f("duties_pkey")),
     )
 
 
 def downgrade() -> None:
-    op.drop_table("webhook_couriers")
+    op.drop_table("duties")
     op.drop_table("webhook_attempts")
     op.drop_table("webhook_deliveries")
     op.drop_table("webhook_secrets")
