@@ -170,7 +170,7 @@ async def test_what_a_dead_courier_was_sending_is_sent_again(api: Api, post: Pos
 
 async def test_there_is_one_courier_at_a_time(api: Api, post: Post) -> None:
     async with post.stint():
-        await post.until(lambda: run_sql(api.database_url, "SELECT 1 FROM duties"), "it has begun")
+        await until(lambda: run_sql(api.database_url, "SELECT 1 FROM duties"), "it has begun")
         assert await duty.take(post.database, DUTY, "another", 1) is None
         assert await duty.take(post.database, DUTY, "another", 2) == 2
         assert await post.courier().run(1) is None
