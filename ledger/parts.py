@@ -16,6 +16,7 @@ from ledger.payments.gateway import Gateway
 from ledger.payments.participant import PaymentEvents
 from ledger.rates.participant import Pricing
 from ledger.rates.service import Cards
+from ledger.refill.participant import AutoRefill
 from ledger.settings import Settings, SettingsError, variable
 
 
@@ -34,7 +35,7 @@ def make_database(config: Settings, name: str, *, pool_size: int | None = None) 
 
 def participants(cards: Cards) -> list[Participant]:
     """The concepts that take part in every posting, in this order."""
-    return [BookEvents(), BalanceLevels(), Pricing(cards), BudgetGuard(), PaymentEvents()]
+    return [BookEvents(), BalanceLevels(), Pricing(cards), BudgetGuard(), PaymentEvents(), AutoRefill()]
 
 
 def make_door(database: Database, config: Settings, cards: Cards | None = None) -> Door:

@@ -299,7 +299,7 @@ class Door:
             except Exception as error:
                 todo += await self._after_error(writer, requests, error, tried)
                 continue
-            if done.told:
+            if done.heard:
                 self._bell.ring()
             skipped += done.skipped
             again = [request for request in done.done if not request.finish()]

@@ -96,12 +96,12 @@ class CommitUnknown(Exception):
 
 
 class UnitRun(NamedTuple):
-    """``done``: committed (some attempts may still be open); ``skipped``: their wallets were locked; ``told``: events
-    were written."""
+    """``done``: committed (some attempts may still be open); ``skipped``: their wallets were locked; ``heard``:
+    somebody waits for what was written."""
 
     done: list[Request]
     skipped: list[Request]
-    told: bool
+    heard: bool
 
 
 async def run_unit(
@@ -127,7 +127,7 @@ async def run_unit(
                 decided = await _decide(wire, unit, done)
                 riders = _riders(decided.results)
                 await failpoints.reach("unit.before_write")
-                statements, told = _write(wire, unit, decided)
+                statements, heard = _write(wire, unit, decided)
                 if riders:
                     await wire.exchange(statements)
                     await _ride(wire.lend(), riders)
@@ -143,7 +143,7 @@ async def run_unit(
     await failpoints.reach("unit.after_commit")
     for request, places, given in decided.results:
         request.take(places, given)
-    return UnitRun(done, skipped, told)
+    return UnitRun(done, skipped, heard)
 
 
 def _wallet_ids(requests: Sequence[Request]) -> frozenset[int]:
@@ -225,7 +225,7 @@ async def _decide(wire: Wire, unit: Unit, requests: Sequence[Request]) -> _Decid
 
 
 def _write(wire: Wire, unit: Unit, decided: _Decided) -> tuple[Sequence[Statement], bool]:
-    """What is left to write, and whether there are events in it.
+    """What is left to write, and whether there is anything in it that somebody waits for.
 
     Where parts have rows of their own, the journal is sent ahead of them: the server is at work on it while they are
     put together.
@@ -240,10 +240,11 @@ def _write(wire: Wire, unit: Unit, decided: _Decided) -> tuple[Sequence[Statemen
         if its_rows is not None:
             rows.append(its_rows)
     journal = writing(unit, decided.numbers_before, events, ahead=decided.ahead)
+    heard = bool(events) or any(part.wakes for part in unit.parts)
     if not rows:
-        return journal, bool(events)
+        return journal, heard
     wire.send(journal)
-    return [statement for its_rows in rows for statement in its_rows()], bool(events)
+    return [statement for its_rows in rows for statement in its_rows()], heard
 
 
 AHEAD: Final = 250

@@ -69,6 +69,19 @@ CATALOGUE: Final = (
     Kind("dispute.won", p.DisputeMoved, "The money came back, and the credits."),
     Kind("dispute.lost", p.DisputeMoved, "The credits that were set aside are gone."),
     Kind(
+        "auto_refill.completed",
+        p.RefillCompleted,
+        "An automatic refill was paid. Of one transaction with `payment.completed`.",
+    ),
+    Kind("auto_refill.failed", p.RefillFailed, "A card was declined, a debit failed, or nobody paid the link in time."),
+    Kind(
+        "auto_refill.blocked",
+        p.RefillBlocked,
+        "The wallet needs a refill, and something is in the way: each reason once, until it is over.",
+    ),
+    Kind("auto_refill.requires_action", p.RefillNeedsAction, "A person has to pay: the card cannot be charged."),
+    Kind("auto_refill.paused", p.RefillPaused, "Nothing is charged any more until a person resumes it."),
+    Kind(
         "budget.threshold_reached",
         p.BudgetThreshold,
         "What is spent of a budget reached one of its alert levels: once per level and period, and again after a "

@@ -127,6 +127,75 @@ class MethodExpiring(Data, frozen=True, kw_only=True):
     is_default: Annotated[bool, Meta(description="Whether it is the one that is charged.")]
 
 
+RefillId = Annotated[str, Meta(description="The attempt.", examples=["arf_0GJkz3mQx7BB1"])]
+_Refill = Annotated[Credits, Meta(description="What the refill is of.")]
+_Price = Annotated[Money, Meta(description="What is charged for it.")]
+
+
+class RefillCompleted(Data, frozen=True, kw_only=True):
+    attempt_id: RefillId
+    payment_id: PaymentId
+    credits: _Refill
+    amount: _Price
+    currency: Currency
+    late: Annotated[bool, Meta(description="Whether it was paid after the attempt had ended.")]
+
+
+class RefillFailed(Data, frozen=True, kw_only=True):
+    attempt_id: RefillId
+    payment_id: PaymentId | None
+    credits: _Refill
+    amount: _Price
+    currency: Currency
+    reason: Annotated[
+        str,
+        Meta(description="Stripe's code for why, or `link_expired`, `debit_failed`.", examples=["insufficient_funds"]),
+    ]
+    tries: Annotated[int, Meta(description="How often the card was tried.")]
+    next_try_at: Annotated[Time | None, Meta(description="Null: it is not tried again.")]
+
+
+class RefillBlocked(Data, frozen=True, kw_only=True):
+    reason: Annotated[
+        str,
+        Meta(
+            description="`maximum_per_month`, `monthly_spend_cap`, `cooldown`, `outside_hours`, `wallet_frozen` "
+            "or `stopped` (the kill switch).",
+        ),
+    ]
+    until: Annotated[Time | None, Meta(description="When that is over; null where nobody knows.")]
+    held_and_free: Annotated[Credits, Meta(description="What the wallet has, held credits included.")]
+    threshold: Credits
+    amount: Annotated[Money, Meta(description="What would have been charged.")]
+    currency: Currency
+
+
+class RefillPaused(Data, frozen=True, kw_only=True):
+    reason: Annotated[
+        Literal["failures", "disputed"],
+        Meta(description="Three failures in a row, or a payment of the wallet is disputed."),
+    ]
+    failures: Annotated[int, Meta(description="How many there were in a row.")]
+
+
+class RefillNeedsAction(Data, frozen=True, kw_only=True):
+    attempt_id: RefillId
+    payment_id: PaymentId
+    payment_url: Annotated[str, Meta(description="Where a person can pay.")]
+    expires_at: Time
+    credits: _Refill
+    amount: _Price
+    currency: Currency
+    reason: Annotated[
+        str,
+        Meta(
+            description="Why no card was charged: Stripe's code, `no_payment_method`, `card_failed_before`, or `tax` "
+            "(only a person can be asked where they live).",
+            examples=["authentication_required"],
+        ),
+    ]
+
+
 class BudgetThreshold(Data, frozen=True, kw_only=True):
     budget_id: str
     service: Annotated[str | None, Meta(description="Whose budget it is, where it is a service's.")]

@@ -5,7 +5,7 @@ making the text is several times cheaper than having the driver look at every el
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 
@@ -88,6 +88,11 @@ def times(values: Iterable[datetime | None]) -> str:
             shown = f'"{value.isoformat()}"'
         parts.append(shown)
     return "{" + ",".join(parts) + "}"
+
+
+def dates(values: Iterable[date]) -> str:
+    """For ``date[]``."""
+    return "{" + ",".join([value.isoformat() for value in values]) + "}"
 
 
 def columns(rows: Iterable[Sequence[Any]], **makers: Any) -> dict[str, str]:

@@ -38,6 +38,8 @@ class Part:
     """Whether ``allow`` is asked."""
     counts = False
     """Whether ``posted`` is told, and what it counts is kept over an atomic group that is undone."""
+    wakes = False
+    """Whether, after ``finish``, there is work that waits for nothing but a worker: the bell is rung."""
 
     def price(self, command: Use, now: datetime) -> int:
         """Micro-credits that a measured use costs now; it counts once ``posted`` is told of it. Raises a refusal."""

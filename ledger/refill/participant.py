@@ -1,0 +1,94 @@
+"""Auto-refill in every unit of work: what is loaded for it under the wallets' locks.
+
+A wallet that never had settings costs one look into an index. ``locked`` says of a wallet that the unit holds it: one
+that moves nothing (its settings changed, or it was due to be looked at) is decided by its row then.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from ledger.book.commands import Attempt
+from ledger.book.participants import Statement
+from ledger.kit.arrays import numbers
+from ledger.kit.wire import Row
+from ledger.payments.limits import step_of
+from ledger.refill.part import Begun, Counted, Kept, Refills, State
+from ledger.refill.rules.decide import Terms
+from ledger.refill.rules.hours import Hours
+
+LOAD: Final = """
+SELECT r.wallet_id, r.threshold_micro, r.credits_micro, r.amount, r.up_to, r.maximum_per_month, r.monthly_spend_cap,
+    r.cooldown_s, r.time_zone, r.opens_min, r.closes_min, r.weekends, r.holidays, r.smart, r.least, r.currency,
+    r.enabled, r.consent, r.attempt, r.under_way, r.rests_until, r.failures, r.paused_for, r.paused_at, r.told,
+    r.next_at, a.month, a.amount, s.stopped, w.wallet + w.held, w.owed, w.status = 'active',
+    coalesce(w.xmax = pg_current_xact_id_if_assigned()::xid, false),
+    (SELECT json_agg(json_build_array(m.month, m.count + m.more_count, m.spent + m.more_spent))::text
+     FROM refill_months m WHERE m.wallet_id = r.wallet_id
+        AND m.month > (ledger_now() AT TIME ZONE r.time_zone)::date - 40),
+    CASE WHEN r.smart THEN (SELECT greatest(((f.body::json ->> 'expected_micro')::numeric / 30)::bigint, 0)
+        FROM forecasts f WHERE f.wallet_id = r.wallet_id) END
+FROM unnest(%(wallets)s::bigint[]) AS u(wallet_id)
+JOIN refills r USING (wallet_id) JOIN wallets w USING (wallet_id) CROSS JOIN refill_switch s
+LEFT JOIN refill_attempts a ON a.wallet_id = r.wallet_id AND a.attempt = r.under_way"""
+
+_told: Final = msgspec.json.Decoder(dict[str, str]).decode
+_months: Final = msgspec.json.Decoder(list[tuple[str, int, int]]).decode
+_holidays: Final = msgspec.json.Decoder(frozenset[str]).decode
+
+
+class AutoRefill:
+    """The participant: begins refills, ends those that are paid, and tells ``auto_refill.*`` of both."""
+
+    def load(self, wallet_ids: Sequence[int], attempts: Sequence[Attempt]) -> Sequence[Statement] | None:
+        return [Statement(LOAD, {"wallets": numbers(wallet_ids)})]
+
+    def begin(self, rows: Sequence[list[Row]], now: datetime) -> Refills | None:
+        return Refills([_kept(row) for row in rows[0]], now) if rows[0] else None
+
+
+def _kept(row: Row) -> Kept:
+    (wallet_id, *terms, currency) = row[:16]
+    enabled, consent, attempt, under_way, rests_until, failures, paused_for, paused_at, told, next_at = row[16:26]
+    begun_in, begun_amount, stopped, position_micro, owed_micro, active, locked, months, burn_micro = row[26:]
+    state = State(enabled, attempt, under_way, rests_until, failures, paused_for, paused_at, _told(told), next_at)
+    return Kept(
+        wallet_id=wallet_id,
+        terms=terms_of(terms, currency),
+        currency=currency,
+        consent=consent,
+        state=state,
+        begun=None if under_way is None else Begun(begun_in, begun_amount),
+        months={}
+        if months is None
+        else {date.fromisoformat(m): Counted(made, spent) for m, made, spent in _months(months)},
+        stopped=stopped,
+        position_micro=position_micro,
+        owed_micro=owed_micro,
+        active=active,
+        locked=locked,
+        burn_micro=burn_micro,
+    )
+
+
+def terms_of(columns: Sequence[Any], currency: str) -> Terms:
+    """What was agreed to, from the columns of ``refills`` that ``LOAD`` begins with."""
+    threshold, credits_micro, amount, up_to, maximum, cap, cooldown_s, zone, opens, closes, weekends = columns[:11]
+    holidays, smart, least = columns[11:]
+    days = frozenset(date.fromisoformat(day) for day in _holidays(holidays))
+    return Terms(
+        threshold_micro=threshold,
+        credits_micro=credits_micro,
+        amount=amount,
+        up_to=up_to,
+        maximum_per_month=maximum,
+        monthly_spend_cap=cap,
+        cooldown=timedelta(seconds=cooldown_s),
+        hours=Hours(ZoneInfo(zone), opens, closes, weekends, days),
+        smart=smart,
+        least=least,
+        step=step_of(currency),
+    )
