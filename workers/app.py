@@ -75,6 +75,7 @@ app.conf.update(
         "workers.payments",
         "workers.webhooks",
         "workers.notifications",
+        "workers.refill",
     ),
 )
 

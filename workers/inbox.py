@@ -4,6 +4,7 @@ from ledger.payments.gateway import StripeAway
 from ledger.payments.inbox import store
 from ledger.payments.inbox.poll import poll
 from ledger.payments.inbox.work import work
+from ledger.refill.hear import EFFECTS
 from workers.app import LIMIT_S, process, task
 from workers.payments import desk
 
@@ -13,7 +14,7 @@ async def work_on_inbox() -> int:
     """Do what Stripe's events ask for, those that are due; gives how many are done. What was begun and is not done
     is due again when the task would have been ended."""
     at = desk()
-    return 0 if at is None else await work(at, lease_s=LIMIT_S, work_s=LIMIT_S / 4)
+    return 0 if at is None else await work(at, lease_s=LIMIT_S, work_s=LIMIT_S / 4, effects=EFFECTS)
 
 
 @task("payments.poll", at_most_every_s=30)

@@ -17,6 +17,7 @@ INBOX_S = 1.0
 POLL_S = 60.0
 LINKS_S = 5.0
 DELIVER_S = 2.0
+REFILL_S = 2.0
 NOTIFY_S = 2.0
 
 app.conf.beat_schedule = {
@@ -56,6 +57,10 @@ app.conf.beat_schedule = {
     "deliver webhooks": {
         "task": "webhooks.deliver",
         "schedule": DELIVER_S,
+    },
+    "charge automatic refills": {
+        "task": "refill.charge",
+        "schedule": REFILL_S,
     },
     "send notifications": {
         "task": "notifications.send",

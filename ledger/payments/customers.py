@@ -47,6 +47,12 @@ async def customer_of(desk: Desk, wallet_id: int) -> str:
         return await _keep(connection, wallet_id, intended_at, made.id)
 
 
+async def kept(connection: AsyncConnection, wallet_id: int) -> str | None:
+    """The wallet's Customer, if it has one."""
+    found = select(_c.customer).where(_c.wallet_id == wallet_id)
+    return (await connection.execute(found)).scalar_one_or_none()
+
+
 async def wallet_of(connection: AsyncConnection, customer: str | None) -> int | None:
     """Whose Customer this is; None where it is not one of ours."""
     if customer is None:

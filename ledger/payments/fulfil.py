@@ -8,7 +8,7 @@ and its tax.
 
 import json
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 
@@ -27,6 +27,9 @@ from ledger.payments.telling import bought, change_and_tell
 log = structlog.get_logger(__name__)
 
 EXPAND_SESSION: Final = ["payment_intent.latest_charge", "invoice"]
+
+AUTO_REFILL: Final = "auto_refill"
+"""In the facts of a purchase: the number of the attempt of an automatic refill that it is of."""
 
 _PAID: Final = """
 UPDATE payments SET state = 'paid', payment_intent = %(intent)s, charge = %(charge)s, paid = %(paid)s, tax = %(tax)s,
@@ -48,7 +51,7 @@ async def settle_session(desk: Desk, session_id: str) -> None:
     if payment is None:
         log.warning("stripe.session_unknown", session=session_id)
     elif session["payment_status"] == "paid":
-        await _paid(desk, payment, session)
+        await _paid(desk, payment, _sale_of(session))
     elif session["status"] == "complete":
         await _not_yet(desk, payment, session)
     elif session["status"] == "expired" and payment.object == session["id"]:
@@ -57,12 +60,52 @@ async def settle_session(desk: Desk, session_id: str) -> None:
 
 
 async def settle_intent(desk: Desk, intent_id: str) -> None:
-    """The same by a PaymentIntent: of its session, where it has one. Raises StripeAway or StripeRefused."""
+    """The same by a PaymentIntent: of its session, or of the automatic refill that it is of. Raises StripeAway or
+    StripeRefused."""
     found = await desk.stripe.call(
         lambda stripe: stripe.v1.checkout.sessions.list({"payment_intent": intent_id, "limit": 1})
     )
-    for session in plain(found)["data"]:
+    sessions = plain(found)["data"]
+    for session in sessions:
         await settle_session(desk, session["id"])
+    if not sessions:
+        await settle_refill(desk, await intent_of(desk, intent_id))
+
+
+async def intent_of(desk: Desk, intent_id: str) -> dict[str, Any]:
+    """A PaymentIntent with its charge. Raises StripeAway or StripeRefused."""
+    wanted: Any = {"expand": ["latest_charge"]}
+    return plain(await desk.stripe.call(lambda stripe: stripe.v1.payment_intents.retrieve(intent_id, wanted)))
+
+
+async def settle_refill(desk: Desk, intent: dict[str, Any]) -> None:
+    """Give the credits of an automatic refill whose intent, with its charge, has succeeded."""
+    if intent["status"] != "succeeded":
+        return
+    async with desk.database.transaction() as connection:
+        payment = await rows.by_object(connection, intent["id"])
+        if payment is None or payment.refill is None:
+            return
+        if payment.state == "paid" and payment.payment_intent != intent["id"]:
+            payment = await rows.add_one_more(connection, payment, intent["id"])
+    await _paid(desk, payment, _Sale(intent, intent["amount_received"], 0, intent["currency"]))
+
+
+class _Sale(NamedTuple):
+    """What was paid, tax included, and by what at Stripe."""
+
+    intent: dict[str, Any]
+    total: int
+    tax: int
+    currency: str
+    session: str | None = None
+    invoice_url: str | None = None
+
+
+def _sale_of(session: dict[str, Any]) -> _Sale:
+    total, tax = session["amount_total"], session["total_details"]["amount_tax"]
+    invoice_url = (session.get("invoice") or {}).get("hosted_invoice_url")
+    return _Sale(session["payment_intent"], total, tax, session["currency"], session["id"], invoice_url)
 
 
 async def _not_yet(desk: Desk, payment: Payment, session: dict[str, Any]) -> None:
@@ -79,13 +122,12 @@ async def _not_yet(desk: Desk, payment: Payment, session: dict[str, Any]) -> Non
         await _change(desk, payment, state="processing", payment_intent=_intent_id(session))
 
 
-async def _paid(desk: Desk, payment: Payment, session: dict[str, Any]) -> None:
+async def _paid(desk: Desk, payment: Payment, sale: _Sale) -> None:
     """Give the credits. Raises RuntimeError where the book refuses them."""
-    intent = session["payment_intent"]
-    total, tax = session["amount_total"], session["total_details"]["amount_tax"]
-    if session["currency"].upper() != payment.currency or total - tax != payment.amount:
-        await _change(desk, payment, problem=f"paid {total} {session['currency']}, tax {tax}, instead of what it is of")
-        log.error("stripe.other_amount", session=session["id"], paid=total, currency=session["currency"])
+    intent, total, tax = sale.intent, sale.total, sale.tax
+    if sale.currency.upper() != payment.currency or total - tax != payment.amount:
+        await _change(desk, payment, problem=f"paid {total} {sale.currency}, tax {tax}, instead of what it is of")
+        log.error("stripe.other_amount", intent=intent["id"], paid=total, currency=sale.currency)
         return
     charge = intent.get("latest_charge") or {}
     async with desk.database.transaction() as connection:
@@ -101,9 +143,10 @@ async def _paid(desk: Desk, payment: Payment, session: dict[str, Any]) -> None:
         "tax": tax,
         "method": json.dumps(_method_of(charge)),
         "receipt": charge.get("receipt_url"),
-        "invoice": (session.get("invoice") or {}).get("hosted_invoice_url"),
+        "invoice": sale.invoice_url,
     }
-    command = purchase(payment, tax, {"session": session["id"], "intent": intent["id"]})
+    facts = {"intent": intent["id"]} if sale.session is None else {"session": sale.session, "intent": intent["id"]}
+    command = purchase(payment, tax, facts)
     attempt = Attempt(command=command, key=key, namespace=NAMESPACE, actor=ACTOR, riders=(Rider(_PAID, params),))
     await failpoints.reach("payments.before_purchase")
     [outcome] = await desk.door.submit([attempt])
@@ -133,6 +176,7 @@ def purchase(payment: Payment, tax: int, stripe: dict[str, str]) -> Inflow:
         facts={
             "payment_id": payment_public(payment),
             **{f"stripe_{name}": value for name, value in stripe.items()},
+            **({} if payment.refill is None else {AUTO_REFILL: payment.refill}),
         },
     )
 

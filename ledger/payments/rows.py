@@ -70,6 +70,7 @@ class Payment(NamedTuple):
     tries: int
     told: bool
     problem: str | None
+    refill: int | None
 
 
 assert Payment._fields == tuple(payments.c.keys())

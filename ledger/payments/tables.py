@@ -79,6 +79,7 @@ payments = Table(
     Column("tries", Integer, nullable=False, server_default=_ZERO),
     Column("told", Boolean, nullable=False, server_default=text("false")),
     Column("problem", Text),
+    Column("refill", BigInteger),
     CheckConstraint("origin IN ('link', 'reusable', 'refill')", name="origin"),
     CheckConstraint(
         "state IN ('pending', 'open', 'processing', 'paid', 'failed', 'expired', 'canceled')", name="state"
@@ -95,7 +96,8 @@ payments = Table(
 )
 """``payment`` is a random number, so that an id tells nobody how many there are. ``object`` is the Checkout Session (or
 Payment Link) that can be paid now, of the given ``attempt``; ``number`` the purchase in the wallet's book. ``answer``
-is what the request for it was answered with."""
+is what the request for it was answered with. ``refill``: the attempt of an automatic refill that it is of; while a card
+is charged for it, it is ``processing``, so that nobody can pay it otherwise."""
 
 pay_tokens = Table(
     "pay_tokens",

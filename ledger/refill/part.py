@@ -20,10 +20,8 @@ from ledger.events.payloads import RefillBlocked, RefillCompleted, RefillPaused
 from ledger.kit.arrays import columns, dates, flags, numbers, texts, times, words
 from ledger.kit.ids import row_public
 from ledger.kit.money import CREDIT, format_amount
+from ledger.payments.fulfil import AUTO_REFILL
 from ledger.refill.rules.decide import Blocked, Decision, Fire, Quiet, Standing, Terms, decide
-
-FACT: Final = "auto_refill"
-"""In the facts of a purchase: the number of the attempt that it is of."""
 
 _WRITE: Final = """
 UPDATE refills r SET attempt = n.attempt, under_way = n.under_way, rests_until = n.rests_until, failures = n.failures,
@@ -298,7 +296,7 @@ def _attempt_of(transaction: Transaction) -> int | None:
     """The attempt that a purchase is of."""
     if transaction.kind != "purchase" or transaction.notes is None:
         return None
-    attempt = transaction.notes.facts.get(FACT)
+    attempt = transaction.notes.facts.get(AUTO_REFILL)
     return None if attempt is None else int(attempt)
 
 

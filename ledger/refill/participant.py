@@ -47,10 +47,11 @@ class AutoRefill:
         return [Statement(LOAD, {"wallets": numbers(wallet_ids)})]
 
     def begin(self, rows: Sequence[list[Row]], now: datetime) -> Refills | None:
-        return Refills([_kept(row) for row in rows[0]], now) if rows[0] else None
+        return Refills([kept_of(row) for row in rows[0]], now) if rows[0] else None
 
 
-def _kept(row: Row) -> Kept:
+def kept_of(row: Row) -> Kept:
+    """A wallet's settings and how it stands, from a row of ``LOAD``."""
     (wallet_id, *terms, currency) = row[:16]
     enabled, consent, attempt, under_way, rests_until, failures, paused_for, paused_at, told, next_at = row[16:26]
     begun_in, begun_amount, stopped, position_micro, owed_micro, active, locked, months, burn_micro = row[26:]

@@ -1,7 +1,7 @@
 """What is kept of refills. Amounts are in the smallest unit of ``currency``, credits in micro-credits.
 
 Rows of ``refills``, and of attempts that have not ended, change only under their wallet's lock: by the participant of
-the book, or by a rider of a command.
+the book, by a rider of a command, or at the last look (``due_at`` of an attempt apart, by which it is claimed).
 """
 
 from typing import Any, Final
@@ -118,6 +118,7 @@ refill_attempts = Table(
     Column("method", Text),
     Column("fingerprint", Text),
     Column("tries", Integer, nullable=False, server_default=_ZERO),
+    Column("asks", Integer, nullable=False, server_default=_ZERO),
     Column("reason", Text),
     Column("decline_code", Text),
     Column("began_at", Instant, nullable=False),
@@ -135,7 +136,9 @@ refill_attempts = Table(
     postgresql_with={"fillfactor": "70"},
 )
 """``number``: the transaction that crossed the threshold. ``payment``: what is paid, ``intent`` by what at Stripe.
-``reason``: why the last try or the attempt failed. ``late``: the money came after it had ended."""
+``tries``: how often a card was charged; ``asks`` is in the keys that Stripe is asked under, and counts on where it
+keeps an error of its own under one. ``reason``: why the last try or the attempt failed. ``late``: the money came after
+it had ended."""
 
 refill_months = Table(
     "refill_months",

@@ -22,6 +22,7 @@ AFTER = (
 
 
 def upgrade() -> None:
+    op.add_column("payments", sa.Column("refill", sa.BigInteger()))
     op.create_table(
         "refill_attempts",
         sa.Column("wallet_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -41,6 +42,7 @@ def upgrade() -> None:
         sa.Column("method", sa.Text(), nullable=True),
         sa.Column("fingerprint", sa.Text(), nullable=True),
         sa.Column("tries", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("asks", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("decline_code", sa.Text(), nullable=True),
         sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
@@ -174,6 +176,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_column("payments", "refill")
     op.drop_table("refills")
     op.drop_table("refill_switch")
     op.drop_table("refill_months")

@@ -50,7 +50,8 @@ def jobs_of(told: Told, effects: Effects) -> list[Job]:
     return [Job(does, about) for does, about in found if about]
 
 
-def _itself(thing: Object) -> str | None:
+def itself(thing: Object) -> str | None:
+    """The object's own id."""
     found: str | None = thing.get("id")
     return found
 
@@ -61,7 +62,7 @@ def _customer(thing: Object) -> str | None:
 
 def _purchase(session: Object) -> str | None:
     """A session in which something is paid."""
-    return _itself(session) if session.get("mode") == "payment" else None
+    return itself(session) if session.get("mode") == "payment" else None
 
 
 def _saver(session: Object) -> str | None:
@@ -82,23 +83,23 @@ EFFECTS: Final[Effects] = {
     **_each(
         "payment_intent.succeeded payment_intent.payment_failed payment_intent.processing "
         "payment_intent.requires_action payment_intent.canceled",
-        Effect(_itself, settle_intent),
+        Effect(itself, settle_intent),
     ),
-    **_each("charge.updated", Effect(_itself, book_charge)),
-    **_each("refund.created refund.updated refund.failed", Effect(_itself, converge_refund)),
+    **_each("charge.updated", Effect(itself, book_charge)),
+    **_each("refund.created refund.updated refund.failed", Effect(itself, converge_refund)),
     **_each(
         "charge.dispute.created charge.dispute.updated charge.dispute.closed charge.dispute.funds_withdrawn "
         "charge.dispute.funds_reinstated",
-        Effect(_itself, converge_dispute),
+        Effect(itself, converge_dispute),
     ),
     **_each(
         "payout.created payout.updated payout.paid payout.failed payout.canceled payout.reconciliation_completed",
-        Effect(_itself, converge_payout),
+        Effect(itself, converge_payout),
     ),
     **_each("setup_intent.succeeded", Effect(_customer, converge_customer)),
     **_each(
         "payment_method.attached payment_method.detached payment_method.updated payment_method.automatically_updated",
-        Effect(_itself, converge_method),
+        Effect(itself, converge_method),
     ),
-    **_each("customer.updated customer.deleted", Effect(_itself, converge_customer)),
+    **_each("customer.updated customer.deleted", Effect(itself, converge_customer)),
 }

@@ -1,0 +1,166 @@
+"""Rows of ``refill_attempts``: claimed when they are due, and moved on by riders, under the wallet's lock.
+
+A rider names the state that it found. Where somebody else was first it touches no row, nothing of its request is
+written, and the attempt is looked at anew when it is due again.
+"""
+
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.book.commands import Rider
+from ledger.kit.ids import row_public
+from ledger.refill.rules.outcomes import FAILURES_MAX
+from ledger.refill.tables import refill_attempts, refills
+
+
+class Attempt(NamedTuple):
+    """A row of ``refill_attempts``."""
+
+    wallet_id: int
+    attempt: int
+    state: str
+    cause: str
+    number: int | None
+    position_micro: int
+    threshold_micro: int
+    credits_micro: int
+    amount: int
+    currency: str
+    consent: int
+    month: Any
+    payment: int | None
+    intent: str | None
+    method: str | None
+    fingerprint: str | None
+    tries: int
+    asks: int
+    reason: str | None
+    decline_code: str | None
+    began_at: datetime
+    asked_at: datetime | None
+    due_at: datetime | None
+    ended_at: datetime | None
+    late: bool
+
+    @property
+    def public(self) -> str:
+        return row_public("arf", self.wallet_id, self.attempt)
+
+    @property
+    def payment_public(self) -> str | None:
+        return None if self.payment is None else row_public("pay", self.wallet_id, self.payment)
+
+
+assert Attempt._fields == tuple(refill_attempts.c.keys())
+
+LEASE_S: Final = 60
+"""An attempt whose worker is killed is due again after so long."""
+
+_COLUMNS: Final = ", ".join(f"a.{name}" for name in Attempt._fields)
+
+_CLAIM: Final = f"""
+UPDATE refill_attempts a SET due_at = ledger_now() + make_interval(secs => {LEASE_S})
+WHERE (wallet_id, attempt) IN (
+    SELECT wallet_id, attempt FROM refill_attempts WHERE due_at IS NOT NULL AND due_at <= ledger_now()
+    ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+RETURNING {_COLUMNS}"""
+
+_WAKE: Final = "UPDATE refill_attempts SET due_at = ledger_now() WHERE intent = %(intent)s AND ended_at IS NULL"
+
+_POSTPONE: Final = """
+UPDATE refill_attempts SET due_at = %(until)s, asks = %(asks)s
+WHERE wallet_id = %(wallet)s AND attempt = %(attempt)s AND state = %(state)s"""
+
+_a = refill_attempts.c
+
+
+async def claim(connection: AsyncConnection, limit: int) -> list[Attempt]:
+    """What is due, and is nobody else's for LEASE_S seconds."""
+    found: Any = await connection.exec_driver_sql(_CLAIM, {"limit": limit})
+    return [Attempt(*row) for row in found.fetchall()]
+
+
+async def load(connection: AsyncConnection, wallet_id: int, attempt: int) -> Attempt:
+    found = select(refill_attempts).where(_a.wallet_id == wallet_id, _a.attempt == attempt)
+    return Attempt(*(await connection.execute(found)).one())
+
+
+async def listed(
+    connection: AsyncConnection, wallet_id: int, *, before: int | None, limit: int, state: str | None = None
+) -> list[Attempt]:
+    """A wallet's attempts, the newest first."""
+    found = select(refill_attempts).where(_a.wallet_id == wallet_id)
+    if before is not None:
+        found = found.where(_a.attempt < before)
+    if state is not None:
+        found = found.where(_a.state == state)
+    return [Attempt(*row) for row in await connection.execute(found.order_by(_a.attempt.desc()).limit(limit))]
+
+
+async def wake(connection: AsyncConnection, intent: str) -> bool:
+    """Something happened to this PaymentIntent: whether an attempt that is under way is of it."""
+    return (await connection.exec_driver_sql(_WAKE, {"intent": intent})).rowcount > 0
+
+
+async def postpone(connection: AsyncConnection, found: Attempt, until: datetime, *, asks: int | None = None) -> None:
+    """Look at it again then."""
+    params = {"wallet": found.wallet_id, "attempt": found.attempt, "state": found.state}
+    more = {"until": until, "asks": found.asks if asks is None else asks}
+    await connection.exec_driver_sql(_POSTPONE, params | more)
+
+
+def moving(found: Attempt, **values: Any) -> Rider:
+    """An attempt that is still as it was ``found`` moves on; values are text, numbers and instants."""
+    named = ", ".join(f"{name} = %(new_{name})s" for name in values)
+    sql = f"""UPDATE refill_attempts SET {named} WHERE wallet_id = %(wallet)s AND attempt = %(attempt)s
+        AND state = %(state)s AND tries = %(tries)s AND ended_at IS NULL"""
+    which = {"wallet": found.wallet_id, "attempt": found.attempt, "state": found.state, "tries": found.tries}
+    return Rider(sql, which | {f"new_{name}": value for name, value in values.items()})
+
+
+_END: Final = """
+UPDATE refill_attempts SET state = %(end)s, reason = %(reason)s, ended_at = ledger_now(), due_at = NULL
+WHERE wallet_id = %(wallet)s AND attempt = %(attempt)s AND state = %(state)s AND ended_at IS NULL"""
+
+_FREE: Final = """
+UPDATE refills SET under_way = NULL, next_at = ledger_now() WHERE wallet_id = %(wallet)s AND under_way = %(attempt)s"""
+
+_GIVE_BACK: Final = """
+UPDATE refill_months SET count = count - 1, spent = spent - %(amount)s
+WHERE wallet_id = %(wallet)s AND month = %(month)s"""
+
+_FAIL: Final = f"""
+UPDATE refills SET failures = failures + 1, rests_until = ledger_now() + make_interval(secs => cooldown_s),
+    paused_for = CASE WHEN failures + 1 >= {FAILURES_MAX} THEN coalesce(paused_for, 'failures') ELSE paused_for END,
+    paused_at = CASE WHEN failures + 1 >= {FAILURES_MAX} THEN coalesce(paused_at, ledger_now()) ELSE paused_at END
+WHERE wallet_id = %(wallet)s AND failures = %(failures)s"""
+
+
+def ending(found: Attempt, end: str, reason: str) -> tuple[Rider, ...]:
+    """An attempt ends without money: another one may begin, and what it was of does not count any more."""
+    which = {"wallet": found.wallet_id, "attempt": found.attempt}
+    return (
+        Rider(_END, which | {"end": end, "reason": reason, "state": found.state}),
+        Rider(_FREE, which),
+        Rider(_GIVE_BACK, {"wallet": found.wallet_id, "month": found.month, "amount": found.amount}),
+    )
+
+
+def failing(wallet_id: int, failures: int) -> Rider:
+    """One more failure in a row, after so many; the last one that is allowed pauses."""
+    return Rider(_FAIL, {"wallet": wallet_id, "failures": failures})
+
+
+async def failures_of(connection: AsyncConnection, wallet_id: int) -> tuple[int, bool]:
+    """How many failures in a row there were, and whether the wallet is paused."""
+    found = select(refills.c.failures, refills.c.paused_for.is_not(None)).where(refills.c.wallet_id == wallet_id)
+    row = (await connection.execute(found)).one()
+    return row[0], row[1]
+
+
+def paused_by(failures: int, *, paused: bool) -> bool:
+    """Whether one more failure, after so many, is what pauses the wallet."""
+    return not paused and failures + 1 >= FAILURES_MAX
