@@ -23,6 +23,7 @@ import ledger.payments.pay.api
 import ledger.payments.reconcile.api
 import ledger.payments.refunds.api
 import ledger.rates.api
+import ledger.refill.api
 import ledger.transactions.api
 import ledger.transfers.api
 import ledger.usage.api
@@ -51,6 +52,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.payments.pay.api.HANDLERS,
     *ledger.payments.methods.api.HANDLERS,
     *ledger.payments.inbox.api.HANDLERS,
+    *ledger.refill.api.HANDLERS,
     *ledger.events.api.HANDLERS,
     *ledger.webhooks.endpoints.api.HANDLERS,
     *ledger.webhooks.deliveries.api.HANDLERS,

@@ -25,7 +25,7 @@ _ZERO = re.compile(r"0(?:\.0{1,6})?")
 async def open_wallet(connection: AsyncConnection, new: NewWallet) -> Row[Any]:
     """Open a wallet. Raises WalletExists where the owner has it."""
     limit = limit_of(new.overdraft_limit, "overdraft_limit")
-    _check_time_zone(new.time_zone)
+    check_time_zone(new.time_zone)
     wallet_id = ids.new_wallet_id()
     if new.purpose is None:
         taken = new.owner_id in await store.take_primary(connection, {new.owner_id: wallet_id})
@@ -105,7 +105,7 @@ def _changes(change: WalletChange) -> dict[str, Any]:
         "critical_at": _optional_limit(change.critical_balance, "critical_balance"),
     }
     if isinstance(change.time_zone, str):
-        _check_time_zone(change.time_zone)
+        check_time_zone(change.time_zone)
     return {name: value for name, value in given.items() if value is not UNSET}
 
 
@@ -135,7 +135,7 @@ def _time_zones() -> frozenset[str]:
     return frozenset(available_timezones() - {"localtime"})
 
 
-def _check_time_zone(name: str) -> None:
+def check_time_zone(name: str) -> None:
     if name not in _time_zones():
         raise invalid("time_zone", "must be a name of the IANA time zone database, such as Europe/Berlin")
 

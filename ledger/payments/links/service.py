@@ -9,7 +9,6 @@ import json
 import secrets
 import uuid
 from datetime import datetime, timedelta
-from decimal import ROUND_DOWN, Decimal
 from typing import Any, Final
 
 import structlog
@@ -21,7 +20,7 @@ from ledger.book.participants import Event
 from ledger.errors import CurrencyNotTaken, PaymentNotCancelable
 from ledger.events.payloads import LinkCreated, LinkExpired
 from ledger.kit.ids import wallet_public
-from ledger.kit.money import MICRO, format_amount, parse_amount, scale_of
+from ledger.kit.money import format_amount, parse_amount
 from ledger.payments import rows
 from ledger.payments.cards import refuse_cards
 from ledger.payments.customers import customer_of
@@ -30,6 +29,7 @@ from ledger.payments.fulfil import settle_session
 from ledger.payments.gateway import StripeAway, StripeRefused, plain
 from ledger.payments.limits import check_payment
 from ledger.payments.links.shapes import NewLink
+from ledger.payments.price import credits_of
 from ledger.payments.rows import Payment, payment_public
 from ledger.payments.telling import bought, change_and_tell
 
@@ -68,7 +68,7 @@ async def add(
         state="pending",
         amount=amount,
         currency=currency,
-        credits_micro=_credits_of(amount, currency, desk),
+        credits_micro=credits_of(amount, currency, desk.settings),
         description=wanted.description,
         metadata=json.dumps(dict(sorted(wanted.metadata.items()))),
         success_url=wanted.success_url,
@@ -276,15 +276,6 @@ def _line_of(payment: Payment) -> dict[str, Any]:
 
 def _metadata_of(payment: Payment) -> dict[str, str]:
     return {"payment_id": payment_public(payment), "wallet_id": wallet_public(payment.wallet_id)}
-
-
-def _credits_of(amount: int, currency: str, desk: Desk) -> int:
-    """What an amount buys, in micro-credits. Raises CurrencyNotTaken."""
-    rate = desk.settings.rates.get(currency)
-    if rate is None:
-        raise CurrencyNotTaken(f"there is no rate of credits per {currency}", currency=currency)
-    credits = Decimal(amount).scaleb(-scale_of(currency)) * Decimal(rate)
-    return int((credits * MICRO).to_integral_value(ROUND_DOWN))
 
 
 def _is_over(payment: Payment, now: datetime) -> bool:

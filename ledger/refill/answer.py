@@ -1,0 +1,230 @@
+"""A wallet's auto-refill as it is answered: its settings, how it stands, and what is to be expected."""
+
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Final, Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.book.tables import wallet_settings
+from ledger.budgets.periods import period_of
+from ledger.kit.http.fields import shown, shown_or_none
+from ledger.kit.ids import row_public, wallet_public
+from ledger.kit.money import format_amount
+from ledger.notifications.tables import notification_channels
+from ledger.payments.methods import store as methods
+from ledger.payments.methods.store import Method
+from ledger.refill import store
+from ledger.refill.participant import terms_of
+from ledger.refill.rules.decide import price
+from ledger.refill.shapes import (
+    AutoRefillShape,
+    BusinessHours,
+    Card,
+    ConsentShape,
+    Month,
+    NextCharge,
+    Notifying,
+    Paused,
+    time_of,
+)
+from ledger.webhooks.tables import webhook_endpoints
+
+FORECAST_DAYS: Final = 30
+FAMILY: Final = frozenset(["*", "auto_refill.*"])
+
+_json: Final = msgspec.json.decode
+
+
+class About(NamedTuple):
+    """What a wallet's auto-refill is told with: a row of ``store.seen`` or None, and what is beside it."""
+
+    seen: Any
+    method: Method | None
+    notifying: Notifying
+
+
+async def about(connection: AsyncConnection, wallet_id: int) -> About:
+    saved = await methods.methods_of(connection, wallet_id)
+    method = next((one for one in saved if one.is_default), None)
+    return About(await store.seen(connection, wallet_id), method, await _notifying(connection, wallet_id))
+
+
+def card_of(method: Method | None) -> Card | None:
+    if method is None:
+        return None
+    expiry = None if method.exp_year is None else f"{method.exp_year}-{method.exp_month:02d}"
+    return Card(
+        id=method.method,
+        type=method.type,
+        brand=method.brand,
+        last_four=method.last4,
+        expiry=expiry,
+        verified=method.verified,
+    )
+
+
+def shape_of(wallet_id: int, found: About, currency: str) -> AutoRefillShape:
+    """The answer. ``currency``: of a wallet that never had settings."""
+    seen = found.seen
+    common: dict[str, Any] = {
+        "wallet_id": wallet_public(wallet_id),
+        "payment_method": card_of(found.method),
+        "notification_settings": found.notifying,
+    }
+    if seen is None:
+        return AutoRefillShape(**common, **_NOTHING, currency=currency)
+    own = seen.currency
+    zone = ZoneInfo(seen.time_zone)
+    expected = _expected(seen)
+    return AutoRefillShape(
+        **common,
+        enabled=seen.enabled,
+        status=_status(seen),
+        paused=None if seen.paused_for is None else Paused(reason=seen.paused_for, since=shown(seen.paused_at)),
+        threshold=format_amount(seen.threshold_micro),
+        credits_per_refill=None if seen.up_to else format_amount(seen.credits_micro),
+        up_to_credits=format_amount(seen.credits_micro) if seen.up_to else None,
+        amount=format_amount(seen.amount, own),
+        amount_usd=format_amount(seen.amount, own) if own == "USD" else None,
+        currency=own,
+        maximum_per_month=seen.maximum_per_month,
+        monthly_spend_cap=format_amount(seen.monthly_spend_cap, own),
+        cooldown_s=seen.cooldown_s,
+        business_hours_only=seen.business_hours_only,
+        business_hours=BusinessHours(opens=time_of(seen.opens_min), closes=time_of(seen.closes_min))
+        if seen.business_hours_only
+        else None,
+        weekend_refill=seen.weekends,
+        holidays=_json(seen.holidays),
+        time_zone=seen.time_zone,
+        smart_refill=seen.smart,
+        this_month=Month(
+            refills=seen.made,
+            refills_left=max(0, seen.maximum_per_month - seen.made),
+            spent=format_amount(seen.spent, own),
+            left=format_amount(max(0, seen.monthly_spend_cap - seen.spent), own),
+            ends_at=shown(period_of(seen.now, "month", zone).end),
+        ),
+        under_way=None if seen.under_way is None else row_public("arf", wallet_id, seen.under_way),
+        estimated_refills_per_month=None if expected is None else str(expected[0]),
+        estimated_monthly_cost=None if expected is None else format_amount(expected[1], own),
+        next_evaluation=shown_or_none(seen.next_at) if seen.enabled else None,
+        next_charge=_next_charge(seen),
+        consent=None
+        if seen.given_by is None
+        else ConsentShape(
+            given_by=seen.given_by, given_at=shown(seen.given_at), actor=seen.actor, shown=_json(seen.shown)
+        ),
+    )
+
+
+_NOTHING: Final[dict[str, Any]] = {
+    "enabled": False,
+    "status": "off",
+    "paused": None,
+    "threshold": None,
+    "credits_per_refill": None,
+    "up_to_credits": None,
+    "amount": None,
+    "amount_usd": None,
+    "maximum_per_month": None,
+    "monthly_spend_cap": None,
+    "cooldown_s": None,
+    "business_hours_only": False,
+    "business_hours": None,
+    "weekend_refill": True,
+    "holidays": [],
+    "time_zone": None,
+    "smart_refill": False,
+    "this_month": None,
+    "under_way": None,
+    "estimated_refills_per_month": None,
+    "estimated_monthly_cost": None,
+    "next_evaluation": None,
+    "next_charge": None,
+    "consent": None,
+}
+
+
+def _status(seen: Any) -> Literal["off", "on", "paused", "stopped"]:
+    if not seen.enabled:
+        return "off"
+    if seen.paused_for is not None:
+        return "paused"
+    return "stopped" if seen.stopped else "on"
+
+
+def _expected(seen: Any) -> tuple[Decimal, int] | None:
+    """Refills in 30 days with one decimal, and their cost, if all goes as forecast: never above the caps."""
+    if seen.expected_micro is None:
+        return None
+    exact = Decimal(seen.expected_micro) / seen.credits_micro
+    refills = min(exact, Decimal(seen.maximum_per_month))
+    cost = min(int((refills * seen.amount).to_integral_value(ROUND_HALF_UP)), seen.monthly_spend_cap)
+    return refills.quantize(Decimal("0.1")), cost
+
+
+def _next_charge(seen: Any) -> NextCharge | None:
+    """What is charged next, as things stand; nothing where it is off or paused."""
+    if not seen.enabled or seen.paused_for is not None:
+        return None
+    columns = (
+        seen.threshold_micro,
+        seen.credits_micro,
+        seen.amount,
+        seen.up_to,
+        seen.maximum_per_month,
+        seen.monthly_spend_cap,
+        seen.cooldown_s,
+        seen.time_zone,
+        seen.opens_min,
+        seen.closes_min,
+        seen.weekends,
+        seen.holidays,
+        seen.smart,
+        seen.least,
+    )
+    terms = terms_of(columns, seen.currency)
+    balance_micro = min(seen.position_micro - seen.owed_micro, terms.threshold_micro)
+    credits_micro, amount = price(terms, balance_micro)
+    return NextCharge(
+        amount=format_amount(amount, seen.currency),
+        credits=format_amount(credits_micro),
+        expected_at=shown_or_none(_expected_at(seen)),
+    )
+
+
+def _expected_at(seen: Any) -> datetime | None:
+    above = seen.position_micro - seen.threshold_micro
+    if above < 0:
+        return None  # it is needed already; what is in the way says until when
+    if not seen.expected_micro:
+        return None
+    days = above * FORECAST_DAYS / seen.expected_micro
+    if days > 366:
+        return None
+    at: datetime = seen.now + timedelta(days=days)
+    return at
+
+
+async def _notifying(connection: AsyncConnection, wallet_id: int) -> Notifying:
+    """Where events of auto-refill go."""
+    c, e = notification_channels.c, webhook_endpoints.c
+    channels = select(c.kind, c.shown, c.events).where(c.wallet_id == wallet_id, c.enabled).order_by(c.created_at)
+    told = [row for row in await connection.execute(channels) if _is_told(row.events)]
+    owner = select(wallet_settings.c.owner_id).where(wallet_settings.c.wallet_id == wallet_id).scalar_subquery()
+    endpoints = select(e.url, e.events).where(e.owner_id == owner, e.state == "enabled").order_by(e.created_at)
+    urls = [row.url for row in await connection.execute(endpoints) if _is_told(row.events)]
+    return Notifying(
+        email_alerts=[row.shown for row in told if row.kind == "email"],
+        slack_channel=next((row.shown for row in told if row.kind == "slack"), None),
+        webhook_url=next(iter(urls), None),
+    )
+
+
+def _is_told(events: list[str]) -> bool:
+    return any(event in FAMILY or event.startswith("auto_refill.") for event in events)

@@ -1,0 +1,171 @@
+"""/v1/wallets/{wallet_id}/auto-refill, and the switch for the whole service."""
+
+from contextlib import suppress
+from typing import Annotated
+
+import msgspec
+from litestar import get, post, put
+from litestar.params import FromPath, JSONBody, QueryParameter
+from msgspec import UnsetType
+
+from ledger.book.commands import BookDue, Rider
+from ledger.context import LedgerRequest
+from ledger.errors import NotFound, Unavailable
+from ledger.kit.http.answers import Answer, answer
+from ledger.kit.http.fields import shown
+from ledger.kit.http.paging import Cursor, Limit, Page, number_of, page
+from ledger.kit.http.strict import invalid
+from ledger.kit.ids import parse_row
+from ledger.refill import attempts, store
+from ledger.refill.answer import about, card_of, shape_of
+from ledger.refill.attempts import Attempt
+from ledger.refill.service import shown_of, wanted_of
+from ledger.refill.shapes import (
+    AttemptShape,
+    AttemptState,
+    AutoRefillShape,
+    Settings,
+    Switch,
+    SwitchShape,
+    attempt_shape,
+)
+from ledger.refill.store import Switched
+from ledger.wallets.service import get_wallet
+
+Status = Annotated[AttemptState | None, QueryParameter(name="status", description="Only attempts in this state.")]
+
+
+@get("/v1/wallets/{wallet_id:str}/auto-refill", opt={"scope": "read"})
+async def get_auto_refill(request: LedgerRequest, wallet_id: FromPath[str]) -> Answer[AutoRefillShape]:
+    """A wallet's auto-refill: its settings, how it stands, and what is to be expected."""
+    found = await request.services.directory.find(wallet_id)
+    await get_wallet(request.services.database, found)
+    return await _shown(request, found)
+
+
+@put("/v1/wallets/{wallet_id:str}/auto-refill", opt={"scope": "write"})
+async def set_auto_refill(
+    request: LedgerRequest, wallet_id: FromPath[str], data: JSONBody[Settings]
+) -> Answer[AutoRefillShape]:
+    """Switch auto-refill on or off, or change it. What is left out stays as it was. Switching it on is a consent to be
+    charged, and is kept with what was shown; a wallet that is below the threshold already is charged at once."""
+    found = await request.services.directory.find_or_open(wallet_id)
+    zone = (await get_wallet(request.services.database, found)).time_zone
+    async with request.services.database.transaction() as connection:
+        kept = await about(connection, found)
+    if not data.enabled:
+        _only_off(data)
+        if kept.seen is not None:
+            await _change(request, found, store.switching_off(found))
+        return await _shown(request, found)
+    wanted = wanted_of(data, kept.seen, zone, request.services.settings)
+    card = card_of(kept.method)
+    agreed = shown_of(wanted, None if card is None else msgspec.to_builtins(card))
+    actor = request.principal.key_id
+    given_by = actor if isinstance(data.consent, UnsetType) else data.consent.given_by
+    await _change(request, found, store.keeping(found, wanted, given_by, actor, agreed))
+    return await _shown(request, found)
+
+
+@post("/v1/wallets/{wallet_id:str}/auto-refill/resume", status_code=200, opt={"scope": "write"})
+async def resume_auto_refill(request: LedgerRequest, wallet_id: FromPath[str]) -> Answer[AutoRefillShape]:
+    """End a pause: the wallet is charged again when it runs low, by the card that it has now."""
+    found = await request.services.directory.find(wallet_id)
+    await get_wallet(request.services.database, found)
+    async with request.services.database.transaction() as connection:
+        seen = await store.seen(connection, found)
+        if seen is not None:
+            await store.forgive(connection, found)
+    if seen is not None and seen.paused_for is not None:
+        await _change(request, found, store.resuming(found))
+    return await _shown(request, found)
+
+
+@get("/v1/wallets/{wallet_id:str}/auto-refill/attempts", opt={"scope": "read"})
+async def list_refill_attempts(
+    request: LedgerRequest,
+    wallet_id: FromPath[str],
+    of_status: Status = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Answer[Page[AttemptShape]]:
+    """A wallet's refills, the newest first, those that came to nothing included."""
+    found = await request.services.directory.find(wallet_id)
+    await get_wallet(request.services.database, found)
+    name = f"refills of {found} {of_status}"
+    before = number_of(name, cursor)
+    async with request.services.database.transaction() as connection:
+        rows = await attempts.listed(connection, found, before=before, limit=limit + 1, state=of_status)
+    return answer(page(name, rows, limit, attempt_shape, _number))
+
+
+@get("/v1/wallets/{wallet_id:str}/auto-refill/attempts/{attempt_id:str}", opt={"scope": "read"})
+async def get_refill_attempt(
+    request: LedgerRequest, wallet_id: FromPath[str], attempt_id: FromPath[str]
+) -> Answer[AttemptShape]:
+    """A refill of the wallet."""
+    found = await request.services.directory.find(wallet_id)
+    owner, number = parse_row("arf", attempt_id, "refill")
+    async with request.services.database.transaction() as connection:
+        rows = await attempts.listed(connection, found, before=number + 1, limit=1)
+    if owner != found or not rows or rows[0].attempt != number:
+        raise NotFound(f"the wallet has no refill {attempt_id}")
+    return answer(attempt_shape(rows[0]))
+
+
+@get("/v1/auto-refill/switch", opt={"scope": "read"})
+async def get_refill_switch(request: LedgerRequest) -> Answer[SwitchShape]:
+    """Whether all automatic charges are stopped."""
+    async with request.services.database.transaction() as connection:
+        return answer(_switch(await store.switched(connection)))
+
+
+@put("/v1/auto-refill/switch", opt={"scope": "admin"})
+async def set_refill_switch(request: LedgerRequest, data: JSONBody[Switch]) -> Answer[SwitchShape]:
+    """Stop all automatic charges of the service at once, or let them go on. While they are stopped, no card is charged;
+    what Stripe was asked before is still seen to its end."""
+    actor = request.principal.key_id
+    async with request.services.database.transaction() as connection:
+        switched = await store.switch(connection, stopped=data.stopped, reason=data.reason, actor=actor)
+    return answer(_switch(switched))
+
+
+def _only_off(data: Settings) -> None:
+    """Raises InvalidRequest: what is switched off is not changed at the same time."""
+    given = [name for name in data.__struct_fields__ if name != "enabled" and getattr(data, name) is not msgspec.UNSET]
+    if given:
+        raise invalid(given[0], "cannot be given with enabled: false; what was set stays for when it is switched on")
+
+
+async def _change(request: LedgerRequest, wallet_id: int, rider: Rider) -> None:
+    """Carry out a change, and then have it decided whether a refill is needed."""
+    await request.change(BookDue(wallet_id=wallet_id), (rider,))
+    with suppress(Unavailable):  # the change is made, and the wallet is due to be looked at
+        await request.change(BookDue(wallet_id=wallet_id))
+
+
+async def _shown(request: LedgerRequest, wallet_id: int) -> Answer[AutoRefillShape]:
+    async with request.services.database.transaction() as connection:
+        found = await about(connection, wallet_id)
+    return answer(shape_of(wallet_id, found, request.services.settings.settlement_currency))
+
+
+def _switch(found: Switched) -> SwitchShape:
+    return SwitchShape(
+        stopped=found.stopped, reason=found.reason, changed_by=found.actor, changed_at=shown(found.changed_at)
+    )
+
+
+def _number(attempt: Attempt) -> int:
+    return attempt.attempt
+
+
+HANDLERS = [
+    get_auto_refill,
+    set_auto_refill,
+    resume_auto_refill,
+    list_refill_attempts,
+    get_refill_attempt,
+    get_refill_switch,
+    set_refill_switch,
+]
