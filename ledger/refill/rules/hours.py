@@ -1,18 +1,21 @@
 """When a refill may be charged: hours of the day, weekends, holidays, in a time zone. Pure.
 
-A day is open from ``opens_min`` to ``closes_min`` (minutes of the day), unless it is closed as a whole. Days are those
-of the zone; where its clock is moved, an hour that is skipped is not there, and one that comes twice counts twice.
+It is open whenever the clock of the zone shows a time from ``opens_min`` up to, and without, ``closes_min`` (minutes of
+the day), on a day that is not closed as a whole. So where that clock is moved, an hour that is skipped is not there,
+and one that comes twice counts twice. Instants are in UTC.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 DAY_MIN: Final = 24 * 60
-SIGHT: Final = timedelta(days=400)
-"""How far ahead an opening is looked for."""
+SIGHT_DAYS: Final = 400
+"""How far ahead an opening or a closing is looked for."""
 
 _DAY: Final = timedelta(days=1)
+_SECOND: Final = timedelta(seconds=1)
 
 
 class Hours(NamedTuple):
@@ -25,60 +28,82 @@ class Hours(NamedTuple):
     holidays: frozenset[date] = frozenset()
 
     @property
+    def whole_days(self) -> bool:
+        """Whether days that are not closed are open from one midnight to the next."""
+        return self.closes_min - self.opens_min == DAY_MIN
+
+    @property
     def always(self) -> bool:
         """Whether nothing is ever closed."""
-        return self.weekends and not self.holidays and self.closes_min - self.opens_min == DAY_MIN
+        return self.whole_days and self.weekends and not self.holidays
 
 
 def allowed(hours: Hours, at: datetime) -> bool:
     """Whether it is open at this instant."""
-    return hours.always or any(start <= at < end for start, end in _around(hours, at))
+    if hours.always:
+        return True
+    local = at.astimezone(hours.zone)
+    minute = local.hour * 60 + local.minute
+    return hours.opens_min <= minute < hours.closes_min and _is_working(hours, local.date())
 
 
 def opening(hours: Hours, at: datetime) -> datetime | None:
     """The first instant from ``at`` on at which it is open; None where there is none in sight."""
-    if allowed(hours, at):
-        return at
-    day = at.astimezone(hours.zone).date() - _DAY
-    last = day + SIGHT
-    while day < last:
-        span = _span(hours, day)
-        if span is not None and span[0] >= at:
-            return span[0]
-        day += _DAY
-    return None
+    return at if allowed(hours, at) else _turn(hours, at, opens=True)
 
 
 def closing(hours: Hours, at: datetime) -> datetime | None:
     """When it closes that is open at ``at``; None where it is not open, or does not close in sight."""
-    if hours.always or not allowed(hours, at):
-        return None
-    end = at
-    while end < at + SIGHT:
-        ends = [stop for start, stop in _around(hours, end) if start <= end < stop]
-        if not ends:
-            return end
-        end = max(ends)
-    return None
+    return _turn(hours, at, opens=False) if not hours.always and allowed(hours, at) else None
 
 
-def _around(hours: Hours, at: datetime) -> list[tuple[datetime, datetime]]:
-    """The spans of the days that an instant may be of: where the clock is set back over midnight, of two."""
-    day = at.astimezone(hours.zone).date()
-    spans = [_span(hours, day + _DAY * step) for step in (-1, 0, 1)]
-    return [span for span in spans if span is not None]
+def _turn(hours: Hours, at: datetime, *, opens: bool) -> datetime | None:
+    """The first instant after ``at`` at which it opens, or closes."""
+    today = at.astimezone(hours.zone).date()
+    before: list[datetime] = []
+    # From yesterday on: where the clock is set back over midnight, yesterday comes again.
+    for step in range(-1, SIGHT_DAYS):
+        turns = [turn for turn in _turns(hours, today + _DAY * step) if turn > at and allowed(hours, turn) == opens]
+        # For the same reason a turn of the next day may come first.
+        if before:
+            return min(before + turns)
+        before = turns
+    return min(before, default=None)
 
 
-def _span(hours: Hours, day: date) -> tuple[datetime, datetime] | None:
-    """From when to when it is open on a day of the zone, in UTC."""
-    if day in hours.holidays or (not hours.weekends and day.weekday() >= 5):
-        return None
-    start, end = _instant(hours, day, hours.opens_min), _instant(hours, day, hours.closes_min)
-    return (start, end) if start < end else None
+def _turns(hours: Hours, day: date) -> Iterator[datetime]:
+    """The instants at which it may open or close because of this day."""
+    if not _is_working(hours, day) or (hours.whole_days and _is_among_working(hours, day)):
+        return
+    for minutes in (hours.opens_min, hours.closes_min):
+        first, second = (_instant(hours, day, minutes, fold) for fold in (0, 1))
+        yield from {first, second}
+        if first != second:
+            yield _moved(hours.zone, min(first, second), max(first, second))
 
 
-def _instant(hours: Hours, day: date, minutes: int) -> datetime:
+def _is_working(hours: Hours, day: date) -> bool:
+    return day not in hours.holidays and (hours.weekends or day.weekday() < 5)
+
+
+def _is_among_working(hours: Hours, day: date) -> bool:
+    return _is_working(hours, day - _DAY) and _is_working(hours, day + _DAY)
+
+
+def _instant(hours: Hours, day: date, minutes: int, fold: int) -> datetime:
+    """When the clock shows this time of the day: for the first time, or (``fold`` 1) the second."""
     if minutes == DAY_MIN:
         day, minutes = day + _DAY, 0
-    local = datetime.combine(day, time(minutes // 60, minutes % 60), hours.zone)
-    return local.astimezone(UTC)
+    return datetime.combine(day, time(minutes // 60, minutes % 60, fold=fold), hours.zone).astimezone(UTC)
+
+
+def _moved(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
+    """The instant between the two at which the zone's clock is moved."""
+    offset = before.astimezone(zone).utcoffset()
+    while after - before > _SECOND:
+        middle = before + (after - before) // _SECOND // 2 * _SECOND
+        if middle.astimezone(zone).utcoffset() == offset:
+            before = middle
+        else:
+            after = middle
+    return after
