@@ -65,9 +65,7 @@ def cases(draw: st.DrawFn) -> tuple[Hours, datetime, datetime]:
     if draw(st.booleans()):
         closes = DAY_MIN
     around = st.integers(-3, 3).map(lambda days: place.day + DAY * days)
-    hours = Hours(
-        ZoneInfo(place.zone), opens, closes, draw(st.booleans()), draw(st.frozensets(around, max_size=4))
-    )
+    hours = Hours(ZoneInfo(place.zone), opens, closes, draw(st.booleans()), draw(st.frozensets(around, max_size=4)))
     start = datetime(place.day.year, place.day.month, place.day.day, tzinfo=UTC) - 2 * DAY
     at = start + timedelta(seconds=draw(st.integers(0, 4 * 24 * 3600)), microseconds=draw(st.sampled_from([0, 1])))
     return hours, at, start + 8 * DAY

@@ -15,6 +15,8 @@ LAST_CALL: Final = timedelta(hours=1)
 """How long before it closes a smart refill looks whether the credits will do until it opens again."""
 
 _DAY: Final = timedelta(days=1)
+_SIGHT_DAYS: Final = 400
+"""Credits that last longer last for ever."""
 
 
 class Terms(NamedTuple):
@@ -87,27 +89,35 @@ def decide(terms: Terms, standing: Standing, now: datetime) -> Decision:
     cause, look_at = _needed(terms, standing, now)
     if cause is None:
         return Quiet(look_at)
-    credits_micro, amount = price(terms, standing.position_micro - standing.owed_micro)
+    credits_micro, amount = price(terms, _settled(standing))
     blocked = _in_the_way(terms, standing, amount, now)
     return Fire(credits_micro, amount, cause) if blocked is None else blocked
 
 
 def price(terms: Terms, balance_micro: int) -> tuple[int, int]:
-    """What a refill is of, at this settled balance: micro-credits, and money. Never more money than was agreed to."""
+    """What a refill is of, at this settled balance: micro-credits, and money. Never more money than was agreed to, and
+    never less credits than it buys."""
     if not terms.up_to:
         return terms.credits_micro, terms.amount
     missing = max(0, terms.credits_micro - balance_micro)
     exact = -(-missing * terms.amount // terms.credits_micro)
     amount = min(terms.amount, max(terms.least, -(-exact // terms.step) * terms.step))
-    return amount * terms.credits_micro // terms.amount, amount
+    return -(-amount * terms.credits_micro // terms.amount), amount
+
+
+def _settled(standing: Standing) -> int:
+    """The balance less what is owed, which a refill pays first."""
+    return standing.position_micro - standing.owed_micro
 
 
 def _needed(terms: Terms, standing: Standing, now: datetime) -> tuple[Cause | None, datetime | None]:
     """Why a refill is needed; where none is, when one may be although nothing moves."""
     if standing.position_micro < terms.threshold_micro:
         return "threshold", None
-    if not terms.smart or not standing.burn_micro or terms.hours.always:
+    if not terms.smart or standing.burn_micro is None or standing.burn_micro <= 0 or terms.hours.always:
         return None, None
+    if terms.up_to and _settled(standing) >= terms.credits_micro:
+        return None, None  # nothing is missing, until something moves
     closes = closing(terms.hours, now)
     if closes is None:
         opens = opening(terms.hours, now)
@@ -115,7 +125,7 @@ def _needed(terms: Terms, standing: Standing, now: datetime) -> tuple[Cause | No
     if now < closes - LAST_CALL:
         return None, closes - LAST_CALL
     opens = opening(terms.hours, closes)
-    dry_at = now + min(_DAY * 400, _DAY * (standing.position_micro / standing.burn_micro))
+    dry_at = now + _DAY * min(_SIGHT_DAYS, standing.position_micro / standing.burn_micro)
     return ("forecast", None) if opens is None or dry_at < opens else (None, opens)
 
 

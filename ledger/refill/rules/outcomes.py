@@ -65,4 +65,5 @@ def meaning(code: str | None, decline_code: str | None, advice_code: str | None)
 
 def pause_after(tries: int) -> timedelta | None:
     """How long to wait after so many declined tries; None where that was the last."""
+    assert tries > 0, "nothing was declined yet"
     return PAUSES[tries - 1] if tries <= len(PAUSES) else None
