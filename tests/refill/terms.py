@@ -79,7 +79,7 @@ def standings(draw: st.DrawFn) -> Standing:
         active=draw(st.sampled_from([True, True, True, False])),
         made=draw(st.integers(0, 13)),
         spent=draw(st.integers(0, 60_000)),
-        month_end=NOON + 23 * DAY,
+        month_end=NOON + 91 * DAY,
         rests_until=draw(st.none() | INSTANTS),
         burn_micro=draw(st.none() | st.integers(-10, 500 * MICRO)),
     )
