@@ -5,8 +5,8 @@ the day), on a day that is not closed as a whole. So where that clock is moved, 
 and one that comes twice counts twice. Instants are in UTC.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -63,7 +63,7 @@ def _turn(hours: Hours, at: datetime, *, opens: bool) -> datetime | None:
     before: list[datetime] = []
     # From yesterday on: where the clock is set back over midnight, yesterday comes again.
     for step in range(-1, SIGHT_DAYS):
-        turns = [turn for turn in _turns(hours, today + _DAY * step) if turn > at and allowed(hours, turn) == opens]
+        turns = [turn for turn, is_open in _turns(hours, today + _DAY * step) if turn > at and is_open == opens]
         # For the same reason a turn of the next day may come first.
         if before:
             return min(before + turns)
@@ -71,15 +71,18 @@ def _turn(hours: Hours, at: datetime, *, opens: bool) -> datetime | None:
     return min(before, default=None)
 
 
-def _turns(hours: Hours, day: date) -> Iterator[datetime]:
-    """The instants at which it may open or close because of this day."""
+@lru_cache(maxsize=4_096)
+def _turns(hours: Hours, day: date) -> tuple[tuple[datetime, bool], ...]:
+    """The instants at which it may open or close because of this day, and whether it is open then."""
     if not _is_working(hours, day) or (hours.whole_days and _is_among_working(hours, day)):
-        return
+        return ()
+    turns = set()
     for minutes in (hours.opens_min, hours.closes_min):
         first, second = (_instant(hours, day, minutes, fold) for fold in (0, 1))
-        yield from {first, second}
+        turns |= {first, second}
         if first != second:
-            yield _moved(hours.zone, min(first, second), max(first, second))
+            turns.add(_moved(hours.zone, min(first, second), max(first, second)))
+    return tuple((turn, allowed(hours, turn)) for turn in sorted(turns))
 
 
 def _is_working(hours: Hours, day: date) -> bool:
