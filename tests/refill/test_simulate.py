@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from itertools import accumulate, pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.budgets.periods import Window, period_of
@@ -171,7 +171,6 @@ def looking_each_minute(
 
 
 @given(terms().map(in_minutes), histories(), st.none() | st.integers(1, 500 * MICRO))
-@settings(max_examples=60)
 def test_nothing_is_missed_that_a_clerk_sees_who_looks_each_minute(
     agreed: Terms, history: tuple[Position, list[Entry]], burn: int | None
 ) -> None:
