@@ -24,7 +24,7 @@ async def test_a_wallet_that_runs_low_is_refilled_once(scene: Scene) -> None:
     assert (told["type"], told["credits"], told["amount"], told["late"]) == ("completed", "500", "50.00", False)
     payment = (await scene.api.get(f"/v1/payments/{told['payment_id']}")).json()
     assert payment["status"] == "paid"
-    assert payment["payment_method"]["last4"] == "4242"
+    assert payment["method"]["last4"] == "4242"
 
 
 async def test_both_units_are_understood(scene: Scene) -> None:
