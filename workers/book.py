@@ -11,6 +11,7 @@ from ledger.book.verify import verify
 from ledger.budgets.verify import verify_budgets
 from ledger.kit import failpoints, idempotency
 from ledger.rates.verify import verify_usage
+from ledger.refill.verify import verify_refills
 from ledger.rollups.verify import verify_rollups
 from workers.app import config, process, task
 
@@ -46,6 +47,7 @@ async def verify_all() -> bool:
     report = await verify(config.database, trusted=trusted_keys(config))
     await asyncio.to_thread(verify_budgets, config.database, report)
     await asyncio.to_thread(verify_usage, config.database, report)
+    await asyncio.to_thread(verify_refills, config.database, report)
     await asyncio.to_thread(verify_rollups, config.database, report)
     if report.ok:
         log.info("verify.ok", **report.checked)

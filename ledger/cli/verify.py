@@ -16,6 +16,7 @@ from ledger.cli.where import database_option
 from ledger.errors import NotFound
 from ledger.kit.ids import parse_wallet
 from ledger.rates.verify import verify_usage
+from ledger.refill.verify import verify_refills
 from ledger.rollups.verify import verify_rollups
 
 
@@ -52,7 +53,7 @@ def verify_command(
     as_json: bool,
 ) -> None:
     """Recompute every book from its postings: chain, balances, lots, holds, links, events; the anchors over them; what
-    is kept as spent of budgets; and, of some wallets each day, the sums of what they used.
+    is kept as spent of budgets, and of refills; and, of some wallets each day, the sums of what they used.
 
     Changes nothing. Exits with 1 where something stored does not follow from the postings, or is not what was sealed.
     """
@@ -72,6 +73,7 @@ def verify_command(
     )
     verify_budgets(url, report, wallet_ids or None)
     verify_usage(url, report, wallet_ids or None)
+    verify_refills(url, report, wallet_ids or None)
     verify_rollups(url, report, wallet_ids or None)
     click.echo(report.to_json() if as_json else _text(report))
     missing = len(set(wallet_ids)) - report.checked["wallets"]

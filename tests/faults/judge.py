@@ -23,6 +23,7 @@ from ledger.budgets.verify import verify_budgets
 from ledger.kit.ids import parse_row, parse_wallet, row_public, wallet_public
 from ledger.kit.money import format_amount
 from ledger.rates.verify import verify_usage
+from ledger.refill.verify import verify_refills
 from tests.faults.journal import Asked, Record, Told
 
 SHOWN_MAX = 5
@@ -113,6 +114,7 @@ def judge(url: str, records: Sequence[Record], *, wallets: Sequence[str] | None 
     found.verify = verify_now(url, ids)
     verify_budgets(url, found.verify, ids)
     verify_usage(url, found.verify, ids)
+    verify_refills(url, found.verify, ids)
     return found
 
 

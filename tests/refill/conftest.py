@@ -6,6 +6,7 @@ import pytest
 
 from ledger.book.verify import verify_now
 from ledger.payments.desk import Desk
+from ledger.refill.verify import verify_refills
 from tests.refill.scene import Scene
 from tests.support.api import Api, make_key, run_sql, running
 from tests.support.desk import desk_at, settings_of
@@ -35,4 +36,5 @@ async def scene(database_url: str, sandbox: SandboxAt, desk: Desk) -> AsyncItera
         await api.client.aclose()
     run_sql(database_url, "UPDATE clock SET ahead_us = 0")
     report = verify_now(database_url)
+    verify_refills(database_url, report)
     assert report.ok, "\n".join(str(fault) for fault in report.faults)
