@@ -17,7 +17,7 @@ ARGS ?=
 GROWTH ?= 20000000
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down test test-faults stripe-faults test-stripe torture mutants check format journal bench bench-growth bench-analytics bench-webhooks lock migrate clean
+.PHONY: help install up down test test-faults stripe-faults test-stripe torture mutants check format journal bench bench-growth bench-analytics bench-webhooks bench-refill lock migrate clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -87,6 +87,9 @@ bench-analytics: install ## analytics of a wallet with a million events beside t
 
 bench-webhooks: install ## how soon events are sent, how many a second, and beside receivers that fail
 	@$(BIN)/python -m tests.bench.webhooks $(ARGS)
+
+bench-refill: install ## how soon a card is asked when a wallet runs low, and what looking at 100,000 wallets costs
+	@$(BIN)/python -m tests.bench.refill $(ARGS)
 
 migrate: install ## bring the database in LEDGER_DATABASE_URL to the newest schema
 	@$(BIN)/credit-ledger migrate $(ARGS)
