@@ -5,7 +5,7 @@ The order: what was paid ends its attempt, a dispute pauses, and then it is deci
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -22,6 +22,9 @@ from ledger.kit.ids import row_public
 from ledger.kit.money import CREDIT, format_amount
 from ledger.payments.fulfil import AUTO_REFILL
 from ledger.refill.rules.decide import Blocked, Decision, Fire, Quiet, Standing, Terms, decide
+
+LOOK_AGAIN: Final = timedelta(minutes=10)
+"""How often a wallet is looked at where nobody knows when what is in the way will be over."""
 
 _WRITE: Final = """
 UPDATE refills r SET attempt = n.attempt, under_way = n.under_way, rests_until = n.rests_until, failures = n.failures,
@@ -180,14 +183,16 @@ class Refills(Part):
         if transactions:
             after = transactions[-1].after
             position_micro, owed_micro = after.wallet + after.held, after.owed
+        on = state.enabled and state.paused_for is None
+        if not on or state.under_way is not None or _is_enough(kept.terms, position_micro):
+            return state if state.next_at is None else state._replace(next_at=None)
         window = period_of(self._now, "month", kept.terms.hours.zone)
         month = self._month(kept)
         made, spent = months.get(month, Counted(0, 0))
         standing = Standing(
-            on=state.enabled and state.paused_for is None,
+            on=on,
             position_micro=position_micro,
             owed_micro=owed_micro,
-            under_way=state.under_way is not None,
             stopped=kept.stopped,
             active=kept.active,
             made=made,
@@ -208,8 +213,9 @@ class Refills(Part):
 
     def _blocked(self, kept: Kept, state: State, blocked: Blocked, position_micro: int) -> State:
         until = "" if blocked.until is None else blocked.until.isoformat()
+        next_at = blocked.until or self._now + LOOK_AGAIN
         if state.told.get(blocked.reason) == until:
-            return state._replace(next_at=blocked.until)
+            return state._replace(next_at=next_at)
         data = RefillBlocked(
             reason=blocked.reason,
             until=blocked.until,
@@ -219,7 +225,7 @@ class Refills(Part):
             currency=kept.currency,
         )
         self._events.append(Event(kept.wallet_id, "auto_refill.blocked", data, None))
-        return state._replace(told={**state.told, blocked.reason: until}, next_at=blocked.until)
+        return state._replace(told={**state.told, blocked.reason: until}, next_at=next_at)
 
     def _begin(
         self, kept: Kept, state: State, fire: Fire, position_micro: int, month: date, crossed: int | None
@@ -306,6 +312,11 @@ def _bought(transaction: Transaction) -> tuple[int, int]:
     credits_micro = sum(line.amount for line in lines if line.asset == CREDIT and line.debit.startswith("issued"))
     amount = sum(line.amount for line in lines if (line.debit, line.credit) == (STRIPE_CLEARING, DEFERRED_REVENUE))
     return credits_micro, amount
+
+
+def _is_enough(terms: Terms, position_micro: int) -> bool:
+    """What most postings come to: nothing is needed, whatever the time."""
+    return position_micro >= terms.threshold_micro and not terms.smart
 
 
 def _crossing(terms: Terms, transactions: Sequence[Transaction]) -> int | None:

@@ -6,6 +6,7 @@ that moves nothing (its settings changed, or it was due to be looked at) is deci
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -58,7 +59,7 @@ def kept_of(row: Row) -> Kept:
     state = State(enabled, attempt, under_way, rests_until, failures, paused_for, paused_at, _told(told), next_at)
     return Kept(
         wallet_id=wallet_id,
-        terms=terms_of(terms, currency),
+        terms=terms_of(tuple(terms), currency),
         currency=currency,
         consent=consent,
         state=state,
@@ -75,7 +76,8 @@ def kept_of(row: Row) -> Kept:
     )
 
 
-def terms_of(columns: Sequence[Any], currency: str) -> Terms:
+@lru_cache(maxsize=4_096)
+def terms_of(columns: tuple[Any, ...], currency: str) -> Terms:
     """What was agreed to, from the columns of ``refills`` that ``LOAD`` begins with."""
     threshold, credits_micro, amount, up_to, maximum, cap, cooldown_s, zone, opens, closes, weekends = columns[:11]
     holidays, smart, least = columns[11:]

@@ -1,7 +1,6 @@
 """/v1/wallets/{wallet_id}/auto-refill/simulate."""
 
 import asyncio
-from zoneinfo import ZoneInfo
 
 from litestar import post
 from litestar.params import FromPath, JSONBody
