@@ -1,0 +1,152 @@
+"""Settings of auto-refill: what is left out stays, every change is a consent, and none is ever lost."""
+
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from ledger.kit.ids import parse_wallet
+from tests.refill.scene import Scene
+from tests.support.api import run_sql
+
+pytestmark = pytest.mark.anyio
+
+
+async def put(scene: Scene, wallet: str, body: dict[str, Any]) -> Any:
+    return await scene.api.send("PUT", f"/v1/wallets/{wallet}/auto-refill", json=body)
+
+
+async def test_it_is_off_until_somebody_agrees(scene: Scene) -> None:
+    wallet = await scene.api.wallet("10")
+    shown = await scene.shown(wallet)
+    assert (shown["enabled"], shown["status"], shown["consent"], shown["threshold"]) == (False, "off", None, None)
+    off = await put(scene, wallet, {"enabled": False})
+    assert off.json() == shown
+    await scene.work()
+    assert await scene.attempts(wallet) == []
+
+
+async def test_every_change_is_a_consent_with_what_was_shown(scene: Scene) -> None:
+    wallet = await scene.wallet("500", consent={"given_by": "ada@example.com"})
+    first = (await scene.shown(wallet))["consent"]
+    assert first["given_by"] == "ada@example.com"
+    assert first["shown"] == {
+        "amount": "50.00",
+        "currency": "USD",
+        "credits": "500",
+        "threshold": "100",
+        "maximum_per_month": 10,
+        "monthly_spend_cap": "500.00",
+        "card": first["shown"]["card"],
+    }
+    assert (first["shown"]["card"]["brand"], first["shown"]["card"]["last_four"]) == ("visa", "4242")
+    await scene.set(wallet, amount_usd="20", maximum_per_month=3)
+    second = (await scene.shown(wallet))["consent"]
+    assert second["given_by"] == second["actor"], "who does not say whose, agrees as the key"
+    assert (second["shown"]["amount"], second["shown"]["monthly_spend_cap"]) == ("20.00", "60.00")
+    kept = run_sql(
+        scene.url, "SELECT given_by FROM refill_consents WHERE wallet_id = %s ORDER BY consent", parse_wallet(wallet)
+    )
+    assert len(kept) == 2
+    with pytest.raises(psycopg.errors.RestrictViolation):
+        run_sql(scene.url, "UPDATE refill_consents SET shown = '{}' WHERE wallet_id = %s", parse_wallet(wallet))
+
+
+async def test_what_is_left_out_stays(scene: Scene) -> None:
+    wallet = await scene.wallet("500", monthly_spend_cap="120", cooldown_s=3_600, weekend_refill=False)
+    changed = (await put(scene, wallet, {"enabled": True, "threshold": "200"})).json()
+    assert (changed["threshold"], changed["amount"], changed["monthly_spend_cap"]) == ("200", "50.00", "120.00")
+    assert (changed["cooldown_s"], changed["weekend_refill"]) == (3_600, False)
+    assert (await put(scene, wallet, {"enabled": False})).json()["threshold"] == "200"
+    again = (await put(scene, wallet, {"enabled": True})).json()
+    assert (again["status"], again["threshold"], again["monthly_spend_cap"]) == ("on", "200", "120.00")
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "path"),
+    [
+        ({}, "INVALID_REQUEST", ""),
+        ({"threshold": "100"}, "INVALID_REQUEST", ""),
+        ({"amount_usd": "50"}, "INVALID_REQUEST", "threshold"),
+        ({"threshold": "100", "amount_usd": "50", "amount_credits": "500"}, "INVALID_REQUEST", "amount_usd"),
+        ({"threshold": "100", "amount_usd": "9.99"}, "AMOUNT_TOO_LOW", None),
+        ({"threshold": "100", "amount_usd": "10000.01"}, "AMOUNT_TOO_HIGH", None),
+        ({"threshold": "100", "amount_credits": "500.05"}, "INVALID_AMOUNT", "amount_credits"),
+        ({"threshold": "0", "amount_usd": "50"}, "INVALID_AMOUNT", "threshold"),
+        ({"threshold": "500", "up_to_credits": "500"}, "INVALID_REQUEST", "up_to_credits"),
+        (
+            {"threshold": "100", "amount_usd": "50", "monthly_spend_cap": "49.99"},
+            "INVALID_REQUEST",
+            "monthly_spend_cap",
+        ),
+        ({"threshold": "100", "amount_usd": "50", "maximum_per_month": 0}, "INVALID_REQUEST", "maximum_per_month"),
+        ({"threshold": "100", "amount_usd": "50", "time_zone": "Mars/Olympus"}, "INVALID_REQUEST", "time_zone"),
+        ({"threshold": "100", "amount_usd": "50", "holidays": ["2026-02-30"]}, "INVALID_REQUEST", "holidays[0]"),
+        (
+            {
+                "threshold": "100",
+                "amount_usd": "50",
+                "business_hours_only": True,
+                "business_hours": {"opens": "18:00", "closes": "09:00"},
+            },
+            "INVALID_REQUEST",
+            "business_hours.closes",
+        ),
+        ({"threshold": "100", "amount": "50"}, "INVALID_REQUEST", "amount"),
+    ],
+)
+async def test_settings_that_cannot_be_are_refused(scene: Scene, body: Any, code: str, path: str | None) -> None:
+    wallet = await scene.api.wallet("500")
+    refused = await put(scene, wallet, {"enabled": True, **body})
+    problem = refused.json()
+    assert (refused.status_code, problem["code"]) == (422 if code.startswith("AMOUNT") else 400, code), problem
+    if path is not None:
+        assert [error["path"] for error in problem["errors"]] == [path]
+    assert (await scene.shown(wallet))["enabled"] is False
+
+
+async def test_up_to_buys_what_is_missing_debt_included(scene: Scene) -> None:
+    wallet = await scene.api.wallet("150", overdraft_limit="100")
+    await scene.save(wallet, "pm_card_visa")
+    await scene.set(wallet, up_to_credits="1000")
+    await scene.use(wallet, "200")
+    await scene.work()
+    assert await scene.balance(wallet) == "950", "never more is charged than was agreed to"
+    [charge] = scene.charges(wallet)
+    assert charge.amount == 10_000
+
+
+async def test_it_keeps_to_business_hours(scene: Scene) -> None:
+    """Decided outside, it is charged when it opens."""
+    wallet = await scene.wallet("500", business_hours_only=True, weekend_refill=False, time_zone="Europe/Berlin")
+    shown = await scene.shown(wallet)
+    assert shown["business_hours"] == {"opens": "09:00", "closes": "18:00"}
+    night = run_sql(
+        scene.url,
+        "SELECT extract(epoch FROM (date_trunc('week', ledger_now() AT TIME ZONE 'Europe/Berlin') + interval '7 days')"
+        " AT TIME ZONE 'Europe/Berlin' - ledger_now())::float8",
+    )[0][0]
+    scene.ahead(timedelta(seconds=night + 3_600))  # Monday, one in the morning
+    await scene.use(wallet, "450")
+    await scene.work()
+    [blocked] = scene.told(wallet)
+    assert blocked["reason"] == "outside_hours"
+    assert (await scene.shown(wallet))["next_evaluation"][:19] == blocked["until"][:19]
+    scene.ahead(timedelta(hours=8))
+    await scene.work()
+    assert len(scene.charges(wallet)) == 1
+
+
+async def test_a_debit_takes_days_and_counts_as_on_its_way(scene: Scene) -> None:
+    scene.sandbox.tell("/config", debit_after_s=86_400)
+    wallet = await scene.wallet("10", card="pm_usBankAccount_success")
+    await scene.work()
+    assert await scene.states(wallet) == ["processing"]
+    await scene.use(wallet, "1")
+    await scene.work()
+    assert await scene.states(wallet) == ["processing"], "nothing else begins while it is on its way"
+    scene.sandbox.pass_time(86_401)
+    await scene.hear()
+    await scene.work()
+    assert (await scene.states(wallet), await scene.balance(wallet)) == (["succeeded"], "509")
