@@ -1,5 +1,6 @@
 """Settings of auto-refill: what is left out stays, every change is a consent, and none is ever lost."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -122,12 +123,7 @@ async def test_it_keeps_to_business_hours(scene: Scene) -> None:
     wallet = await scene.wallet("500", business_hours_only=True, weekend_refill=False, time_zone="Europe/Berlin")
     shown = await scene.shown(wallet)
     assert shown["business_hours"] == {"opens": "09:00", "closes": "18:00"}
-    night = run_sql(
-        scene.url,
-        "SELECT extract(epoch FROM (date_trunc('week', ledger_now() AT TIME ZONE 'Europe/Berlin') + interval '7 days')"
-        " AT TIME ZONE 'Europe/Berlin' - ledger_now())::float8",
-    )[0][0]
-    scene.ahead(timedelta(seconds=night + 3_600))  # Monday, one in the morning
+    ahead_to(scene, "7 days 1 hour")  # Monday, one in the morning
     await scene.use(wallet, "450")
     await scene.work()
     [blocked] = scene.told(wallet)
@@ -150,3 +146,68 @@ async def test_a_debit_takes_days_and_counts_as_on_its_way(scene: Scene) -> None
     await scene.hear()
     await scene.work()
     assert (await scene.states(wallet), await scene.balance(wallet)) == (["succeeded"], "509")
+
+
+async def test_a_smart_refill_comes_before_it_closes_for_long(scene: Scene) -> None:
+    """On Friday an hour before six it is seen that the credits do not last until Monday at nine."""
+    wallet = await scene.wallet(
+        "650", business_hours_only=True, weekend_refill=False, time_zone="Europe/Berlin", smart_refill=True
+    )
+    forecast(scene, wallet, a_day="250")
+    ahead_to(scene, "4 days 12 hours")  # Friday at noon
+    await scene.use(wallet, "50")
+    shown = await scene.shown(wallet)
+    assert shown["estimated_refills_per_month"] == "10.0", "15 are expected, and 10 are allowed"
+    assert shown["estimated_monthly_cost"] == "500.00"
+    assert shown["next_charge"]["expected_at"] is not None
+    assert local(scene, shown["next_evaluation"]) == "Fri 17:00"
+    await scene.work()
+    assert scene.charges(wallet) == []
+    ahead_to(scene, "4 days 17 hours")
+    await scene.work()
+    [attempt] = await scene.attempts(wallet)
+    assert (attempt["cause"], attempt["status"], attempt["held_and_free"]) == ("forecast", "succeeded", "600")
+    await scene.work()
+    assert len(scene.charges(wallet)) == 1
+
+
+async def test_a_smart_refill_leaves_alone_what_lasts(scene: Scene) -> None:
+    wallet = await scene.wallet(
+        "650", business_hours_only=True, weekend_refill=False, time_zone="Europe/Berlin", smart_refill=True
+    )
+    forecast(scene, wallet, a_day="100")
+    ahead_to(scene, "4 days 17 hours")
+    await scene.use(wallet, "50")
+    await scene.work()
+    assert scene.charges(wallet) == []
+    assert local(scene, (await scene.shown(wallet))["next_evaluation"]) == "Mon 09:00"
+
+
+def forecast(scene: Scene, wallet: str, *, a_day: str) -> None:
+    """So much is usually used a day."""
+    body = json.dumps({"expected_micro": int(a_day) * 30 * 1_000_000})
+    run_sql(
+        scene.url,
+        "INSERT INTO forecasts (wallet_id, made_at, until, body) VALUES (%s, ledger_now(), ledger_now()::date, %s)",
+        parse_wallet(wallet),
+        body,
+    )
+
+
+def ahead_to(scene: Scene, since_monday: str) -> None:
+    """So long after the beginning of a week in Berlin: the next one, or the one that it is now, once it was moved."""
+    [(seconds,)] = run_sql(
+        scene.url,
+        """SELECT min(extract(epoch FROM to_ - ledger_now()))::float8 FROM (
+            SELECT (date_trunc('week', ledger_now() AT TIME ZONE 'Europe/Berlin') + make_interval(weeks => w)
+                + %s::interval) AT TIME ZONE 'Europe/Berlin' AS to_ FROM generate_series(0, 1) AS w) AS t
+        WHERE to_ > ledger_now()""",
+        since_monday,
+    )
+    scene.ahead(timedelta(seconds=seconds))
+
+
+def local(scene: Scene, instant: str) -> str:
+    """Day and time of an instant in Berlin."""
+    sql = "SELECT to_char(%s::timestamptz AT TIME ZONE 'Europe/Berlin', 'Dy HH24:MI')"
+    return str(run_sql(scene.url, sql, instant)[0][0])
