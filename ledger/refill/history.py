@@ -24,7 +24,8 @@ DAYS_MAX: Final = 90
 _STANDS: Final = "t.wallet_after - t.owed_after, t.held_after"
 
 _HEAD: Final = """
-SELECT w.number, ledger_now(), (SELECT t.recorded_at FROM transactions t WHERE t.wallet_id = w.wallet_id AND number = 1),
+SELECT w.number, ledger_now(),
+    (SELECT t.recorded_at FROM transactions t WHERE t.wallet_id = w.wallet_id AND t.number = 1),
     (SELECT greatest(((f.body::json ->> 'expected_micro')::numeric / 30)::bigint, 0) FROM forecasts f
      WHERE f.wallet_id = w.wallet_id)
 FROM wallets w WHERE w.wallet_id = %(wallet)s"""
@@ -52,9 +53,16 @@ JOIN transactions t ON t.wallet_id = %(wallet)s AND t.number = n.low AND n.low >
 ORDER BY t.number"""
 
 _REFILLS: Final = """
-WITH RECURSIVE refill(number, purchase) AS (
-    SELECT number, true FROM payments
-    WHERE wallet_id = %(wallet)s AND refill IS NOT NULL AND number > %(first)s AND number <= %(last)s
+WITH RECURSIVE bought AS MATERIALIZED (
+    SELECT payment, number FROM payments
+    WHERE wallet_id = %(wallet)s AND refill IS NOT NULL AND number > %(first)s AND number <= %(last)s),
+refill(number, purchase) AS (
+    (SELECT number, true FROM bought
+    UNION ALL
+    SELECT u.number, false FROM bought b JOIN payment_refunds u ON u.wallet_id = %(wallet)s AND u.payment = b.payment
+    UNION ALL
+    SELECT d.number, false FROM bought b JOIN payment_disputes d ON d.wallet_id = %(wallet)s AND d.payment = b.payment
+        AND d.number IS NOT NULL)
     UNION
     SELECT t.number, false FROM refill r JOIN transactions t
         ON t.wallet_id = %(wallet)s AND t.reverses = r.number AND t.reverses IS NOT NULL)
