@@ -104,7 +104,7 @@ class _Refill(NamedTuple):
     held_micro: int
 
 
-async def history(connection: AsyncConnection, wallet_id: int, days: int, exact_max: int = EXACT_MAX) -> History | None:
+async def history(connection: AsyncConnection, wallet_id: int, days: int, exact_max: int) -> History | None:
     """The last days of a wallet, from its first transaction on where that is later; None where there is no wallet.
 
     All of it is one snapshot, if the transaction is one.

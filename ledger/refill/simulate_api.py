@@ -10,7 +10,7 @@ from litestar.params import FromPath, JSONBody
 from ledger.context import LedgerRequest
 from ledger.kit.http.answers import Answer, answer
 from ledger.refill import store
-from ledger.refill.history import history
+from ledger.refill.history import EXACT_MAX, history
 from ledger.refill.participant import terms_of
 from ledger.refill.rules.simulate import replay
 from ledger.refill.service import wanted_of
@@ -36,7 +36,7 @@ async def simulate_auto_refill(
     async with services.database.transaction() as connection:
         await connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         wanted = wanted_of(data, await store.seen(connection, found), zone, services.settings)
-        seen = await history(connection, found, data.days)
+        seen = await history(connection, found, data.days, EXACT_MAX)
     assert seen is not None, "a wallet that was just there is gone"
     terms = terms_of(_AGREED(wanted), wanted.currency)
     # Ten thousand decisions take a good part of a second.

@@ -23,7 +23,7 @@ from ledger.book.commands import (
 )
 from ledger.book.door import Door
 from ledger.kit.db import Database
-from ledger.refill.history import History, history
+from ledger.refill.history import EXACT_MAX, History, history
 from ledger.refill.rules.simulate import Entry, Position
 from tests.book.conftest import Clock, clock, database, door
 from tests.support.book import CREDIT, attempt, new_wallets, session
@@ -104,9 +104,9 @@ class Wallet:
             )
         return opened
 
-    async def look(self, database: Database, days: int = 90, **more: Any) -> History:
+    async def look(self, database: Database, days: int = 90, exact_max: int = EXACT_MAX) -> History:
         async with database.transaction() as connection:
-            found = await history(connection, self.wallet_id, days, **more)
+            found = await history(connection, self.wallet_id, days, exact_max)
         assert found is not None
         return found
 
@@ -213,4 +213,4 @@ async def test_a_wallet_without_transactions_and_none(wallet: Wallet, database: 
     assert (Position(0), [], 0) == (found.start, found.entries, found.transactions)
     assert timedelta(days=7) == found.window.end - found.window.start
     async with database.transaction() as connection:
-        assert None is await history(connection, 12345, 7)
+        assert None is await history(connection, 12345, 7, EXACT_MAX)
