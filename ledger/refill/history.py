@@ -36,20 +36,25 @@ _EACH: Final = f"""
 SELECT t.number, t.recorded_at, {_STANDS} FROM transactions t
 WHERE wallet_id = %(wallet)s AND number > %(first)s AND number <= %(last)s ORDER BY number"""
 
+# Every look-up is by key and lateral, so that a plan that was made while the table was small stays right.
 _HOURLY: Final = f"""
-SELECT DISTINCT ON (t.number) t.number, t.recorded_at, {_STANDS}
-FROM generate_series(date_trunc('hour', %(start)s::timestamptz) + interval '1 hour',
-    %(end)s::timestamptz + interval '1 hour', interval '1 hour') AS h(at)
-CROSS JOIN LATERAL (
-    WITH RECURSIVE halving(low, high) AS (
-        SELECT %(first)s::bigint, %(last)s::bigint
-        UNION ALL
-        SELECT CASE WHEN t.recorded_at <= h.at THEN t.number ELSE low END,
-               CASE WHEN t.recorded_at <= h.at THEN high ELSE t.number - 1 END
-        FROM halving JOIN transactions t ON t.wallet_id = %(wallet)s AND t.number = (low + high + 1) / 2
-        WHERE low < high)
-    SELECT low FROM halving WHERE low >= high) AS n
-JOIN transactions t ON t.wallet_id = %(wallet)s AND t.number = n.low AND n.low > %(first)s
+SELECT t.number, t.recorded_at, {_STANDS}
+FROM (
+    SELECT DISTINCT n.low FROM generate_series(date_trunc('hour', %(start)s::timestamptz) + interval '1 hour',
+        %(end)s::timestamptz + interval '1 hour', interval '1 hour') AS h(at)
+    CROSS JOIN LATERAL (
+        WITH RECURSIVE halving(low, high) AS (
+            SELECT %(first)s::bigint, %(last)s::bigint
+            UNION ALL
+            SELECT CASE WHEN m.recorded_at <= h.at THEN m.number ELSE low END,
+                   CASE WHEN m.recorded_at <= h.at THEN high ELSE m.number - 1 END
+            FROM halving CROSS JOIN LATERAL (
+                SELECT number, recorded_at FROM transactions
+                WHERE wallet_id = %(wallet)s AND number = (low + high + 1) / 2 LIMIT 1) AS m
+            WHERE low < high)
+        SELECT low FROM halving WHERE low >= high) AS n
+    WHERE n.low > %(first)s) AS n
+CROSS JOIN LATERAL (SELECT * FROM transactions WHERE wallet_id = %(wallet)s AND number = n.low LIMIT 1) AS t
 ORDER BY t.number"""
 
 _REFILLS: Final = """
