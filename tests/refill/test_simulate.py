@@ -88,6 +88,16 @@ def test_a_smart_refill_comes_before_the_night() -> None:
     assert [forecast, forecast._replace(at=NOON + 53 * HOUR)] == list(busy.charges)
 
 
+def test_what_a_forecast_makes_necessary_no_longer_is_when_it_has_closed() -> None:
+    """590 credits at 2,000 a day are needed before 18:00; then it is too late, until the next evening."""
+    smart = TERMS._replace(hours=OFFICE, smart=True, maximum_per_month=1)
+    window = Window(NOON, NOON + 2 * DAY)
+    found = replay(smart, Position(90 * MICRO), [], window, burn_micro=2_000 * MICRO)
+    assert (charged(0),) == found.charges
+    expected = [Hindrance("maximum_per_month", span(hour, hour + 1)) for hour in (5, 29)]
+    assert expected == list(found.hindrances)
+
+
 def test_what_is_held_counts_for_the_threshold_and_not_against_an_outage() -> None:
     """A hold of all there is: nothing is low, and nothing is free."""
     hold = Entry(NOON + HOUR, -150 * MICRO, 150 * MICRO)
