@@ -24,6 +24,7 @@ import ledger.payments.reconcile.api
 import ledger.payments.refunds.api
 import ledger.rates.api
 import ledger.refill.api
+import ledger.refill.simulate_api
 import ledger.transactions.api
 import ledger.transfers.api
 import ledger.usage.api
@@ -53,6 +54,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.payments.methods.api.HANDLERS,
     *ledger.payments.inbox.api.HANDLERS,
     *ledger.refill.api.HANDLERS,
+    *ledger.refill.simulate_api.HANDLERS,
     *ledger.events.api.HANDLERS,
     *ledger.webhooks.endpoints.api.HANDLERS,
     *ledger.webhooks.deliveries.api.HANDLERS,

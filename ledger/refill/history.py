@@ -24,7 +24,8 @@ DAYS_MAX: Final = 90
 _STANDS: Final = "t.wallet_after - t.owed_after, t.held_after"
 
 _HEAD: Final = """
-SELECT w.number, ledger_now(), (SELECT t.recorded_at FROM transactions t WHERE t.wallet_id = w.wallet_id AND number = 1),
+SELECT w.number, ledger_now(),
+    (SELECT t.recorded_at FROM transactions t WHERE t.wallet_id = w.wallet_id AND t.number = 1),
     (SELECT greatest(((f.body::json ->> 'expected_micro')::numeric / 30)::bigint, 0) FROM forecasts f
      WHERE f.wallet_id = w.wallet_id)
 FROM wallets w WHERE w.wallet_id = %(wallet)s"""
@@ -35,26 +36,38 @@ _EACH: Final = f"""
 SELECT t.number, t.recorded_at, {_STANDS} FROM transactions t
 WHERE wallet_id = %(wallet)s AND number > %(first)s AND number <= %(last)s ORDER BY number"""
 
+# Every look-up is by key and lateral, so that a plan that was made while the table was small stays right.
 _HOURLY: Final = f"""
-SELECT DISTINCT ON (t.number) t.number, t.recorded_at, {_STANDS}
-FROM generate_series(date_trunc('hour', %(start)s::timestamptz) + interval '1 hour',
-    %(end)s::timestamptz + interval '1 hour', interval '1 hour') AS h(at)
-CROSS JOIN LATERAL (
-    WITH RECURSIVE halving(low, high) AS (
-        SELECT %(first)s::bigint, %(last)s::bigint
-        UNION ALL
-        SELECT CASE WHEN t.recorded_at <= h.at THEN t.number ELSE low END,
-               CASE WHEN t.recorded_at <= h.at THEN high ELSE t.number - 1 END
-        FROM halving JOIN transactions t ON t.wallet_id = %(wallet)s AND t.number = (low + high + 1) / 2
-        WHERE low < high)
-    SELECT low FROM halving WHERE low >= high) AS n
-JOIN transactions t ON t.wallet_id = %(wallet)s AND t.number = n.low AND n.low > %(first)s
+SELECT t.number, t.recorded_at, {_STANDS}
+FROM (
+    SELECT DISTINCT n.low FROM generate_series(date_trunc('hour', %(start)s::timestamptz) + interval '1 hour',
+        %(end)s::timestamptz + interval '1 hour', interval '1 hour') AS h(at)
+    CROSS JOIN LATERAL (
+        WITH RECURSIVE halving(low, high) AS (
+            SELECT %(first)s::bigint, %(last)s::bigint
+            UNION ALL
+            SELECT CASE WHEN m.recorded_at <= h.at THEN m.number ELSE low END,
+                   CASE WHEN m.recorded_at <= h.at THEN high ELSE m.number - 1 END
+            FROM halving CROSS JOIN LATERAL (
+                SELECT number, recorded_at FROM transactions
+                WHERE wallet_id = %(wallet)s AND number = (low + high + 1) / 2 LIMIT 1) AS m
+            WHERE low < high)
+        SELECT low FROM halving WHERE low >= high) AS n
+    WHERE n.low > %(first)s) AS n
+CROSS JOIN LATERAL (SELECT * FROM transactions WHERE wallet_id = %(wallet)s AND number = n.low LIMIT 1) AS t
 ORDER BY t.number"""
 
 _REFILLS: Final = """
-WITH RECURSIVE refill(number, purchase) AS (
-    SELECT number, true FROM payments
-    WHERE wallet_id = %(wallet)s AND refill IS NOT NULL AND number > %(first)s AND number <= %(last)s
+WITH RECURSIVE bought AS MATERIALIZED (
+    SELECT payment, number FROM payments
+    WHERE wallet_id = %(wallet)s AND refill IS NOT NULL AND number > %(first)s AND number <= %(last)s),
+refill(number, purchase) AS (
+    (SELECT number, true FROM bought
+    UNION ALL
+    SELECT u.number, false FROM bought b JOIN payment_refunds u ON u.wallet_id = %(wallet)s AND u.payment = b.payment
+    UNION ALL
+    SELECT d.number, false FROM bought b JOIN payment_disputes d ON d.wallet_id = %(wallet)s AND d.payment = b.payment
+        AND d.number IS NOT NULL)
     UNION
     SELECT t.number, false FROM refill r JOIN transactions t
         ON t.wallet_id = %(wallet)s AND t.reverses = r.number AND t.reverses IS NOT NULL)
@@ -96,7 +109,7 @@ class _Refill(NamedTuple):
     held_micro: int
 
 
-async def history(connection: AsyncConnection, wallet_id: int, days: int, exact_max: int = EXACT_MAX) -> History | None:
+async def history(connection: AsyncConnection, wallet_id: int, days: int, exact_max: int) -> History | None:
     """The last days of a wallet, from its first transaction on where that is later; None where there is no wallet.
 
     All of it is one snapshot, if the transaction is one.

@@ -172,11 +172,7 @@ def _blocked(hindrances: Iterable[Hindrance]) -> list[SimulatedBlock]:
 def _per_month(refills: int, length: timedelta) -> str | None:
     if length < _DAY:
         return None
-    return str(
-        (Exact(refills) * (_MONTH // timedelta(microseconds=1)) / (length // timedelta(microseconds=1))).quantize(
-            Exact("0.01")
-        )
-    )
+    return str((refills * Exact(_MONTH / length)).quantize(Exact("0.01")))
 
 
 def _seconds(length: timedelta) -> int:

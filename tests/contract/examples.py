@@ -24,7 +24,7 @@ from ledger.rollups.figures import FiguresBeside
 from ledger.webhooks.deliveries.fanout import fan_out
 from tests.contract.examples_payments import record_payments
 from tests.notifications.postoffice import post_office
-from tests.support.api import Api, make_key, running
+from tests.support.api import Api, make_key, run_sql, running
 from tests.support.desk import settings_of
 from tests.support.sandbox import sandbox_served
 
@@ -221,6 +221,20 @@ async def _budgets(call: Recorder, wallet: str) -> None:
     await call("end_budget", "DELETE", budget)
 
 
+async def _what_if(call: Recorder) -> None:
+    """Of a wallet with four weeks of use: last of all, as the clock is moved."""
+    wallet = "/v1/wallets/user:user-46"
+    given = {"amount": "600", "source": "promotional", "reason": "Trial"}
+    await call("give_credits", "POST", f"{wallet}/credits", given, keep=False)
+    for credits in ("250", "200", "150", None):
+        run_sql(call.api.database_url, "UPDATE clock SET ahead_us = ahead_us + 7 * 86400000000")
+        if credits is not None:
+            await call.api.post(f"{wallet}/usage", {"service": "code_completion", "credits": credits})
+    hours = {"business_hours_only": True, "business_hours": {"opens": "08:00", "closes": "20:00"}}
+    terms = {"threshold": "100", "amount_usd": "50.00", "maximum_per_month": 4, **hours, "time_zone": "Europe/Berlin"}
+    await call("simulate_auto_refill", "POST", f"{wallet}/auto-refill/simulate", terms)
+
+
 async def main() -> None:
     url = os.environ["LEDGER_DATABASE_URL"]
     with sandbox_served() as sandbox, post_office() as office:
@@ -229,6 +243,7 @@ async def main() -> None:
             call = Recorder(Api(app, make_key(url, "admin")[1], url))
             await record(call)
             await record_payments(call, "/v1/wallets/user:user-42", sandbox)
+            await _what_if(call)
     FILE.write_text(json.dumps(call.examples, indent=1, ensure_ascii=False) + "\n")
 
 

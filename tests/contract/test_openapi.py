@@ -28,6 +28,7 @@ REQUESTS = (
     "NewEndpoint",
     "EndpointChange",
     "NewSecret",
+    "Simulation",
 )
 
 

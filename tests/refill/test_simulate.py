@@ -88,6 +88,16 @@ def test_a_smart_refill_comes_before_the_night() -> None:
     assert [forecast, forecast._replace(at=NOON + 53 * HOUR)] == list(busy.charges)
 
 
+def test_what_a_forecast_makes_necessary_no_longer_is_when_it_has_closed() -> None:
+    """590 credits at 2,000 a day are needed before 18:00; then it is too late, until the next evening."""
+    smart = TERMS._replace(hours=OFFICE, smart=True, maximum_per_month=1)
+    window = Window(NOON, NOON + 2 * DAY)
+    found = replay(smart, Position(90 * MICRO), [], window, burn_micro=2_000 * MICRO)
+    assert (charged(0),) == found.charges
+    expected = [Hindrance("maximum_per_month", span(hour, hour + 1)) for hour in (5, 29)]
+    assert expected == list(found.hindrances)
+
+
 def test_what_is_held_counts_for_the_threshold_and_not_against_an_outage() -> None:
     """A hold of all there is: nothing is low, and nothing is free."""
     hold = Entry(NOON + HOUR, -150 * MICRO, 150 * MICRO)
@@ -206,7 +216,7 @@ def test_what_holds_of_every_replay(agreed: Terms, history: tuple[Position, list
 
     bought = sum(charge.credits_micro for charge in found.charges)
     assert found.without.last_micro + bought == found.refilled.last_micro
-    assert found.without.lowest_micro <= found.refilled.lowest_micro <= start.free_micro
+    assert found.without.lowest_micro <= found.refilled.lowest_micro <= found.refilled.last_micro
     for course in (found.without, found.refilled):
         assert all(before.end < after.start for before, after in pairwise(course.outages))
         assert all(window.start <= each.start < each.end <= window.end for each in course.outages)
@@ -227,8 +237,8 @@ def test_without_refills_it_is_the_plain_running_sum(history: tuple[Position, li
 
     assert () == found.charges
     assert found.without == found.refilled
-    by_instant: dict[datetime, int] = defaultdict(int)
+    by_instant: dict[datetime, int] = defaultdict(int, {START: 0})
     for entry in entries:
         by_instant[entry.at] += entry.free_micro
-    sums = list(accumulate(by_instant.values(), initial=start.free_micro))
+    sums = list(accumulate(by_instant.values(), initial=start.free_micro))[1:]
     assert (min(sums), sums[-1]) == (found.without.lowest_micro, found.without.last_micro)

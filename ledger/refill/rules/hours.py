@@ -60,20 +60,24 @@ def closing(hours: Hours, at: datetime) -> datetime | None:
 def _turn(hours: Hours, at: datetime, *, opens: bool) -> datetime | None:
     """The first instant after ``at`` at which it opens, or closes."""
     today = at.astimezone(hours.zone).date()
-    before: list[datetime] = []
     # From yesterday on: where the clock is set back over midnight, yesterday comes again.
-    for step in range(-1, SIGHT_DAYS):
-        turns = [turn for turn, is_open in _turns(hours, today + _DAY * step) if turn > at and is_open == opens]
-        # For the same reason a turn of the next day may come first.
-        if before:
-            return min(before + turns)
-        before = turns
-    return min(before, default=None)
+    near = [turn for step in (-1, 0, 1) for turn in _turns(hours, today + _DAY * step, opens) if turn > at]
+    # For the same reason a turn of the next day may come before one of this day.
+    return min((*near, *_turns(hours, today + 2 * _DAY, opens))) if near else _later(hours, today + 2 * _DAY, opens)
 
 
 @lru_cache(maxsize=4_096)
-def _turns(hours: Hours, day: date) -> tuple[tuple[datetime, bool], ...]:
-    """The instants at which it may open or close because of this day, and whether it is open then."""
+def _later(hours: Hours, day: date, opens: bool) -> datetime | None:
+    """The first turn of this day, which is two days ahead, or of a later one."""
+    for step in range(SIGHT_DAYS - 2):
+        if turns := _turns(hours, day + _DAY * step, opens):
+            return min((*turns, *_turns(hours, day + _DAY * (step + 1), opens)))
+    return None
+
+
+@lru_cache(maxsize=4_096)
+def _turns(hours: Hours, day: date, opens: bool) -> tuple[datetime, ...]:
+    """The instants at which it opens, or closes, because of this day."""
     if not _is_working(hours, day) or (hours.whole_days and _is_among_working(hours, day)):
         return ()
     turns = set()
@@ -82,7 +86,7 @@ def _turns(hours: Hours, day: date) -> tuple[tuple[datetime, bool], ...]:
         turns |= {first, second}
         if first != second:
             turns.add(_moved(hours.zone, min(first, second), max(first, second)))
-    return tuple((turn, allowed(hours, turn)) for turn in sorted(turns))
+    return tuple(turn for turn in turns if allowed(hours, turn) == opens)
 
 
 def _is_working(hours: Hours, day: date) -> bool:

@@ -204,16 +204,17 @@ class _Run:
 
 
 class _Level:
-    """A balance that runs, its lowest, and the spans in which it was at zero or below."""
+    """A balance that runs, its lowest after any move, and the spans in which it was at zero or below."""
 
     def __init__(self, micro: int, at: datetime) -> None:
-        self.micro = self.lowest_micro = micro
+        self.micro = micro
+        self.lowest_micro: int | None = None
         self.out_since = at if micro <= 0 else None
         self.outages: list[Span] = []
 
     def move(self, at: datetime, micro: int) -> None:
         self.micro += micro
-        self.lowest_micro = min(self.lowest_micro, self.micro)
+        self.lowest_micro = self.micro if self.lowest_micro is None else min(self.lowest_micro, self.micro)
         if self.micro > 0:
             self._back(at)
         elif self.out_since is None:
@@ -221,7 +222,8 @@ class _Level:
 
     def ended(self, at: datetime) -> Course:
         self._back(at)
-        return Course(self.lowest_micro, self.micro, tuple(self.outages))
+        lowest_micro = self.micro if self.lowest_micro is None else self.lowest_micro
+        return Course(lowest_micro, self.micro, tuple(self.outages))
 
     def _back(self, at: datetime) -> None:
         if self.out_since is not None and self.out_since < at:
