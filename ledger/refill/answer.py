@@ -18,7 +18,7 @@ from ledger.notifications.tables import notification_channels
 from ledger.payments.methods import store as methods
 from ledger.payments.methods.store import Method
 from ledger.refill import store
-from ledger.refill.participant import terms_of
+from ledger.refill.participant import terms_in
 from ledger.refill.rules.decide import price
 from ledger.refill.shapes import (
     AutoRefillShape,
@@ -172,23 +172,7 @@ def _next_charge(seen: Any) -> NextCharge | None:
     """What is charged next, as things stand; nothing where it is off or paused."""
     if not seen.enabled or seen.paused_for is not None:
         return None
-    columns = (
-        seen.threshold_micro,
-        seen.credits_micro,
-        seen.amount,
-        seen.up_to,
-        seen.maximum_per_month,
-        seen.monthly_spend_cap,
-        seen.cooldown_s,
-        seen.time_zone,
-        seen.opens_min,
-        seen.closes_min,
-        seen.weekends,
-        seen.holidays,
-        seen.smart,
-        seen.least,
-    )
-    terms = terms_of(columns, seen.currency)
+    terms = terms_in(seen)
     balance_micro = min(seen.position_micro - seen.owed_micro, terms.threshold_micro)
     credits_micro, amount = price(terms, balance_micro)
     return NextCharge(

@@ -7,6 +7,7 @@ that moves nothing (its settings changed, or it was due to be looked at) is deci
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -21,10 +22,26 @@ from ledger.refill.part import Begun, Counted, Kept, Refills, State
 from ledger.refill.rules.decide import Terms
 from ledger.refill.rules.hours import Hours
 
-LOAD: Final = """
-SELECT r.wallet_id, r.threshold_micro, r.credits_micro, r.amount, r.up_to, r.maximum_per_month, r.monthly_spend_cap,
-    r.cooldown_s, r.time_zone, r.opens_min, r.closes_min, r.weekends, r.holidays, r.smart, r.least, r.currency,
-    r.enabled, r.consent, r.attempt, r.under_way, r.rests_until, r.failures, r.paused_for, r.paused_at, r.told,
+AGREED: Final = (
+    "threshold_micro",
+    "credits_micro",
+    "amount",
+    "up_to",
+    "maximum_per_month",
+    "monthly_spend_cap",
+    "cooldown_s",
+    "time_zone",
+    "opens_min",
+    "closes_min",
+    "weekends",
+    "holidays",
+    "smart",
+    "least",
+)
+"""The columns of ``refills`` that ``terms_of`` takes."""
+
+LOAD: Final = f"""
+SELECT r.wallet_id, {", ".join(f"r.{name}" for name in AGREED)}, r.currency, r.enabled, r.consent, r.attempt, r.under_way, r.rests_until, r.failures, r.paused_for, r.paused_at, r.told,
     r.next_at, a.month, a.amount, s.stopped, w.wallet + w.held, w.owed, w.status = 'active',
     coalesce(w.xmax = pg_current_xact_id_if_assigned()::xid, false),
     (SELECT json_agg(json_build_array(m.month, m.count + m.more_count, m.spent + m.more_spent))::text
@@ -78,7 +95,7 @@ def kept_of(row: Row) -> Kept:
 
 @lru_cache(maxsize=4_096)
 def terms_of(columns: tuple[Any, ...], currency: str) -> Terms:
-    """What was agreed to, from the columns of ``refills`` that ``LOAD`` begins with."""
+    """What was agreed to, from the columns ``AGREED``."""
     threshold, credits_micro, amount, up_to, maximum, cap, cooldown_s, zone, opens, closes, weekends = columns[:11]
     holidays, smart, least = columns[11:]
     days = frozenset(date.fromisoformat(day) for day in _holidays(holidays))
@@ -95,3 +112,11 @@ def terms_of(columns: tuple[Any, ...], currency: str) -> Terms:
         least=least,
         step=step_of(currency),
     )
+
+
+_agreed: Final = attrgetter(*AGREED)
+
+
+def terms_in(kept: Any) -> Terms:
+    """What was agreed to, of whatever has the columns ``AGREED`` and ``currency`` as attributes."""
+    return terms_of(_agreed(kept), kept.currency)

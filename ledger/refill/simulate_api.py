@@ -1,8 +1,6 @@
 """/v1/wallets/{wallet_id}/auto-refill/simulate."""
 
 import asyncio
-from operator import attrgetter
-from typing import Final
 
 from litestar import post
 from litestar.params import FromPath, JSONBody
@@ -11,17 +9,11 @@ from ledger.context import LedgerRequest
 from ledger.kit.http.answers import Answer, answer
 from ledger.refill import store
 from ledger.refill.history import EXACT_MAX, history
-from ledger.refill.participant import terms_of
+from ledger.refill.participant import terms_in
 from ledger.refill.rules.simulate import replay
 from ledger.refill.service import wanted_of
 from ledger.refill.simulation import Simulation, SimulationShape, simulation_of
 from ledger.wallets.service import get_wallet
-
-_AGREED: Final = attrgetter(
-    *("threshold_micro", "credits_micro", "amount", "up_to", "maximum_per_month", "monthly_spend_cap", "cooldown_s"),
-    *("time_zone", "opens_min", "closes_min", "weekends", "holidays", "smart", "least"),
-)
-"""In the order of the columns that terms are made of."""
 
 
 @post("/v1/wallets/{wallet_id:str}/auto-refill/simulate", status_code=200, opt={"scope": "read"})
@@ -38,7 +30,7 @@ async def simulate_auto_refill(
         wanted = wanted_of(data, await store.seen(connection, found), zone, services.settings)
         seen = await history(connection, found, data.days, EXACT_MAX)
     assert seen is not None, "a wallet that was just there is gone"
-    terms = terms_of(_AGREED(wanted), wanted.currency)
+    terms = terms_in(wanted)
     # Ten thousand decisions take a good part of a second.
     replayed = await asyncio.to_thread(replay, terms, seen.start, seen.entries, seen.window, seen.burn_micro)
     return answer(simulation_of(found, wanted, seen, replayed))
