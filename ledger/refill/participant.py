@@ -40,8 +40,11 @@ AGREED: Final = (
 )
 """The columns of ``refills`` that ``terms_of`` takes."""
 
+_R_AGREED: Final = ", ".join(f"r.{name}" for name in AGREED)
+
 LOAD: Final = f"""
-SELECT r.wallet_id, {", ".join(f"r.{name}" for name in AGREED)}, r.currency, r.enabled, r.consent, r.attempt, r.under_way, r.rests_until, r.failures, r.paused_for, r.paused_at, r.told,
+SELECT r.wallet_id, {_R_AGREED}, r.currency,
+    r.enabled, r.consent, r.attempt, r.under_way, r.rests_until, r.failures, r.paused_for, r.paused_at, r.told,
     r.next_at, a.month, a.amount, s.stopped, w.wallet + w.held, w.owed, w.status = 'active',
     coalesce(w.xmax = pg_current_xact_id_if_assigned()::xid, false),
     (SELECT json_agg(json_build_array(m.month, m.count + m.more_count, m.spent + m.more_spent))::text
