@@ -17,7 +17,7 @@ ARGS ?=
 GROWTH ?= 20000000
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down test test-faults stripe-faults test-stripe torture mutants check format journal bench bench-growth bench-analytics bench-webhooks bench-refill lock migrate clean
+.PHONY: help install up down test test-faults stripe-faults webhook-storm test-stripe torture mutants check format journal bench bench-growth bench-analytics bench-webhooks bench-refill lock migrate clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ test-faults: install ## kill, cut off and stop real processes under load, small 
 
 stripe-faults: install ## customers buy while Stripe, its webhooks and workers fail; SEED=7 EVENTS=100000, into .credit-ledger/stripe-faults.json
 	@$(BIN)/python -m tests.faults.stripe $(if $(SEED),--seed $(SEED)) --events $(EVENTS) $(ARGS)
+
+webhook-storm: install ## events to twenty receivers, half of which fail; SEED=7 EVENTS=10000, into .credit-ledger/webhook-storm.json
+	@$(BIN)/python -m tests.faults.storm $(if $(SEED),--seed $(SEED)) --events $(EVENTS) $(ARGS)
 
 test-stripe: install ## the sandbox's tests against Stripe's test mode; STRIPE_TEST_KEY=sk_test_…
 	@test -n "$$STRIPE_TEST_KEY" || { echo "STRIPE_TEST_KEY is not set: a key of a Stripe account in test mode"; exit 2; }

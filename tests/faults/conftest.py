@@ -13,7 +13,7 @@ from tests.faults.crew import Broker, Crew, Work
 from tests.faults.journal import Journal
 from tests.faults.scene import Scene
 from tests.faults.stack import Stack, new_home
-from tests.faults.street import Street
+from tests.faults.street import Street, environ
 
 
 @pytest.fixture(scope="module")
@@ -78,5 +78,5 @@ def street() -> Iterator[Street]:
 def keys(crew: Crew) -> str:
     """The crew's key for secrets; it may call this machine, and its tasks run longer than a receiver may take."""
     made = new_key()
-    crew.environ |= {"LEDGER_SECRET_KEYS": made, "LEDGER_EGRESS_ALLOW": "127.0.0.1", "LEDGER_TASK_LIMIT_S": "60"}
+    crew.environ |= environ(made)
     return made

@@ -5,7 +5,7 @@ What a receiver has had is what it wrote down itself.
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from tests.faults.sizes import scaled
 from tests.kit.egress.listening import Behaviour, answers, listening
 from tests.kit.egress.zoo import ZOO
 from tests.support.book import attempt, session, submit, telling
+from tests.support.waiting import until
 from tests.webhooks.receivers import Receiver, reply
 
 EVENTS = scaled(100)
@@ -37,6 +38,10 @@ FAILING: dict[str, Behaviour] = {
     )
 } | {"redirect inward": partial(answers, answer=reply(301, "Location: http://169.254.169.254/"))}
 PATIENCE_S = 120.0
+STEP_S = 73 * 3600
+"""Longer than a receiver fails before it is warned of, and than it has from then on: two steps end it."""
+
+STEPS_MAX = 8
 
 
 class Street:
@@ -67,6 +72,12 @@ class Street:
         finally:
             self._loop.call_soon_threadsafe(self._over.set)
             thread.join()
+            self._loop.close()
+
+
+def environ(keys: str) -> dict[str, str]:
+    """Variables of a worker that delivers here: tasks run longer than a receiver may take."""
+    return {"LEDGER_SECRET_KEYS": keys, "LEDGER_EGRESS_ALLOW": "127.0.0.1", "LEDGER_TASK_LIMIT_S": "60"}
 
 
 def hooks(database_url: str, keys: str, ports: Sequence[int]) -> list[str]:
@@ -112,3 +123,34 @@ def ahead(database_url: str, seconds: int) -> None:
     with session(database_url) as connection:
         connection.execute("UPDATE clock SET ahead_us = ahead_us + %s", [seconds * 1_000_000])
         connection.commit()
+
+
+def drained(database_url: str, say: Callable[[str], None] = lambda _: None) -> int:
+    """Move the clock until every delivery is delivered or exhausted; by how many seconds that was.
+
+    Before each step all that fail are tried once more, and who is to be warned of was told of: days in which nothing
+    is tried are no days of failure.
+    """
+    moved, tried = 0, dict[int, int]()
+    for _ in range(STEPS_MAX):
+        until(lambda: all(failures > tried.get(endpoint, 0) for endpoint, failures in _failing(database_url).items()),
+            "each was tried again", patience_s=PATIENCE_S)  # fmt: skip
+        until(lambda: rows(database_url, _UNTOLD) == [(0,)], "warnings were told", patience_s=PATIENCE_S)
+        tried = _failing(database_url)
+        if not tried:
+            break
+        say(f"{moved / 3600:g} hours on {len(tried)} fail; {rows(database_url, _OPEN)[0][0]:,} deliveries wait")
+        ahead(database_url, STEP_S)
+        moved += STEP_S
+    until(lambda: rows(database_url, _OPEN) == [(0,)], "all is delivered or exhausted", patience_s=PATIENCE_S)
+    return moved
+
+
+_OPEN = "SELECT count(*) FROM webhook_deliveries WHERE state IN ('due', 'sending')"
+_UNTOLD = "SELECT count(*) FROM webhook_endpoints WHERE warned_at IS NOT NULL AND told_at IS NULL"
+
+
+def _failing(database_url: str) -> dict[int, int]:
+    """How often in a row each endpoint has failed for which something waits."""
+    return dict(rows(database_url, "SELECT endpoint, failures FROM webhook_endpoints e WHERE state = 'enabled' AND EXISTS ("
+        "SELECT FROM webhook_deliveries d WHERE d.endpoint = e.endpoint AND d.state IN ('due', 'sending'))"))  # fmt: skip
