@@ -20,15 +20,17 @@ _keys = make_secret_keys(config)
 
 @task("webhooks.deliver")
 async def deliver() -> int | None:
-    """Deliver events to webhook endpoints for a while, then have another go on; gives how many attempts were made."""
+    """Deliver events to webhook endpoints for a while, and have another go on; gives how many attempts were made."""
     if _keys is None:
         return None
     at = process()
     courier = Courier(at.database, at.door, _egress, _keys, couriers=config.webhook_couriers)
-    attempts = await courier.run(STINT_S, _stopping.is_set, drain_s=LIMIT_S / 4)
-    if attempts is not None and not _stopping.is_set():
+    return await courier.run(STINT_S, _stopping.is_set, drain_s=LIMIT_S / 4, left=_next)
+
+
+def _next() -> None:
+    if not _stopping.is_set():
         app.send_task("webhooks.deliver")
-    return attempts
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator] # Celery has no types

@@ -15,16 +15,33 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 BATCH: Final = 1000
 
-_LOCK: Final = "SELECT last FROM feed FOR UPDATE SKIP LOCKED"
+# Where nothing is new nothing is locked either: a lock is written, and its commit waits for the disk.
+_LOCK: Final = """
+SELECT last FROM feed WHERE EXISTS (SELECT FROM outbox WHERE position IS NULL) FOR UPDATE SKIP LOCKED"""
 
-# After the lock, in a statement of its own: it must see what was committed before the lock was free. A wallet's events
-# stay in their order though the clock was set back between them.
+# After the lock, in a statement of its own: it must see what was committed before the lock was free.
+#
+# A wallet's events get their positions in their order, though the clock was set back between them: as many as there are
+# among the first by time, but those with the lowest numbers that have none. They are found from there downwards, by
+# the key: a wallet whose clock was not set back costs one look.
 _ADVANCE: Final = """
-WITH new AS (
+WITH RECURSIVE due AS (
+    SELECT wallet_id, min(event) AS event, count(*) AS events
+    FROM (SELECT wallet_id, event FROM outbox WHERE position IS NULL
+        ORDER BY recorded_at, wallet_id, event LIMIT %(limit)s) AS first GROUP BY wallet_id),
+down AS (
+    SELECT wallet_id, event, events FROM due
+    UNION ALL
+    SELECT d.wallet_id, d.event - 1, d.events FROM down d CROSS JOIN LATERAL (
+        SELECT position FROM outbox WHERE wallet_id = d.wallet_id AND event = d.event - 1 LIMIT 1) o
+    WHERE o.position IS NULL),
+new AS (
     SELECT wallet_id, event, row_number() OVER (ORDER BY at, wallet_id, event) AS place
-    FROM (SELECT wallet_id, event, max(recorded_at) OVER (PARTITION BY wallet_id ORDER BY event) AS at
-        FROM (SELECT wallet_id, event, recorded_at FROM outbox WHERE position IS NULL
-            ORDER BY recorded_at, wallet_id, event LIMIT %(limit)s) AS first) AS o),
+    FROM (SELECT o.wallet_id, o.event, max(o.recorded_at) OVER (PARTITION BY o.wallet_id ORDER BY o.event) AS at
+        FROM (SELECT wallet_id, min(event) AS event, max(events) AS events FROM down GROUP BY wallet_id) first
+        CROSS JOIN LATERAL (
+            SELECT wallet_id, event, recorded_at FROM outbox
+            WHERE wallet_id = first.wallet_id AND event >= first.event ORDER BY event LIMIT first.events) o) AS o),
 placed AS (
     UPDATE outbox o SET position = %(last)s::bigint + new.place FROM new
     WHERE o.wallet_id = new.wallet_id AND o.event = new.event AND o.position IS NULL RETURNING 1)

@@ -1,5 +1,7 @@
 """Events reach receivers, signed, each once if all goes well, and again if it does not."""
 
+import asyncio
+
 import pytest
 from standardwebhooks import Webhook
 from svix.webhooks import Webhook as SvixWebhook
@@ -7,7 +9,7 @@ from svix.webhooks import Webhook as SvixWebhook
 from ledger.kit import duty
 from ledger.webhooks.deliveries.courier import DUTY
 from tests.support.api import Api, fresh, run_sql
-from tests.webhooks.delivering import Post, ahead, endpoint, number, states, until
+from tests.webhooks.delivering import PATIENCE_S, Post, ahead, endpoint, number, states, until
 from tests.webhooks.receivers import OK, in_turn, receiving, reply
 
 pytestmark = pytest.mark.anyio
@@ -174,3 +176,20 @@ async def test_there_is_one_courier_at_a_time(api: Api, post: Post) -> None:
         assert await duty.take(post.database, DUTY, "another", 1) is None
         assert await duty.take(post.database, DUTY, "another", 2) == 2
         assert await post.courier().run(1) is None
+
+
+async def test_who_leaves_does_not_let_others_wait_for_a_silent_receiver(api: Api, post: Post) -> None:
+    """His place is free, and he says so, while what he sent is still on its way; that is written down when it ends."""
+    over = asyncio.Event()
+    async with receiving(lambda _: 2.0) as silent, receiving() as quick:
+        hook = await endpoint(api, silent, "credits.granted")
+        await api.wallet("5")
+        leaving = asyncio.create_task(post.courier().run(60, lambda: bool(silent.came), left=over.set))
+        await asyncio.wait_for(over.wait(), PATIENCE_S)
+        assert (states(api.database_url, number(hook)), leaving.done()) == ({"sending": 1}, False)
+        await endpoint(api, quick, "credits.granted")
+        await api.wallet("6")
+        async with post.stint():
+            await until(lambda: quick.came, "another delivers")
+            assert not leaving.done()
+        assert await leaving == 1

@@ -82,12 +82,18 @@ class Courier:
         self._behind = 0
 
     async def run(
-        self, stint_s: float, stopping: Callable[[], bool] = lambda: False, *, drain_s: float = DRAIN_S
+        self,
+        stint_s: float,
+        stopping: Callable[[], bool] = lambda: False,
+        *,
+        drain_s: float = DRAIN_S,
+        left: Callable[[], None] = lambda: None,
     ) -> int | None:
         """Deliver for so long, or until ``stopping``; gives how many attempts were written down, None where there are
         couriers enough. Raises DatabaseUnavailable.
 
-        What is on its way then may end within ``drain_s``, or counts as lost.
+        What is on its way then may end within ``drain_s``, or counts as lost. ``left`` is called before that, as soon
+        as another may have the place: one silent receiver would let all the others wait.
         """
         place = await duty.take(self._database, DUTY, self._holder, self._couriers)
         if place is None:
@@ -100,6 +106,7 @@ class Courier:
             ear.cancel()
             with suppress(DatabaseUnavailable):
                 await duty.leave(self._database, DUTY, self._holder, place)
+            left()
             if self._sending:
                 await asyncio.wait(self._sending, timeout=drain_s)
             for late in self._sending:

@@ -51,6 +51,27 @@ async def test_a_wallets_events_keep_their_order_though_the_clock_was_set_back(
     assert places(database_url) == [(2, 1, 1), (1, 1, 2), (1, 2, 3), (1, 3, 4)]
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+async def test_and_though_it_was_set_back_between_two_batches(
+    database: Database, database_url: str, limit: int
+) -> None:
+    """Again and again, and for long: batches are as large as ever, each goes on, and what is small does not wait."""
+    clock_s = (60, 61, 0, 1, 62, -30, -29, 2, -60)
+    with session(database_url) as connection:
+        for event, at_s in enumerate(clock_s, 1):
+            write(connection, 1, event, at_s)
+            write(connection, 2, event, -at_s)
+        write(connection, 3, 1, -61)
+    given = []
+    while count := await advanced(database, limit):
+        given.append(count)
+    found = places(database_url)
+    assert [position for _, _, position in found] == list(range(1, 2 * len(clock_s) + 2))
+    for wallet in (1, 2):
+        assert [event for of, event, _ in found if of == wallet] == list(range(1, len(clock_s) + 1))
+    assert given == [limit] * (len(found) // limit) + [len(found) % limit] * (len(found) % limit > 0)
+
+
 async def test_one_at_a_time_gives_positions(open_database: OpenDatabase, database_url: str) -> None:
     """Who comes second goes away at once, also from events that the first does not know."""
     first, second = await open_database(), await open_database()

@@ -120,10 +120,10 @@ class Report:
             f"  {'to those that take them':24}{'events':>9}{'':>11}{'p50':>13}{'p99':>13}{'worst p99':>13}",
             f"  {'alone':24}{self.alone}",
             f"  {'beside those that fail':24}{self.beside}",
-            f"  {'ratio':24}{'':20}{p50:10.2f}   {p99:10.2f}      aim: less than {RATIO_MAX:g}",
-            f"  {'those that fail':18}{'deliveries':>11}{'exhausted':>11}{'attempts':>10}  {'warned':8}{'disabled':10}ended",
+            f"  {'ratio':24}{'':20}{p50:10.2f}{p99:13.2f}      aim: less than {RATIO_MAX:g}",
+            f"  {'those that fail':22}{'deliveries':>11}{'exhausted':>11}{'attempts':>10}  {'warned':8}{'disabled':10}ended",
             *(
-                f"  {kind:18}{fate.deliveries:11,}{fate.exhausted:11,}{fate.attempts:10,}"
+                f"  {kind:22}{fate.deliveries:11,}{fate.exhausted:11,}{fate.attempts:10,}"
                 f"  {'yes' if fate.warned else 'no':8}{fate.disabled_for or 'no':10}{_listed(fate.ends)}"
                 for kind, fate in self.fates.items()
             ),
