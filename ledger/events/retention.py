@@ -1,34 +1,67 @@
 """Forgetting what was told long ago: a prefix of the positions, and the feed remembers up to where.
 
-Nothing is forgotten that a consumer has not read, or that is still to be delivered to somebody.
+Deliveries and their attempts go with their events, in the same transaction: one that were left alone could not say what
+it delivered, and an event that were left alone would be missed by whoever has had it.
+
+Nothing is forgotten that a consumer has not read, or that is still to be delivered to somebody: but who was disabled on
+request for longer than events are kept is waited for no more.
 """
 
+from collections import Counter
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.kit.arrays import numbers
 from ledger.kit.db import Database
 
 LATE_DAYS: Final = 7
 BATCH: Final = 2_000
 """Positions that one transaction looks at."""
 
+DELIVERIES: Final = 5_000
+"""Deliveries that one transaction deletes, unless a single event has more."""
+
 _FEED: Final = """
 SELECT gone, least(gone + %(batch)s, last, (SELECT min(position) FROM consumers)) FROM feed FOR UPDATE"""
 
-_LOCK: Final = """
-SELECT count(*) FROM (SELECT FROM outbox WHERE position > %(gone)s AND position <= %(upto)s FOR UPDATE) AS locked"""
+# Until the end of the transaction nobody enables them.
+_ABANDONED: Final = """
+SELECT endpoint FROM webhook_endpoints WHERE state = 'disabled' AND disabled_for = 'request'
+    AND disabled_at < ledger_now() - make_interval(days => %(days)s) ORDER BY endpoint FOR SHARE"""
 
-# What is to be delivered is the webhooks' to know: of them nothing but this table is read here.
+# Whoever has an event delivered again holds it until that is there to be seen: it is not waited for, and what is behind
+# it stays too.
+_LOCK: Final = """
+SELECT count(*) FILTER (WHERE position = %(gone)s + place) FROM (
+    SELECT position, row_number() OVER (ORDER BY position) AS place FROM (
+        SELECT position FROM outbox WHERE position > %(gone)s AND position <= %(upto)s
+        ORDER BY position FOR UPDATE SKIP LOCKED) AS locked) AS placed"""
+
+# What is to be delivered is the webhooks' to know: of them nothing but these tables is touched here.
 _STOP: Final = """
 SELECT o.position, o.recorded_at, o.recorded_at < ledger_now() - make_interval(days => %(days)s + %(late)s) AS late
 FROM outbox o
 WHERE o.position > %(gone)s AND o.position <= %(upto)s AND (
     o.recorded_at >= ledger_now() - make_interval(days => %(days)s)
     OR EXISTS (SELECT FROM webhook_deliveries d
-        WHERE d.wallet_id = o.wallet_id AND d.event = o.event AND d.state IN ('due', 'sending')))
+        WHERE d.wallet_id = o.wallet_id AND d.event = o.event AND d.state IN ('due', 'sending')
+            AND d.endpoint <> ALL(%(abandoned)s::bigint[])))
 ORDER BY o.position LIMIT 1"""
+
+_FULL: Final = """
+SELECT min(position) FROM (
+    SELECT o.position, sum(d.many) OVER (ORDER BY o.position) AS deliveries FROM outbox o
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS many FROM webhook_deliveries WHERE wallet_id = o.wallet_id AND event = o.event) d
+    WHERE o.position > %(gone)s AND o.position <= %(upto)s) AS summed
+WHERE deliveries >= %(deliveries)s"""
+
+_DELIVERIES: Final = """
+DELETE FROM webhook_deliveries d USING outbox o
+WHERE o.position > %(gone)s AND o.position <= %(upto)s AND d.wallet_id = o.wallet_id AND d.event = o.event
+RETURNING d.endpoint, d.state IN ('due', 'sending')"""
 
 _FORGET: Final = """
 WITH forgotten AS (
@@ -38,42 +71,62 @@ UPDATE feed SET gone = %(upto)s RETURNING (SELECT count(*) FROM forgotten)"""
 
 class Forgotten(NamedTuple):
     """``events`` that were forgotten; ``held_back``: when the first that had to stay was recorded, where that is a week
-    longer ago than it should be, since something waits for ever."""
+    longer ago than it should be, since something waits for ever; ``deliveries`` that went with the events;
+    ``given_up``: how many of these still waited, by endpoint: it has been disabled for too long."""
 
     events: int
     held_back: datetime | None
+    deliveries: int = 0
+    given_up: Counter[int] = Counter()
 
 
-async def forget(database: Database, days: int, *, batch: int = BATCH, batches: int = 500) -> Forgotten:
-    """Forget events that are older than ``days``, a batch a transaction, and ``batches`` at most."""
+async def forget(
+    database: Database, days: int, *, batch: int = BATCH, deliveries: int = DELIVERIES, batches: int = 500
+) -> Forgotten:
+    """Forget events that are older than ``days`` with what was delivered of them, a batch a transaction, and
+    ``batches`` at most."""
 
-    async def some(connection: AsyncConnection) -> tuple[int, datetime | None, bool]:
-        return await _forget_some(connection, days, batch)
+    async def some(connection: AsyncConnection) -> tuple[Forgotten, bool]:
+        return await _forget_some(connection, days, batch, deliveries)
 
-    events, held_back = 0, None
+    total = Forgotten(0, None)
     for _ in range(batches):
-        gone, held_back, more = await database.retrying(some)
-        events += gone
+        done, more = await database.retrying(some)
+        total = Forgotten(
+            total.events + done.events,
+            done.held_back,
+            total.deliveries + done.deliveries,
+            total.given_up + done.given_up,
+        )
         if not more:
             break
-    return Forgotten(events, held_back)
+    return total
 
 
-async def _forget_some(connection: AsyncConnection, days: int, batch: int) -> tuple[int, datetime | None, bool]:
-    """How many, since when the next is held back, and whether there may be more to forget."""
-    feed: Any = (await connection.exec_driver_sql(_FEED, {"batch": batch})).one()
-    gone, upto = feed
-    if upto <= gone:
-        return 0, None, False
-    span = {"gone": gone, "upto": upto}
-    # Whoever has an event delivered again holds it until that is there to be seen.
-    await connection.exec_driver_sql(_LOCK, span)
-    stop: Any = (await connection.exec_driver_sql(_STOP, span | {"days": days, "late": LATE_DAYS})).one_or_none()
+async def _forget_some(
+    connection: AsyncConnection, days: int, batch: int, deliveries: int
+) -> tuple[Forgotten, bool]:
+    """What was forgotten, and whether there may be more to forget."""
+    gone, wanted = (await connection.exec_driver_sql(_FEED, {"batch": batch})).one()
+    if wanted <= gone:
+        return Forgotten(0, None), False
+    found = await connection.exec_driver_sql(_ABANDONED, {"days": days})
+    abandoned = numbers(found.scalars())
+    span: dict[str, Any] = {"gone": gone, "upto": wanted}
+    locked: int = (await connection.exec_driver_sql(_LOCK, span)).scalar_one()
+    span["upto"] = gone + locked
+    about = {"days": days, "late": LATE_DAYS, "abandoned": abandoned}
+    stop: Any = (await connection.exec_driver_sql(_STOP, span | about)).one_or_none()
     if stop is not None:
         span["upto"] = stop.position - 1
     held_back = stop.recorded_at if stop is not None and stop.late else None
+    full: int | None = (await connection.exec_driver_sql(_FULL, span | {"deliveries": deliveries})).scalar_one()
+    if full is not None:
+        span["upto"] = full
     if span["upto"] == gone:
-        return 0, held_back, False
-    done: Any = (await connection.exec_driver_sql(_FORGET, span)).one()
-    assert done[0] == span["upto"] - gone, f"{done[0]} events had the positions {gone + 1} to {span['upto']}"
-    return done[0], held_back, stop is None
+        return Forgotten(0, held_back), False
+    delivered: Any = (await connection.exec_driver_sql(_DELIVERIES, span)).all()
+    count: int = (await connection.exec_driver_sql(_FORGET, span)).scalar_one()
+    assert count == span["upto"] - gone, f"{count} events had the positions {gone + 1} to {span['upto']}"
+    given_up = Counter(endpoint for endpoint, waited in delivered if waited)
+    return Forgotten(count, held_back, len(delivered), given_up), span["upto"] == wanted or full is not None

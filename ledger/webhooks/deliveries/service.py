@@ -48,9 +48,10 @@ WHERE delivery IN (
     SELECT d.delivery FROM webhook_deliveries d JOIN outbox o USING (wallet_id, event)
     WHERE d.endpoint = %(endpoint)s AND d.delivery > %(after)s AND d.state = ANY(%(states)s)
         AND o.recorded_at >= %(since)s AND o.recorded_at < %(until)s
-    ORDER BY d.delivery LIMIT %(limit)s)
+    ORDER BY d.delivery LIMIT %(limit)s FOR KEY SHARE OF o)
     AND state = ANY(%(states)s)
 RETURNING delivery"""
+"""Whoever forgets an event while this waits for it has taken its delivery along."""
 
 _MISSED: Final = f"""
 INSERT INTO webhook_deliveries (endpoint, wallet_id, event, type, due_at, created_at)
@@ -62,7 +63,7 @@ WHERE e.endpoint = %(endpoint)s AND c.name = 'webhooks' AND o.position <= c.posi
     AND (e.owner_id IS NULL OR e.owner_id = w.owner_id) AND {WANTED}
     AND NOT EXISTS (SELECT 1 FROM webhook_deliveries d
         WHERE d.endpoint = e.endpoint AND d.wallet_id = o.wallet_id AND d.event = o.event)
-ORDER BY o.position LIMIT %(limit)s
+ORDER BY o.position LIMIT %(limit)s FOR KEY SHARE OF o
 ON CONFLICT (endpoint, wallet_id, event) DO NOTHING
 RETURNING delivery"""
 
@@ -102,7 +103,8 @@ async def redeliver(database: Database, number: int) -> Delivery:
     async def work(connection: AsyncConnection) -> Delivery:
         row = await _row(connection, number)
         await _enabled(connection, row.endpoint)
-        if row.payload is None:
+        held = select(_o.event).where(_o.wallet_id == row.wallet_id, _o.event == row.event)
+        if (await connection.execute(held.with_for_update(read=True, key_share=True))).first() is None:
             raise EventsExpired("the event is not kept any more, so it cannot be delivered again")
         again = webhook_deliveries.update().where(_d.delivery == number, _d.state != "sending")
         due = {"state": "due", "round": _d.attempts, "due_at": func.ledger_now()}
