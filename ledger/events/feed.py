@@ -47,11 +47,13 @@ placed AS (
     WHERE o.wallet_id = new.wallet_id AND o.event = new.event AND o.position IS NULL RETURNING 1)
 UPDATE feed SET last = last + (SELECT count(*) FROM placed) RETURNING last - %(last)s::bigint"""
 
-_TAKE: Final = "SELECT position FROM consumers WHERE name = %(name)s FOR UPDATE SKIP LOCKED"
+_SPAN: Final = """
+SELECT c.position, least(c.position + %(limit)s, f.last) FROM consumers c CROSS JOIN feed f
+WHERE c.name = %(name)s AND c.position < f.last FOR UPDATE OF c SKIP LOCKED"""
 
 _NEXT: Final = """
 SELECT position, wallet_id, event, type, payload, recorded_at FROM outbox
-WHERE position > %(after)s ORDER BY position LIMIT %(limit)s"""
+WHERE position > %(after)s AND position <= %(upto)s ORDER BY position"""
 
 _MOVE: Final = "UPDATE consumers SET position = %(position)s WHERE name = %(name)s"
 
@@ -79,22 +81,28 @@ async def advance(connection: AsyncConnection, *, limit: int = BATCH) -> int:
     return int((await connection.exec_driver_sql(_ADVANCE, {"last": last, "limit": limit})).scalar_one())
 
 
-async def take(connection: AsyncConnection, consumer: str, *, limit: int = BATCH) -> Sequence[Event] | None:
-    """The next events for ``consumer``, which nobody else takes meanwhile; None where somebody does.
+async def span(connection: AsyncConnection, consumer: str, *, limit: int = BATCH) -> tuple[int, int] | None:
+    """What is next for ``consumer``, and for nobody else meanwhile: the events behind the first of these positions, up to
+    the second. None where there are none, or somebody else is at it.
 
     Call ``passed`` in the same transaction.
     """
-    after = (await connection.exec_driver_sql(_TAKE, {"name": consumer})).scalar_one_or_none()
-    if after is None:
-        return None
-    rows: Any = await connection.exec_driver_sql(_NEXT, {"after": after, "limit": limit})
+    found: Any = (await connection.exec_driver_sql(_SPAN, {"name": consumer, "limit": limit})).one_or_none()
+    return None if found is None else (found[0], found[1])
+
+
+async def take(connection: AsyncConnection, consumer: str, *, limit: int = BATCH) -> Sequence[Event]:
+    """As ``span``, the events themselves."""
+    found = await span(connection, consumer, limit=limit)
+    if found is None:
+        return ()
+    rows: Any = await connection.exec_driver_sql(_NEXT, {"after": found[0], "upto": found[1]})
     return [Event(*row) for row in rows]
 
 
-async def passed(connection: AsyncConnection, consumer: str, events: Sequence[Event]) -> None:
-    """``consumer`` has heard of these."""
-    if events:
-        await connection.exec_driver_sql(_MOVE, {"name": consumer, "position": events[-1].position})
+async def passed(connection: AsyncConnection, consumer: str, position: int) -> None:
+    """``consumer`` has heard of all up to this position."""
+    await connection.exec_driver_sql(_MOVE, {"name": consumer, "position": position})
 
 
 async def waiting(connection: AsyncConnection) -> tuple[int, float]:

@@ -103,9 +103,7 @@ async def forget(
     return total
 
 
-async def _forget_some(
-    connection: AsyncConnection, days: int, batch: int, deliveries: int
-) -> tuple[Forgotten, bool]:
+async def _forget_some(connection: AsyncConnection, days: int, batch: int, deliveries: int) -> tuple[Forgotten, bool]:
     """What was forgotten, and whether there may be more to forget."""
     gone, wanted = (await connection.exec_driver_sql(_FEED, {"batch": batch})).one()
     if wanted <= gone:

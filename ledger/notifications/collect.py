@@ -51,7 +51,7 @@ async def collect(database: Database, *, limit: int = feed.BATCH) -> int:
         channels = [Channel(*row) for row in rows]
         if channels:
             await _queue(connection, channels, groups_of(events, channels))
-        await feed.passed(connection, CONSUMER, events)
+        await feed.passed(connection, CONSUMER, events[-1].position)
         return len(events)
 
     return await database.retrying(work)

@@ -206,13 +206,13 @@ async def test_what_is_forgotten_meanwhile_is_not_delivered_again(teller: Teller
         asked = [
             asyncio.create_task(redeliver(teller.database, number)),
             *(
-                asyncio.create_task(
-                    redeliver_some(teller.database, 7, Again(since=ALWAYS, which=which), ALWAYS, NEVER)
-                )
+                asyncio.create_task(redeliver_some(teller.database, 7, Again(since=ALWAYS, which=which), ALWAYS, NEVER))
                 for which in ("exhausted", "missed")
             ),
         ]
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
         async with asyncio.timeout(20):
             while run_sql(teller.url, waiting) != [(3,)]:
                 await asyncio.sleep(0.02)
@@ -235,7 +235,8 @@ async def test_redelivering_and_forgetting_at_once(teller: Teller, wallet: int) 
         while not over:
             which = chance.choice(("exhausted", "missed", "all"))
             found += await redeliver_some(teller.database, 7, Again(since=ALWAYS, which=which), ALWAYS, NEVER)
-            run_sql(
+            await asyncio.to_thread(
+                run_sql,
                 teller.url,
                 "UPDATE webhook_deliveries SET state = 'delivered', finished_at = ledger_now()"
                 " WHERE state = 'due' AND random() < 0.5",
@@ -246,9 +247,7 @@ async def test_redelivering_and_forgetting_at_once(teller: Teller, wallet: int) 
     for _ in range(60):
         await forget(teller.database, 90, batch=chance.choice((1, 3, 100)))
         teller.advance(timedelta(hours=5))
-        orphans = (
-            "SELECT count(*) FROM webhook_deliveries d LEFT JOIN outbox o USING (wallet_id, event) WHERE o.event IS NULL"
-        )
+        orphans = "SELECT count(*) FROM webhook_deliveries d LEFT JOIN outbox o USING (wallet_id, event) WHERE o.event IS NULL"
         assert [(0,)] == run_sql(teller.url, orphans)
     over = True
     assert sum(await asyncio.gather(*asking)) > 0

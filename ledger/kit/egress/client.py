@@ -38,6 +38,10 @@ log = structlog.get_logger(__name__)
 SHOWN_MAX: Final = 16
 """Addresses of a name in a line of the log: whoever has its DNS can give it thousands."""
 
+PARSED_MAX: Final = 1_000
+"""URLs of which a process remembers how they were read: what the same text says does not change. What a name leads to
+does, and is asked each time."""
+
 _LIMITS: Final = Limits()
 
 
@@ -71,6 +75,7 @@ class Egress:
         self._system = SystemResolver()
         self._resolver = resolver or self._system
         self._limits = limits
+        self._parsed = lru_cache(maxsize=PARSED_MAX)(lambda url: parse(url, self._allow))
 
     @classmethod
     def read(cls, *, allow: str | None, proxy: str | None, ca_file: str | None) -> Egress:
@@ -90,7 +95,7 @@ class Egress:
         Raises:
             UrlRefused: it cannot.
         """
-        return parse(url, self._allow)
+        return self._parsed(url)
 
     async def check_resolved(self, url: str) -> Target:
         """As `check`, and of all addresses that the name has now.

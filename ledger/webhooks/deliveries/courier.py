@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book.door import Door
 from ledger.errors import DatabaseUnavailable
+from ledger.events.feed import BATCH
 from ledger.kit import duty, failpoints
 from ledger.kit.bell import Ear
 from ledger.kit.db import Database
@@ -118,8 +119,8 @@ class Courier:
 
     async def _work(self, place: int, until: float, stopping: Callable[[], bool]) -> None:
         renew_at = time.monotonic() + duty.LEASE_S / 3
-        chores_at = 0.0
-        look = True
+        chores_at = looked_at = 0.0
+        whole = True
         while (now := time.monotonic()) < until and not stopping():
             if now >= renew_at:
                 if not await duty.renew(self._database, DUTY, self._holder, place):
@@ -130,16 +131,16 @@ class Courier:
                 await notices.tell(self._database, self._door)
                 chores_at = now + CHORES_S
             self._woken.clear()
-            told = 0
+            # What only made room for more deliveries is no reason to look for events.
+            look = whole or self._heard.is_set() or now >= looked_at + PATIENCE_S
             if look:
                 self._heard.clear()
-                told = await fan_out(self._database)
+                looked_at = now
+                whole = await fan_out(self._database) == BATCH
             begun = await self._send_what_is_due()
-            if not (told or begun):
+            if not (whole or begun):
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), PATIENCE_S)
-            # What only made room for more deliveries is no reason to look for events.
-            look = bool(told) or self._heard.is_set() or not self._woken.is_set()
 
     async def _send_what_is_due(self) -> int:
         """Begin attempts, as many as there is room for; gives how many."""
@@ -164,13 +165,13 @@ class Courier:
                 if receiver.ended:
                     await exhaust(connection, receiver.endpoint, receiver.ended, EXHAUSTED_MAX)
             open_ = [receiver for receiver in receivers.values() if receiver.enabled]
-            busy = await store.on_the_way(connection, [receiver.endpoint for receiver in open_])
-            rooms = {r.endpoint: rules.room(r.health, busy.get(r.endpoint, 0), r.now) for r in open_}
-            rooms = {endpoint: room for endpoint, room in rooms.items() if room}
-            if not rooms:
+            slots = {each.endpoint: most for each in open_ if (most := rules.slots(each.health, each.now))}
+            if not slots:
                 return [], behind
             now = open_[0].now
-            claimed = await store.claim(connection, rooms, now, LEASE_S, limit)
+            claimed = await store.claim(connection, slots, now, LEASE_S, limit)
+            if not claimed:
+                return [], behind
             signing = await live_secrets(connection, self._keys, {each.endpoint for each in claimed})
             return [
                 Letter(each, receivers[each.endpoint].url, signing.get(each.endpoint), now) for each in claimed

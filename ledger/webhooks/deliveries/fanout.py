@@ -39,13 +39,13 @@ async def fan_out(database: Database, *, limit: int = feed.BATCH) -> int:
 
     async def work(connection: AsyncConnection) -> int:
         await feed.advance(connection, limit=limit)
-        events = await feed.take(connection, CONSUMER, limit=limit)
-        if not events:
+        span = await feed.span(connection, CONSUMER, limit=limit)
+        if span is None:
             return 0
-        places = {"after": events[0].position - 1, "last": events[-1].position}
-        await connection.exec_driver_sql(_FAN_OUT, places)
-        await feed.passed(connection, CONSUMER, events)
+        after, last = span
+        await connection.exec_driver_sql(_FAN_OUT, {"after": after, "last": last})
+        await feed.passed(connection, CONSUMER, last)
         await failpoints.reach("webhooks.before_fan_out")
-        return len(events)
+        return last - after
 
     return await database.retrying(work)

@@ -120,11 +120,11 @@ def _failed(health: Health, outcome: Outcome, now: datetime) -> Health:
     )
 
 
-def room(health: Health, on_the_way: int, now: datetime) -> int:
-    """How many more deliveries may be sent to a receiver now. One that failed often is tried by a single one."""
+def slots(health: Health, now: datetime) -> int:
+    """How many deliveries may be on their way to a receiver now. One that failed often is tried by a single one."""
     if health.paused(now):
         return 0
-    return max((1 if health.failures >= PATIENCE else health.slots) - on_the_way, 0)
+    return 1 if health.failures >= PATIENCE else health.slots
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:

@@ -40,19 +40,16 @@ SELECT endpoint, owner_id, url, state, disabled_for, ledger_now() AS now,
     failures, failing_since, warned_at, paused_until, slots
 FROM webhook_endpoints WHERE endpoint = ANY(%(endpoints)s::bigint[]) ORDER BY endpoint FOR NO KEY UPDATE"""
 
-_ON_THE_WAY: Final = """
-SELECT endpoint, count(*) FROM webhook_deliveries
-WHERE state = 'sending' AND endpoint = ANY(%(endpoints)s::bigint[]) GROUP BY endpoint"""
-
 _CLAIM: Final = f"""
 UPDATE webhook_deliveries d
 SET state = 'sending', attempts = d.attempts + 1, due_at = %(now)s + make_interval(secs => %(lease)s)
 FROM (
-    SELECT p.delivery, p.attempts, p.wallet_id, p.event FROM ({each(endpoints="bigint", rooms="int")}) r
+    SELECT p.delivery, p.attempts, p.wallet_id, p.event FROM ({each(endpoints="bigint", slots="int")}) r
     CROSS JOIN LATERAL (
         SELECT delivery, attempts, wallet_id, event, due_at, row_number() OVER (ORDER BY due_at) AS place FROM (
             SELECT * FROM webhook_deliveries WHERE endpoint = r.endpoints AND state = 'due' AND due_at <= %(now)s
-            ORDER BY due_at LIMIT r.rooms) d) p
+            ORDER BY due_at LIMIT greatest(r.slots - (
+                SELECT count(*) FROM webhook_deliveries WHERE endpoint = r.endpoints AND state = 'sending'), 0)) d) p
     ORDER BY p.place, p.due_at LIMIT %(limit)s) p
 JOIN outbox o USING (wallet_id, event)
 WHERE d.delivery = p.delivery AND d.attempts = p.attempts AND d.finished_at IS NULL
@@ -178,17 +175,12 @@ def _receiver(row: Any) -> Receiver:
     return Receiver(row.endpoint, row.owner_id, row.url, row.state == "enabled", ended, row.now, health)
 
 
-async def on_the_way(connection: AsyncConnection, endpoints: Iterable[int]) -> dict[int, int]:
-    """How many deliveries are claimed, by endpoint."""
-    found: Any = await connection.exec_driver_sql(_ON_THE_WAY, {"endpoints": numbers(endpoints)})
-    return dict(list(found))
-
-
 async def claim(
-    connection: AsyncConnection, rooms: Mapping[int, int], now: datetime, lease_s: float, limit: int
+    connection: AsyncConnection, slots: Mapping[int, int], now: datetime, lease_s: float, limit: int
 ) -> list[Claimed]:
-    """Take deliveries that are due: so many of each endpoint, and ``limit`` in all."""
-    places = {"endpoints": numbers(rooms), "rooms": numbers(rooms.values())}
+    """Take deliveries that are due: of each endpoint so many, less those that are on their way already, and ``limit`` in
+    all. The endpoints are locked, by a statement before this."""
+    places = {"endpoints": numbers(slots), "slots": numbers(slots.values())}
     params = places | {"now": now, "lease": lease_s, "limit": limit}
     found: Any = await connection.exec_driver_sql(_CLAIM, params)
     return [Claimed(*row) for row in found]

@@ -90,7 +90,7 @@ async def hear(database: Database, consumer: str, done: asyncio.Event, chance: r
         try:
             async with database.transaction() as connection:
                 events = await feed.take(connection, consumer, limit=chance.choice((1, 10, 100)))
-                heard = 1 if events is None else len(events)
+                heard = len(events)
                 if events:
                     columns = {
                         "positions": [event.position for event in events],
@@ -98,7 +98,7 @@ async def hear(database: Database, consumer: str, done: asyncio.Event, chance: r
                         "events": [event.event for event in events],
                     }
                     await connection.exec_driver_sql(_HEARD, columns | {"consumer": consumer})
-                    await feed.passed(connection, consumer, events)
+                    await feed.passed(connection, consumer, events[-1].position)
                 if dies:
                     await connection.exec_driver_sql(_DIE)
         except DBAPIError:

@@ -1,6 +1,6 @@
 """A storm of events to twenty receivers, half of which fail.
 
-    python -m tests.faults.storm --seed 7 --events 10000        (make webhook-storm SEED=7 EVENTS=10000)
+python -m tests.faults.storm --seed 7 --events 10000        (make webhook-storm SEED=7 EVENTS=10000)
 """
 
 import argparse
