@@ -1,5 +1,7 @@
 """The events' background work."""
 
+from collections import Counter
+
 import structlog
 
 from ledger.events.retention import forget
@@ -16,7 +18,7 @@ async def forget_events() -> int:
     forgotten = await forget(process().database, config.events_days)
     if forgotten.events:
         log.info("events.forgotten", events=forgotten.events, deliveries=forgotten.deliveries)
-    for endpoint, deliveries in forgotten.given_up.items():
+    for endpoint, deliveries in Counter(forgotten.given_up).items():
         log.warning("webhook.given_up", endpoint=public(ENDPOINT, endpoint), deliveries=deliveries)
     if forgotten.held_back is not None:
         log.warning("events.held_back", since=forgotten.held_back.isoformat())

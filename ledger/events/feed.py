@@ -82,8 +82,8 @@ async def advance(connection: AsyncConnection, *, limit: int = BATCH) -> int:
 
 
 async def span(connection: AsyncConnection, consumer: str, *, limit: int = BATCH) -> tuple[int, int] | None:
-    """What is next for ``consumer``, and for nobody else meanwhile: the events behind the first of these positions, up to
-    the second. None where there are none, or somebody else is at it.
+    """What is next for ``consumer``, and for nobody else meanwhile: the events behind the first of these positions, up
+    to the second. None where there are none, or somebody else is at it.
 
     Call ``passed`` in the same transaction.
     """

@@ -7,7 +7,6 @@ Nothing is forgotten that a consumer has not read, or that is still to be delive
 request for longer than events are kept is waited for no more.
 """
 
-from collections import Counter
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -72,12 +71,12 @@ UPDATE feed SET gone = %(upto)s RETURNING (SELECT count(*) FROM forgotten)"""
 class Forgotten(NamedTuple):
     """``events`` that were forgotten; ``held_back``: when the first that had to stay was recorded, where that is a week
     longer ago than it should be, since something waits for ever; ``deliveries`` that went with the events;
-    ``given_up``: how many of these still waited, by endpoint: it has been disabled for too long."""
+    ``given_up``: to which endpoints some of these still waited, one for each: they have been disabled for too long."""
 
     events: int
     held_back: datetime | None
     deliveries: int = 0
-    given_up: Counter[int] = Counter()
+    given_up: tuple[int, ...] = ()
 
 
 async def forget(
@@ -105,7 +104,8 @@ async def forget(
 
 async def _forget_some(connection: AsyncConnection, days: int, batch: int, deliveries: int) -> tuple[Forgotten, bool]:
     """What was forgotten, and whether there may be more to forget."""
-    gone, wanted = (await connection.exec_driver_sql(_FEED, {"batch": batch})).one()
+    feed: Any = (await connection.exec_driver_sql(_FEED, {"batch": batch})).one()
+    gone, wanted = feed
     if wanted <= gone:
         return Forgotten(0, None), False
     found = await connection.exec_driver_sql(_ABANDONED, {"days": days})
@@ -126,5 +126,5 @@ async def _forget_some(connection: AsyncConnection, days: int, batch: int, deliv
     delivered: Any = (await connection.exec_driver_sql(_DELIVERIES, span)).all()
     count: int = (await connection.exec_driver_sql(_FORGET, span)).scalar_one()
     assert count == span["upto"] - gone, f"{count} events had the positions {gone + 1} to {span['upto']}"
-    given_up = Counter(endpoint for endpoint, waited in delivered if waited)
+    given_up = tuple(endpoint for endpoint, waited in delivered if waited)
     return Forgotten(count, held_back, len(delivered), given_up), span["upto"] == wanted or full is not None

@@ -133,8 +133,7 @@ def drained(database_url: str, say: Callable[[str], None] = lambda _: None) -> i
     """
     moved, tried = 0, dict[int, int]()
     for _ in range(STEPS_MAX):
-        until(lambda: all(failures > tried.get(endpoint, 0) for endpoint, failures in _failing(database_url).items()),
-            "each was tried again", patience_s=PATIENCE_S)  # fmt: skip
+        until(lambda tried=tried: _tried_again(database_url, tried), "each was tried again", patience_s=PATIENCE_S)
         until(lambda: rows(database_url, _UNTOLD) == [(0,)], "warnings were told", patience_s=PATIENCE_S)
         tried = _failing(database_url)
         if not tried:
@@ -148,6 +147,10 @@ def drained(database_url: str, say: Callable[[str], None] = lambda _: None) -> i
 
 _OPEN = "SELECT count(*) FROM webhook_deliveries WHERE state IN ('due', 'sending')"
 _UNTOLD = "SELECT count(*) FROM webhook_endpoints WHERE warned_at IS NOT NULL AND told_at IS NULL"
+
+
+def _tried_again(database_url: str, before: dict[int, int]) -> bool:
+    return all(failures > before.get(endpoint, 0) for endpoint, failures in _failing(database_url).items())
 
 
 def _failing(database_url: str) -> dict[int, int]:

@@ -178,8 +178,8 @@ def _receiver(row: Any) -> Receiver:
 async def claim(
     connection: AsyncConnection, slots: Mapping[int, int], now: datetime, lease_s: float, limit: int
 ) -> list[Claimed]:
-    """Take deliveries that are due: of each endpoint so many, less those that are on their way already, and ``limit`` in
-    all. The endpoints are locked, by a statement before this."""
+    """Take deliveries that are due: of each endpoint so many, less those that are on their way already, and ``limit``
+    in all. The endpoints are locked, by a statement before this."""
     places = {"endpoints": numbers(slots), "slots": numbers(slots.values())}
     params = places | {"now": now, "lease": lease_s, "limit": limit}
     found: Any = await connection.exec_driver_sql(_CLAIM, params)

@@ -117,7 +117,7 @@ class Report:
             f"webhook storm: {held}",
             f"  seed {self.seed}, commit {self.commit}, {self.pace_per_s:g} events a second, {self.cores} cores,"
             f" load average {self.load_before[0]:.1f} before and {self.load_after[0]:.1f} after, {self.seconds:.0f} s",
-            f"  {'to those that take them':24}{'events':>9}{'':>11}{'p50':>13}{'p99':>13}{'worst p99':>13}",
+            f"  {'to those that take them':24}{'deliveries':>12}{'':>8}{'p50':>13}{'p99':>13}{'worst p99':>13}",
             f"  {'alone':24}{self.alone}",
             f"  {'beside those that fail':24}{self.beside}",
             f"  {'ratio':24}{'':20}{p50:10.2f}{p99:13.2f}      aim: less than {RATIO_MAX:g}",
