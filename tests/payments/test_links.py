@@ -13,6 +13,8 @@ import pytest
 from ledger.kit.ids import parse_wallet
 from ledger.payments.desk import Desk
 from ledger.payments.fulfil import settle_session
+from ledger.payments.inbox.effects import EFFECTS, jobs_of
+from ledger.payments.inbox.told import read
 from ledger.payments.links.due import work_off
 from tests.book.conftest import Clock
 from tests.support.api import Api, make_key, run_sql, running
@@ -142,6 +144,33 @@ async def test_a_link_is_paid_and_gives_credits_once(shop: Shop) -> None:
     assert (1, "50.00", "500", "0") == tuple(
         month[name] for name in ("transactions_count", "total_spend", "credits_purchased", "credits_used")
     )
+    verified(shop, wallet)
+
+
+async def test_papers_that_come_later_than_the_money_are_found(shop: Shop) -> None:
+    """By the session when somebody looks at it again, and by what Stripe tells of the invoice, which comes after it."""
+    wallet = await shop.api.wallet()
+    link = await shop.link(wallet)
+    session = await shop.session(link)
+    shop.sandbox.pay(session)
+    await settle_session(shop.desk, session)
+    paid = (await shop.api.get(f"/v1/payments/{link['payment_id']}")).json()
+    name = str(paid["invoice_url"]).rpartition("/")[2]
+
+    def forget() -> None:
+        sql = "UPDATE payments SET receipt_url = NULL, invoice_url = NULL WHERE wallet_id = %s"
+        run_sql(shop.api.database_url, sql, parse_wallet(wallet))
+
+    forget()
+    await settle_session(shop.desk, session)
+    assert paid == (await shop.api.get(f"/v1/payments/{link['payment_id']}")).json()
+    forget()
+    for kind in ("invoice.finalized", "invoice.paid"):
+        told: Any = {"id": "evt_1", "object": "event", "type": kind, "created": 1, "livemode": False}
+        [job] = jobs_of(read(json.dumps(told | {"data": {"object": {"id": name}}})), EFFECTS)
+        await job.does(shop.desk, job.about)
+    again = (await shop.api.get(f"/v1/payments/{link['payment_id']}")).json()
+    assert paid | {"receipt_url": None} == again
     verified(shop, wallet)
 
 
