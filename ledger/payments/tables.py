@@ -96,6 +96,7 @@ payments = Table(
     Index("payments_due_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     Index("payments_created_idx", "wallet_id", "created_at", "payment"),
     Index("payments_status_idx", "wallet_id", text(f"({STATUS})"), "created_at", "payment"),
+    Index("payments_processing_idx", "wallet_id", postgresql_where=text("state = 'processing'")),
     Index("payments_fee_unknown_idx", "charge", postgresql_where=text("state = 'paid' AND fee IS NULL")),
     postgresql_with={"fillfactor": "70"},
 )
