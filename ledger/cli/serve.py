@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Final
 
 import click
 
@@ -34,7 +35,14 @@ def api_argv(config: Settings, *, processes: int = 1) -> list[str]:
     ]
 
 
-def worker_argv(config: Settings, *, children: int = 3, name: str = "ledger") -> list[str]:
+STINTS: Final = 2
+"""Tasks that go on for ever, a stint at a time, each in a child of its own: ``webhooks.deliver``, ``refill.charge``."""
+
+CHILDREN: Final = STINTS + 2
+"""Processes of a worker: with no more than there are stints, all else would wait for these."""
+
+
+def worker_argv(config: Settings, *, children: int = CHILDREN, name: str = "ledger") -> list[str]:
     """The command line of a worker for tasks."""
     return [
         *(sys.executable, "-m", "celery", "--app", "workers.app", "--quiet", "worker"),
@@ -66,7 +74,7 @@ def serve(processes: int) -> None:
 
 
 @click.command()
-@click.option("--children", default=3, show_default=True, type=click.IntRange(1, 256))
+@click.option("--children", default=CHILDREN, show_default=True, type=click.IntRange(STINTS + 1, 256))
 @click.option("--name", default="ledger", show_default=True, help="Of the node, before the host.")
 def worker(children: int, name: str) -> None:
     """Work on tasks: events, refills, what is due."""

@@ -187,7 +187,7 @@ class Stack:
     def _start_services(self) -> None:
         schedule = self.home / "run" / "beat-schedule"
         self._start("beat", serve.beat_argv(self.config, schedule=str(schedule)))
-        worker = self._start("worker", serve.worker_argv(self.config, children=2, name="up"))
+        worker = self._start("worker", serve.worker_argv(self.config, name="up"))
         api = self._start("api", serve.api_argv(self.config))
         wait_until("The API", self._api_answers, api, timeout_s=API_TIMEOUT_S)
         self.say(f"api         {self.api}")

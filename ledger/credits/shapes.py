@@ -96,7 +96,8 @@ class MonthlyUsage(msgspec.Struct, frozen=True, kw_only=True):
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
     """The balance now. ``available`` is what can be used, overdraft included; ``lots`` stand in the order in
-    which they burn. ``low_balance_warning`` is the level below which ``balance.low`` is told.
+    which they burn. ``pending`` is what payments buy that were made and whose money is on its way, such as bank debits
+    and refills. ``low_balance_warning`` is the level below which ``balance.low`` is told.
 
     ``earned_total`` is what came in as earned, ``spent_total`` what was used, less what came back. Both and the month
     are complete up to the transaction ``totals_number``: that is ``number``, except while a long history is counted.
@@ -181,7 +182,7 @@ def balance(view: BalanceView) -> Balance:
         disputed=format_amount(b.disputed),
         owed=format_amount(b.owed),
         available=format_amount(b.available),
-        pending="0",
+        pending=format_amount(figures.pending_micro),
         currency="credits",
         overdraft_limit=format_amount(b.limit),
         low_balance_warning=format_amount(view.warning_at),

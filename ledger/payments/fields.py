@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from ledger.kit.http.strict import patterned
 from ledger.kit.money import format_amount
 
 Money = Annotated[
@@ -20,9 +21,23 @@ Money = Annotated[
     ),
 ]
 
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)", description="An ISO code.", examples=["USD"])]
+Currency = Annotated[
+    str,
+    patterned(
+        r"^[A-Z]{3}$(?!\n)",
+        "must be a currency by its ISO code, in capitals, such as USD",
+        description="An ISO code.",
+        examples=["USD"],
+    ),
+]
 Url = Annotated[
-    str, Meta(max_length=2_000, pattern=r"^https?://[!-~]+$(?!\n)", examples=["https://example.com/thanks"])
+    str,
+    patterned(
+        r"^https?://[!-~]+$(?!\n)",
+        "must be an address that begins with https:// or http://, in visible ASCII characters",
+        max_length=2_000,
+        examples=["https://example.com/thanks"],
+    ),
 ]
 
 

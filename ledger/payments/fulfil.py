@@ -18,7 +18,7 @@ from ledger.book.participants import Event
 from ledger.errors import NotFound
 from ledger.events.payloads import PaymentFailed
 from ledger.kit import failpoints
-from ledger.payments import rows
+from ledger.payments import papers, rows
 from ledger.payments.desk import Desk
 from ledger.payments.gateway import id_of, plain
 from ledger.payments.rows import ACTOR, NAMESPACE, Payment, payment_public
@@ -104,7 +104,7 @@ class _Sale(NamedTuple):
 
 def _sale_of(session: dict[str, Any]) -> _Sale:
     total, tax = session["amount_total"], session["total_details"]["amount_tax"]
-    invoice_url = (session.get("invoice") or {}).get("hosted_invoice_url")
+    invoice_url = papers.invoice_of(session)
     return _Sale(session["payment_intent"], total, tax, session["currency"], session["id"], invoice_url)
 
 
@@ -142,7 +142,7 @@ async def _paid(desk: Desk, payment: Payment, sale: _Sale) -> None:
         "paid": total,
         "tax": tax,
         "method": json.dumps(_method_of(charge)),
-        "receipt": charge.get("receipt_url"),
+        "receipt": papers.receipt_of(charge),
         "invoice": sale.invoice_url,
     }
     facts = {"intent": intent["id"]} if sale.session is None else {"session": sale.session, "intent": intent["id"]}
@@ -153,7 +153,9 @@ async def _paid(desk: Desk, payment: Payment, sale: _Sale) -> None:
     if isinstance(outcome, Refused):
         raise RuntimeError(f"{intent['id']} was paid, and is not booked: {outcome.error}")
     assert isinstance(outcome, Posted)
-    if not outcome.replayed:
+    if outcome.replayed:
+        await papers.keep(desk, payment, receipt=papers.receipt_of(charge), invoice=sale.invoice_url)
+    else:
         log.info("payment.completed", payment=payment.payment, intent=intent["id"])
 
 

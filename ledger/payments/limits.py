@@ -8,12 +8,13 @@ from ledger.settings import Settings
 def check_payment(amount: int, settings: Settings, path: str) -> None:
     """Raises AmountTooLow, AmountTooHigh or InvalidAmount."""
     currency, (least_of, most_of) = settings.settlement_currency, settings.limits
+    at = "" if path == "amount" else f"{path}: "  # of several which one
     if amount < least_of:
         least = format_amount(int(least_of), currency)
-        raise AmountTooLow(f"a payment is of {least} {currency} at least", least=least, currency=currency)
+        raise AmountTooLow(f"{at}a payment is of {least} {currency} at least", least=least, currency=currency)
     if amount > most_of:
         most = format_amount(int(most_of), currency)
-        raise AmountTooHigh(f"a payment is of {most} {currency} at most", most=most, currency=currency)
+        raise AmountTooHigh(f"{at}a payment is of {most} {currency} at most", most=most, currency=currency)
     check_movable(amount, currency, path)
 
 

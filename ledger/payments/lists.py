@@ -1,6 +1,6 @@
 """Lists that requests ask for: of a wallet's payments, and of what belongs to one payment."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.kit.db import Database
 from ledger.kit.http.paging import Page, Place, page, place_of
 from ledger.payments import rows
-from ledger.payments.rows import Payment
+from ledger.payments.rows import ALL, Payment, Wanted
 
 Row = TypeVar("Row")
 T = TypeVar("T")
@@ -44,11 +44,11 @@ async def of_wallet(
     limit: int,
     cursor: str | None,
     shape: Callable[[Payment], T],
-    origins: Sequence[str] = (),
+    wanted: Wanted = ALL,
 ) -> Page[T]:
-    """A page of a wallet's payments, the newest first; those of some origins alone. Raises InvalidCursor."""
+    """A page of a wallet's payments, or of those that are ``wanted``, the newest first. Raises InvalidCursor."""
     named = f"{name} of {wallet_id}"
     before = place_of(named, cursor, str)
     place = None if before is None else str(before)
-    found = await rows.listed(connection, wallet_id, before=place, limit=limit + 1, origins=origins)
+    found = await rows.listed(connection, wallet_id, before=place, limit=limit + 1, wanted=wanted)
     return page(named, found, limit, shape, rows.place)

@@ -10,14 +10,14 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select, tuple_, update
+from sqlalchemy import Select, insert, literal_column, select, tuple_, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book.commands import Rider
 from ledger.errors import NotFound
 from ledger.kit.ids import parse_row, row_public
-from ledger.payments.tables import pay_tokens, payments, stripe_objects
+from ledger.payments.tables import STATUS, pay_tokens, payments, stripe_objects
 
 NAMESPACE: Final = "stripe"
 """Keys of what Stripe's word posts: made of Stripe's ids, so that each of its effects is booked once whoever hears of
@@ -113,19 +113,47 @@ async def load(connection: AsyncConnection, wallet_id: int, payment: int) -> Pay
     return None if row is None else Payment(*row)
 
 
+class Wanted(NamedTuple):
+    """Which payments of a wallet a list is of: all of them, unless something is named."""
+
+    origins: Sequence[str] = ()
+    parents_only: bool = False
+    """Without those that were paid by a link which is a payment itself."""
+    status: str | None = None
+    since: datetime | None = None
+    """Those made at this instant or later."""
+    until: datetime | None = None
+    """Those made before it."""
+
+
+ALL: Final = Wanted()
+
+
 async def listed(
-    connection: AsyncConnection, wallet_id: int, *, before: str | None, limit: int, origins: Sequence[str] = ()
+    connection: AsyncConnection, wallet_id: int, *, before: str | None, limit: int, wanted: Wanted = ALL
 ) -> list[Payment]:
-    """A wallet's payments, the newest first, from behind ``before`` on (``place``); those of ``origins``, if any are
-    named, that stand for themselves."""
+    """A wallet's payments, the newest first, from behind ``before`` on (``place``)."""
+    found = await connection.execute(listing(wallet_id, before, wanted).limit(limit))
+    return [Payment(*row) for row in found]
+
+
+def listing(wallet_id: int, before: str | None, wanted: Wanted) -> Select[Any]:
+    """The statement of it, without a limit: in the order of an index."""
     found = select(payments).where(_p.wallet_id == wallet_id)
-    if origins:
-        found = found.where(_p.origin.in_(origins), _p.parent.is_(None))
+    if wanted.origins:
+        found = found.where(_p.origin.in_(wanted.origins))
+    if wanted.parents_only:
+        found = found.where(_p.parent.is_(None))
+    if wanted.status is not None:
+        found = found.where(literal_column(f"({STATUS})") == wanted.status)
+    if wanted.since is not None:
+        found = found.where(_p.created_at >= wanted.since)
+    if wanted.until is not None:
+        found = found.where(_p.created_at < wanted.until)
     if before is not None:
         at, _, payment = before.partition(" ")
         found = found.where(tuple_(_p.created_at, _p.payment) < tuple_(datetime.fromisoformat(at), int(payment)))
-    ordered = found.order_by(_p.created_at.desc(), _p.payment.desc()).limit(limit)
-    return [Payment(*row) for row in (await connection.execute(ordered)).all()]
+    return found.order_by(_p.created_at.desc(), _p.payment.desc())
 
 
 def place(payment: Payment) -> str:

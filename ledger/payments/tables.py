@@ -29,6 +29,10 @@ from sqlalchemy import (
 from ledger.kit.tables import metadata
 
 Instant = DateTime(timezone=True)
+STATUS: Final = """CASE WHEN state <> 'paid' THEN state WHEN disputed > 0 THEN 'disputed' WHEN refunded = 0 THEN 'paid'
+    WHEN refunded = paid THEN 'refunded' ELSE 'partially_refunded' END"""
+"""How a payment stands, of ``payments``: its state, and what became of one that was paid."""
+
 _NOW: Final = text("ledger_now()")
 _ZERO: Final = text("0")
 
@@ -91,6 +95,8 @@ payments = Table(
     CheckConstraint("(state = 'paid') = (number IS NOT NULL AND paid IS NOT NULL)", name="booked"),
     Index("payments_due_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     Index("payments_created_idx", "wallet_id", "created_at", "payment"),
+    Index("payments_status_idx", "wallet_id", text(f"({STATUS})"), "created_at", "payment"),
+    Index("payments_processing_idx", "wallet_id", postgresql_where=text("state = 'processing'")),
     Index("payments_fee_unknown_idx", "charge", postgresql_where=text("state = 'paid' AND fee IS NULL")),
     postgresql_with={"fillfactor": "70"},
 )

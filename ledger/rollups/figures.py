@@ -29,7 +29,7 @@ WEEK_DAYS: Final = 7
 WEEKS_DAYS: Final = 28
 
 _COLUMNS: Final = """m.number, m.zone, s.time_zone, m.first_day, m.earned_micro, m.charged_micro - m.refunded_micro,
-    m.recent, b.earned, b.used, l.month_limit"""
+    m.recent, b.earned, b.used, l.month_limit, c.pending"""
 
 _JOINS: Final = f"""
 LEFT JOIN rollup_marks m ON m.wallet_id = w.wallet_id
@@ -51,7 +51,10 @@ CROSS JOIN LATERAL (
         OR 'issued:earned' IN (p.debit, p.credit))) AS b
 CROSS JOIN LATERAL (
     SELECT min(limit_micro) AS month_limit FROM budgets
-    WHERE wallet_id = w.wallet_id AND scope = 'wallet' AND period = 'month') AS l"""
+    WHERE wallet_id = w.wallet_id AND scope = 'wallet' AND period = 'month') AS l
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(credits_micro), 0)::bigint AS pending FROM payments
+    WHERE wallet_id = w.wallet_id AND state = 'processing') AS c"""
 
 _decode = msgspec.json.Decoder(list[tuple[int, int]]).decode
 
@@ -62,6 +65,7 @@ class Figures(NamedTuple):
     ``month_micro``: this month's so far, ``week_micro`` and ``weeks_micro`` those of the last 7 and 28 days before
     today. ``known_days``: how many days there were between the first use and today; None where nothing was used.
     ``month_limit_micro``: the lowest monthly budget of the whole wallet; None without one.
+    ``pending_micro``: what payments buy whose money is on its way.
     ``counted``: up to which number of the book; ``behind``: whether that is not all, or not by today's time zone.
     """
 
@@ -75,6 +79,7 @@ class Figures(NamedTuple):
     weeks_micro: int
     today_micro: int
     month_limit_micro: int | None
+    pending_micro: int
 
     @property
     def recent(self) -> list[tuple[int, int]]:
@@ -94,7 +99,7 @@ class FiguresBeside:
     joins = _JOINS
 
     def found(self, number: int, at: datetime, columns: Sequence[Any]) -> Figures:
-        marked, zone, time_zone, first, earned, spent, recent, tail_earned, tail_used, limit = columns
+        marked, zone, time_zone, first, earned, spent, recent, tail_earned, tail_used, limit, pending = columns
         counted = number if number <= (marked or 0) + TAIL_MAX else marked or 0
         local = _zone(time_zone)
         today = at.astimezone(local).date()
@@ -119,6 +124,7 @@ class FiguresBeside:
             weeks_micro=weeks,
             today_micro=of_today,
             month_limit_micro=limit,
+            pending_micro=pending,
         )
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from ledger.kit.secret_keys import new_key
 from tests.docs.pages import ROOT, Step, differences, named, pages, steps
+from tests.support.sandbox import KEY, SandboxAt, sandbox_served
 from tests.support.serving import served
 
 README = ROOT / "README.md"
@@ -34,8 +35,14 @@ class Reader(NamedTuple):
 @pytest.fixture(scope="module")
 def reader(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     home = tmp_path_factory.mktemp("reader")
-    with served(database_url, home, LEDGER_SECRET_KEYS=new_key()) as service:
-        up = {"api": service.api, "key": service.key, "database_url": database_url, "pid": service.pid}
+    with sandbox_served() as sandbox, served(database_url, home, **_environ(sandbox)) as service:
+        up = {
+            "api": service.api,
+            "key": service.key,
+            "sandbox": sandbox.base,
+            "database_url": database_url,
+            "pid": service.pid,
+        }
         (home / ".credit-ledger").mkdir()
         (home / ".credit-ledger" / "up.json").write_text(json.dumps(up))
         (home / ".venv").mkdir()
@@ -78,6 +85,15 @@ def test_there_is_a_quickstart() -> None:
 def test_answers_are_compared_as_shown(shown: str, told: str, fits: bool) -> None:
     """What is left out by … may be anything; what is shown may not; of ids and times the form counts."""
     assert (differences(shown, told, "json") is None) == fits
+
+
+def _environ(sandbox: SandboxAt) -> dict[str, str]:
+    """What ``up`` sets, too."""
+    return {
+        "LEDGER_SECRET_KEYS": new_key(),
+        "LEDGER_STRIPE_API_KEY": KEY,
+        "LEDGER_STRIPE_API_BASE": sandbox.base,
+    }
 
 
 def _paste(reader: Reader, todo: list[Step]) -> list[tuple[int, str]]:

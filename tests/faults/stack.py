@@ -275,7 +275,7 @@ class Stack:
         return self._program_of("api", api_argv(self._config(port=self._api_port)), self._environ("api"))
 
     def _worker_program(self) -> Program:
-        argv = worker_argv(self._config(log_level="info"), children=2, name=f"fault{os.getpid()}")
+        argv = worker_argv(self._config(log_level="info"), name=f"fault{os.getpid()}")
         return self._program_of("worker", argv, self._environ("worker"))
 
     def _beat_program(self) -> Program:

@@ -42,7 +42,7 @@ class PaidModel(Model):
 
         if command.credits is not None:
             asked, taken = command.credits, min(command.credits, free)
-            money = worth(taken)[0] + command.paid * (asked - taken) // it["amount"]
+            money = max(worth(taken)[0], command.paid * asked // it["amount"])
         else:
             assert command.money is not None
             money = command.money

@@ -47,6 +47,14 @@ MUTANTS = (
         (f"{CORNERS}test_less_money_than_the_smallest_credit_costs_takes_none",),
     ),
     Mutant(
+        "pay-refund-of-parts-rounded-each",
+        "credits that have cost a cent together are refused without a reason, where those that are spent have less",
+        RULES,
+        "return command.credits, max(unspent, command.paid * command.credits // lot.amount)",
+        "return command.credits, unspent + command.paid * max(command.credits - lot.free, 0) // lot.amount",
+        ("tests/payments/refunds/test_refunds.py::test_parts_that_are_less_than_a_cent_each_are_refunded_together",),
+    ),
+    Mutant(
         "pay-refund-rounds-credits-down",
         "a refund that could be paid in full is refused, or a loss is made of a part of it",
         RULES,

@@ -57,6 +57,14 @@ MUTANTS = (
         (f"{ASKED}test_those_who_refund_at_once_refund_no_more_than_was_paid",),
     ),
     Mutant(
+        "pay-refund-of-what-the-tax-gives-back",
+        "Stripe is asked for a cent more than the book owes, where a refund's part of the tax is less than nothing",
+        REFUND_ROWS,
+        "sum(CASE 'refund_payable' WHEN credit THEN amount WHEN debit THEN -amount END)",
+        "sum(amount) FILTER (WHERE credit = 'refund_payable')",
+        (f"{ASKED}test_tax_that_rounding_takes_back_is_not_refunded",),
+    ),
+    Mutant(
         "pay-refund-under-a-fresh-key",
         "two who ask Stripe for the same refund get two",
         SEND,

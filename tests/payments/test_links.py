@@ -13,6 +13,8 @@ import pytest
 from ledger.kit.ids import parse_wallet
 from ledger.payments.desk import Desk
 from ledger.payments.fulfil import settle_session
+from ledger.payments.inbox.effects import EFFECTS, jobs_of
+from ledger.payments.inbox.told import read
 from ledger.payments.links.due import work_off
 from tests.book.conftest import Clock
 from tests.support.api import Api, make_key, run_sql, running
@@ -47,6 +49,9 @@ class Shop(NamedTuple):
 
     async def status(self, link: dict[str, Any]) -> str:
         return str((await self.api.get(f"/v1/payment-links/{link['payment_id']}")).json()["status"])
+
+    async def pending(self, wallet: str) -> str:
+        return str((await self.api.get(f"/v1/wallets/{wallet}/balance")).json()["pending"])
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +147,49 @@ async def test_a_link_is_paid_and_gives_credits_once(shop: Shop) -> None:
     assert (1, "50.00", "500", "0") == tuple(
         month[name] for name in ("transactions_count", "total_spend", "credits_purchased", "credits_used")
     )
+    verified(shop, wallet)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("success_url", "javascript:alert(1)", "must be an address that begins with https:// or http://"),
+        ("cancel_url", "https://example.com/ä", "in visible ASCII characters"),
+        ("currency", "usd", "must be a currency by its ISO code"),
+    ],
+)
+async def test_a_field_that_is_not_of_its_form_is_told_in_words(shop: Shop, field: str, value: str, says: str) -> None:
+    """Not by the pattern that it has to match."""
+    wallet = await shop.api.wallet()
+    answer = await shop.api.post(f"/v1/wallets/{wallet}/payment-links", {"amount": "50.00", field: value})
+    [error] = answer.json()["errors"]
+    assert (400, field) == (answer.status_code, error["path"]) and says in error["message"]
+
+
+async def test_papers_that_come_later_than_the_money_are_found(shop: Shop) -> None:
+    """By the session when somebody looks at it again, and by what Stripe tells of the invoice, which comes after it."""
+    wallet = await shop.api.wallet()
+    link = await shop.link(wallet)
+    session = await shop.session(link)
+    shop.sandbox.pay(session)
+    await settle_session(shop.desk, session)
+    paid = (await shop.api.get(f"/v1/payments/{link['payment_id']}")).json()
+    name = str(paid["invoice_url"]).rpartition("/")[2]
+
+    def forget() -> None:
+        sql = "UPDATE payments SET receipt_url = NULL, invoice_url = NULL WHERE wallet_id = %s"
+        run_sql(shop.api.database_url, sql, parse_wallet(wallet))
+
+    forget()
+    await settle_session(shop.desk, session)
+    assert paid == (await shop.api.get(f"/v1/payments/{link['payment_id']}")).json()
+    forget()
+    for kind in ("invoice.finalized", "invoice.paid"):
+        told: Any = {"id": "evt_1", "object": "event", "type": kind, "created": 1, "livemode": False}
+        [job] = jobs_of(read(json.dumps(told | {"data": {"object": {"id": name}}})), EFFECTS)
+        await job.does(shop.desk, job.about)
+    again = (await shop.api.get(f"/v1/payments/{link['payment_id']}")).json()
+    assert paid | {"receipt_url": None} == again
     verified(shop, wallet)
 
 
@@ -280,10 +328,18 @@ async def test_a_slow_method_gives_its_credits_when_the_money_is_there(shop: Sho
     session = await shop.session(link)
     shop.sandbox.pay(session, payment_method="pm_usBankAccount_success")
     await settle_session(shop.desk, session)
-    assert ("processing", "0") == (await shop.status(link), await shop.api.available(wallet))
+    assert ("processing", "0", "500") == (
+        await shop.status(link),
+        await shop.api.available(wallet),
+        await shop.pending(wallet),
+    )
     shop.sandbox.pass_time(120)
     await settle_session(shop.desk, session)
-    assert ("paid", "500") == (await shop.status(link), await shop.api.available(wallet))
+    assert ("paid", "500", "0") == (
+        await shop.status(link),
+        await shop.api.available(wallet),
+        await shop.pending(wallet),
+    )
 
 
 async def test_a_slow_method_that_fails_leaves_the_link_to_be_paid_anew(shop: Shop) -> None:
@@ -428,6 +484,8 @@ async def test_several_links_at_once_are_all_or_none(shop: Shop) -> None:
     path = f"/v1/wallets/{wallet}/payment-links/batch"
     wrong = await shop.api.post(path, {"links": [{"amount": "20.00"}, {"amount": "0.001"}]})
     assert (400, "links[1].amount") == (wrong.status_code, wrong.json()["errors"][0]["path"])
+    low = await shop.api.post(path, {"links": [{"amount": "20.00"}, {"amount": "5.00"}]})
+    assert "links[1].amount: a payment is of 10.00 USD at least" == low.json()["detail"]
     made = await shop.api.post(path, {"links": [{"amount": "20.00"}, {"amount": 30}]})
     assert ["200", "300"] == [link["credits_to_receive"] for link in made.json()["links"]]
     assert 2 == len((await shop.api.get(f"/v1/wallets/{wallet}/payment-links")).json()["items"])

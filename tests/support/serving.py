@@ -42,7 +42,13 @@ def served(database_url: str, home: Path, **environ: str) -> Iterator[Served]:
     program = Program(
         name="api",
         argv=api_argv(replace(Settings(), port=port, log_level="warning")),
-        environ={**os.environ, "LEDGER_DATABASE_URL": database_url, "PYTHONPATH": os.pathsep.join(sys.path), **environ},
+        environ={
+            **os.environ,
+            "LEDGER_DATABASE_URL": database_url,
+            "LEDGER_PORT": str(port),
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            **environ,
+        },
         log=home / "api.log",
         note=home / "api.json",
     )

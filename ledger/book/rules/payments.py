@@ -163,9 +163,9 @@ def _owe(draft: Draft, debit: str, credit: str, currency: str, amount: int) -> N
 def _asked(lot: Lot, command: RefundPayment) -> tuple[int, int]:
     """The credits that a refund is of, as many as would have to be unspent, and its money, tax included."""
     if command.credits is not None:
-        unspent = min(command.credits, lot.free)
-        spent = command.credits - unspent
-        return command.credits, _parts(lot, command.paid, unspent).gross + command.paid * spent // lot.amount
+        # Rounded once for all of them: what is spent and what is not may each be worth less than a cent.
+        unspent = _parts(lot, command.paid, min(command.credits, lot.free)).gross
+        return command.credits, max(unspent, command.paid * command.credits // lot.amount)
     assert command.money is not None
     before = command.paid * (lot.amount - lot.remaining) // lot.amount
     # The fewest credits whose part of what was paid is this much.

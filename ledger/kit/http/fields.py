@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from litestar.params import QueryParameter
@@ -63,6 +63,8 @@ Metadata = Annotated[
     Meta(max_length=50, description="Up to 50 keys of 40 characters; text up to 500, integers, true, false."),
 ]
 
+_INSTANT: Final = "an instant such as 2026-01-31T12:00:00Z"
+
 TimeQuery = Annotated[
     str | None,
     QueryParameter(max_length=40, description="An instant, RFC 3339 with its offset (`2026-01-31T12:00:00Z`)."),
@@ -87,20 +89,21 @@ def in_utc(at: datetime | None, path: str) -> datetime | None:
         raise _no_instant(path) from None
 
 
-def queried_instant(text: str | None, path: str) -> datetime | None:
-    """The instant of a query parameter (a ``+`` of its offset may have come as a space)."""
+def queried_instant(text: str | None, path: str, wanted: str = _INSTANT) -> datetime | None:
+    """The instant of a query parameter (a ``+`` of its offset may have come as a space). Raises InvalidRequest, which
+    says what is ``wanted``."""
     if text is None:
         return None
     try:
         return in_utc(msgspec.convert(text.replace(" ", "+"), Instant), path)
     except msgspec.ValidationError:
-        raise _no_instant(path) from None
+        raise invalid(path, f"must be {wanted}") from None
 
 
 def queried_day_or_instant(text: str | None, path: str, zone: tzinfo = UTC) -> datetime | None:
     """The instant of a query parameter; of a date its first one in ``zone``. Raises InvalidRequest."""
     if text is None or not _DATE.fullmatch(text):
-        return queried_instant(text, path)
+        return queried_instant(text, path, "a date such as 2026-01-31, or an instant such as 2026-01-31T12:00:00Z")
     try:
         return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -108,4 +111,4 @@ def queried_day_or_instant(text: str | None, path: str, zone: tzinfo = UTC) -> d
 
 
 def _no_instant(path: str) -> InvalidRequest:
-    return invalid(path, "must be an instant such as 2026-01-31T12:00:00Z")
+    return invalid(path, f"must be {_INSTANT}")

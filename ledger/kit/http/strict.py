@@ -42,6 +42,9 @@ _FIELD = re.compile(r"Object (contains unknown|missing required) field `(.*)`", 
 _AMOUNT: Final = "Expected `int | str"
 """What msgspec says of a field that is an amount: no other field is of this type."""
 
+_words: dict[str, str] = {}
+"""What to say instead of what msgspec says of a text that is not of a pattern."""
+
 GIVEN: Final = "given_headers"
 """Where in its scope the headers of a request stand by their names."""
 
@@ -198,12 +201,19 @@ def _invalid(text: str, at: str) -> LedgerError:
     if field:
         path = join(path, field[2][:80])
         message = "is not a field of this request" if field[1] == "contains unknown" else "is missing"
+    message = _words.get(message, message)
     kind = InvalidRequest
     out_of_range = message.startswith(("Integer value out", "Number out")) and path.rpartition(".")[2] in AMOUNTS
     if out_of_range or message.startswith(_AMOUNT):
         kind = InvalidAmount
         message = "must be a decimal string such as '45.6' or an integer, never a float"
     return kind(f"{path}: {message}" if path else message, errors=[{"path": path, "message": message}])
+
+
+def patterned(pattern: str, words: str, **more: Any) -> msgspec.Meta:
+    """A text of this pattern; ``words`` are what somebody reads whose text is not."""
+    _words[f"Expected `str` matching regex {pattern!r}"] = words
+    return msgspec.Meta(pattern=pattern, **more)
 
 
 def invalid(path: str, message: str, **facts: Any) -> InvalidRequest:

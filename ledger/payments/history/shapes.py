@@ -25,6 +25,7 @@ Status = Literal[
     "expired",
     "canceled",
 ]
+Origin = Literal["link", "reusable", "refill"]
 
 
 class Method(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +45,7 @@ class PaymentShape(msgspec.Struct, frozen=True, kw_only=True):
     payment_id: Annotated[str, Meta(examples=["pay_0GJkz3mQx7B1a"])]
     wallet_id: str
     status: Status
+    origin: Origin
     amount: Decimal
     tax: Decimal | None
     total: Decimal | None
@@ -112,6 +114,7 @@ def payment_of(payment: Payment) -> PaymentShape:
         payment_id=payment_public(payment),
         wallet_id=wallet_public(payment.wallet_id),
         status=_status(payment),
+        origin=payment.origin,  # type: ignore[arg-type] # the table's CHECK has the same words
         amount=format_amount(payment.amount, currency),
         tax=money(payment.tax, currency),
         total=money(payment.paid, currency),

@@ -16,6 +16,7 @@ from ledger.payments.inbox.told import Told
 from ledger.payments.methods.converge import converge_customer, converge_method
 from ledger.payments.money.charges import book_charge
 from ledger.payments.money.payouts import converge_payout
+from ledger.payments.papers import converge_invoice
 from ledger.payments.refunds.converge import converge_refund
 
 Does = Callable[[Desk, str], Awaitable[None]]
@@ -86,6 +87,7 @@ EFFECTS: Final[Effects] = {
         Effect(itself, settle_intent),
     ),
     **_each("charge.updated", Effect(itself, book_charge)),
+    **_each("invoice.finalized invoice.paid", Effect(itself, converge_invoice)),
     **_each("refund.created refund.updated refund.failed", Effect(itself, converge_refund)),
     **_each(
         "charge.dispute.created charge.dispute.updated charge.dispute.closed charge.dispute.funds_withdrawn "

@@ -19,10 +19,10 @@ from ledger.payments.desk import Desk
 from ledger.payments.gateway import StripeAway, StripeRefused
 from ledger.payments.links import service
 from ledger.payments.links.shapes import Link, Links, NewLink, NewLinks, link_of
-from ledger.payments.rows import Payment, payment_public
+from ledger.payments.rows import Payment, Wanted, payment_public
 from ledger.payments.tables import payments
 
-ORIGINS: Final = ("link", "reusable")
+LINKS: Final = Wanted(origins=("link", "reusable"), parents_only=True)
 
 _made = msgspec.json.Decoder(list[int]).decode
 
@@ -60,7 +60,7 @@ async def list_payment_links(
     async with desk.database.transaction() as connection:
         return answer(
             await lists.of_wallet(
-                connection, found, "payment links", limit, cursor, lambda payment: link_of(payment, desk), ORIGINS
+                connection, found, "payment links", limit, cursor, lambda payment: link_of(payment, desk), LINKS
             )
         )
 

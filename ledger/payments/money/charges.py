@@ -6,7 +6,7 @@ The purchase booked the whole amount into ``stripe_clearing``; the fee leaves it
 from typing import Final
 
 from ledger.book.commands import Entry, Rider
-from ledger.payments import rows
+from ledger.payments import papers, rows
 from ledger.payments.desk import Desk
 from ledger.payments.gateway import id_of, plain
 from ledger.payments.money import posting, problems
@@ -19,14 +19,19 @@ UPDATE payments SET fee = %(fee)s, version = version + 1 WHERE wallet_id = %(wal
 
 
 async def book_charge(desk: Desk, charge_id: str) -> None:
-    """Book the fee of a charge, if it is known by now. Raises StripeAway or StripeRefused."""
+    """Book the fee of a charge, if it is known by now, and keep where its receipt is.
+
+    Raises StripeAway or StripeRefused.
+    """
     expand = ["balance_transaction"]
     charge = plain(await desk.stripe.call(lambda stripe: stripe.v1.charges.retrieve(charge_id, {"expand": expand})))
+    async with desk.database.transaction() as connection:
+        payment = await rows.by_object(connection, charge_id, id_of(charge["payment_intent"]))
+    if payment is not None:
+        await papers.keep(desk, payment, receipt=papers.receipt_of(charge))
     if charge["balance_transaction"] is None:
         return
     movement = movement_of(charge["balance_transaction"])
-    async with desk.database.transaction() as connection:
-        payment = await rows.by_object(connection, charge_id, id_of(charge["payment_intent"]))
     if payment is None or payment.number is None:
         if await take_older(desk, charge_id, charge_id, [movement]):
             return

@@ -19,7 +19,7 @@ _r = payment_refunds.c
 _BEGIN: Final = """
 WITH posted AS (SELECT number FROM transactions WHERE wallet_id = %(wallet)s AND key_hash = %(key)s::uuid),
 moved AS (
-    SELECT coalesce(sum(amount) FILTER (WHERE credit = 'refund_payable'), 0)::bigint AS money,
+    SELECT coalesce(sum(CASE 'refund_payable' WHEN credit THEN amount WHEN debit THEN -amount END), 0)::bigint AS money,
         coalesce(sum(amount) FILTER (WHERE asset = 'CREDIT'), 0)::bigint AS credits,
         coalesce(sum(amount) FILTER (WHERE debit = 'loss:refund'), 0)::bigint AS lost
     FROM postings WHERE wallet_id = %(wallet)s AND number = (SELECT number FROM posted)),

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from ledger.payments import papers
 from ledger.payments.money.charges import book_charge
 from tests.payments.buying import Shop
 
@@ -48,3 +49,14 @@ async def test_a_charge_that_is_heard_of_early_is_kept_until_its_payment_is_book
     payment = await shop.book(intent, 500, 5_000)
     assert 175 == payment.fee
     assert [] == shop.rows("stripe_problems")
+
+
+async def test_a_receipt_that_comes_later_than_the_money_is_kept(shop: Shop) -> None:
+    """The first address stays."""
+    payment = await shop.buy(fee=False)
+    assert payment.charge is not None and payment.receipt_url is None
+    await book_charge(shop.desk, payment.charge)
+    receipt = (await shop.again(payment)).receipt_url
+    assert receipt is not None and receipt == shop.stripe.v1.charges.retrieve(payment.charge).receipt_url
+    await papers.keep(shop.desk, payment, receipt="https://example.com/another")
+    assert receipt == (await shop.again(payment)).receipt_url

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from ledger.kit.ids import wallet_public
 from ledger.payments.disputes.converge import converge_dispute
 from ledger.payments.rows import Payment, payment_public
 from tests.payments.api import selling
@@ -70,6 +71,34 @@ async def test_by_force_what_is_spent_is_a_loss(api: Api, shop: Shop) -> None:
     assert ("succeeded", "20.00", "100", "10.00") == (told["state"], told["amount"], told["credits"], told["lost"])
     assert 1_000 == shop.money(payment)["loss:refund"]
     assert 2_000 == (await shop.again(payment)).refunded
+
+
+async def test_parts_that_are_less_than_a_cent_each_are_refunded_together(api: Api, shop: Shop) -> None:
+    """Half a cent that is unspent and half a cent that is spent are a cent, by force."""
+    payment = await shop.buy()
+    wallet = f"/v1/wallets/{wallet_public(payment.wallet_id)}"
+    assert 201 == (await api.post(f"{wallet}/usage", {"service": "jobs", "credits": "399.9"})).status_code
+    assert 201 == (await api.post(f"{wallet}/holds", {"service": "jobs", "amount": "100.05"})).status_code
+    refused = await ask(api, payment, credits="0.1")
+    assert ("REFUND_EXCEEDS_UNSPENT", "0.00") == (refused.json()["code"], refused.json()["refundable"])
+    made = await ask(api, payment, credits="0.1", force=True)
+    assert 201 == made.status_code, made.text
+    told = made.json()
+    assert ("succeeded", "0.01", "0.05", "0.01") == (told["state"], told["amount"], told["credits"], told["lost"])
+
+
+async def test_tax_that_rounding_takes_back_is_not_refunded(api: Api, shop: Shop) -> None:
+    """$50.00 and a cent of tax: the credits from 9.999 on have 100 cents of what was paid, and 101 of what is without
+    tax. Stripe is asked for what the book owes."""
+    payment = await shop.buy(tax=1)
+    wallet = f"/v1/wallets/{wallet_public(payment.wallet_id)}"
+    assert 201 == (await api.post(f"{wallet}/usage", {"service": "jobs", "credits": "9.999"})).status_code
+    told = (await ask(api, payment, credits="10.0015")).json()
+    assert ("succeeded", "1.00", "10.0015", "0.00") == (told["state"], told["amount"], told["credits"], told["lost"])
+    assert 100 == (await shop.again(payment)).refunded
+    money = shop.money(payment)
+    assert (-4_899, -2) == (money["deferred_revenue"], money["tax_payable"])
+    assert "refund_payable" not in money
 
 
 async def test_by_credits_and_then_all_that_is_left(api: Api, shop: Shop) -> None:
