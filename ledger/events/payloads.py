@@ -149,7 +149,10 @@ class RefillFailed(Data, frozen=True, kw_only=True):
     currency: Currency
     reason: Annotated[
         str,
-        Meta(description="Stripe's code for why, or `link_expired`, `debit_failed`.", examples=["insufficient_funds"]),
+        Meta(
+            description="Stripe's code for why, `declined` where it gives none, or `link_expired`.",
+            examples=["insufficient_funds"],
+        ),
     ]
     tries: Annotated[int, Meta(description="How often the card was tried.")]
     next_try_at: Annotated[Time | None, Meta(description="Null: it is not tried again.")]

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from ledger.kit.mail import one_line
 from ledger.kit.money import scale_of
-from ledger.notifications.texts import OTHER, TEXTS, Text
+from ledger.notifications.texts import OTHER, TEXTS, WORDS, Text
 
 SUBJECT_MAX: Final = 150
 FIGURE_MAX: Final = 200
@@ -96,7 +96,8 @@ class _Writer(string.Formatter):
         self._about = about
 
     def get_field(self, field_name: str, args: Any, kwargs: Any) -> tuple[Any, str]:
-        return (self._about.name if field_name == "wallet" else self._data.get(field_name)), field_name
+        own = {"wallet": self._about.name, "wallet_id": self._about.wallet_id}
+        return own.get(field_name) or self._data.get(field_name), field_name
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if value is None:
@@ -108,6 +109,8 @@ class _Writer(string.Formatter):
             return money(_plain(value), str(self._data.get("currency") or ""))
         if format_spec == "time":
             return _time(_plain(value), self._about.zone)
+        if format_spec == "words":
+            return WORDS.get(_plain(value)) or _plain(value).replace("_", " ")
         return grouped(_plain(value)) if format_spec == "number" else _plain(value)
 
 

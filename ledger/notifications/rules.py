@@ -10,6 +10,9 @@ DEFAULT_EVENTS: Final = (
     "payment.failed",
     "payment.refund_failed",
     "dispute.opened",
+    "auto_refill.failed",
+    "auto_refill.requires_action",
+    "auto_refill.paused",
     "payment_method.expiring",
     "credits.expiring",
     "budget.threshold_reached",
@@ -17,7 +20,16 @@ DEFAULT_EVENTS: Final = (
 )
 """What a channel tells unless it is said otherwise: what somebody may have to do something about."""
 
-URGENT: Final = frozenset(["balance.critical", "balance.depleted", "payment.failed", "dispute.opened"])
+URGENT: Final = frozenset(
+    [
+        "balance.critical",
+        "balance.depleted",
+        "payment.failed",
+        "dispute.opened",
+        "auto_refill.requires_action",
+        "auto_refill.paused",
+    ]
+)
 GAP: Final = timedelta(minutes=10)
 URGENT_GAP: Final = timedelta(minutes=1)
 """At least this long between two messages about one type of event in one channel."""

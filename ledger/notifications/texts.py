@@ -1,7 +1,7 @@
 """What is said of each type of event, once: what happened, the figures, and what to do.
 
 A sentence has figures of the event in braces, each with how it is written: ``{free:credits}``. One whose figure an
-event does not have, or has as null, is left out. ``{wallet}`` is what the wallet is called.
+event does not have, or has as null, is left out. ``{wallet}`` is what the wallet is called, ``{wallet_id}`` its id.
 """
 
 from typing import Final, NamedTuple
@@ -64,6 +64,51 @@ TEXTS: Final[dict[str, Text]] = {
     "payment_link.created": Text(
         "A payment for {wallet} is waiting", ("It can be paid here: {payment_url}", "Payment: {payment_id}.")
     ),
+    "auto_refill.completed": Text(
+        "{wallet} was refilled: {credits:credits} were added",
+        ("{amount:money} were paid for {credits:credits}.", "Payment: {payment_id}."),
+        "If you did not expect that, switch automatic refills off, or lower their caps.",
+    ),
+    "auto_refill.failed": Text(
+        "A refill of {wallet} failed",
+        (
+            "{amount:money} for {credits:credits} could not be charged.",
+            "Why: {reason:words}.",
+            "Tries of the card so far: {tries}.",
+            "It is tried again at {next_try_at:time}.",
+            "Payment: {payment_id}.",
+        ),
+        "Look whether the card is still good, or save another one.",
+    ),
+    "auto_refill.blocked": Text(
+        "{wallet} is not refilled: {reason:words}",
+        (
+            "In {wallet} are {held_and_free:credits}, and it is refilled below {threshold:credits}.",
+            "What stands in the way: {reason:words} ({reason}).",
+            "{amount:money} would be charged.",
+            "Nothing is charged before {until:time}.",
+        ),
+        "If the credits do not last until then, buy some by a payment link, or change the settings of auto-refill.",
+    ),
+    "auto_refill.requires_action": Text(
+        "Please pay {amount:money} to refill {wallet}",
+        (
+            "No card was charged: {reason:words}.",
+            "Pay {amount:money} for {credits:credits} here: {payment_url}",
+            "The link can be paid until {expires_at:time}; until then nothing else is charged.",
+            "Payment: {payment_id}.",
+        ),
+        "Save a card that can be charged while you are not there, and the next refill needs nobody.",
+    ),
+    "auto_refill.paused": Text(
+        "Automatic refills of {wallet} are paused",
+        (
+            "Why: {reason:words}.",
+            "No card is charged until a person resumes them.",
+            "To resume: POST /v1/wallets/{wallet_id}/auto-refill/resume, or switch them on again.",
+        ),
+        "Save a card that works before you do. Meanwhile credits can be bought by a payment link.",
+    ),
     "payment_method.expiring": Text(
         "The card ending in {last4} for {wallet} is about to expire",
         ("The {brand} card ending in {last4} can be used until {exp_month}/{exp_year}.",),
@@ -118,3 +163,25 @@ TEST: Final = Text(
     "Test: notifications of {wallet} arrive here",
     ("This is a test of the notifications of {wallet}. Nothing happened.",),
 )
+
+WORDS: Final = {
+    "authentication_required": "the bank wants the card's holder to confirm the payment",
+    "card_failed_before": "the saved card was declined before",
+    "cooldown": "the last one was a moment ago",
+    "declined": "the bank declined the card",
+    "disputed": "a payment of this wallet is disputed at the bank",
+    "do_not_honor": "the bank declined the card",
+    "expired_card": "the card has expired",
+    "failures": "three failures in a row",
+    "generic_decline": "the bank declined the card",
+    "insufficient_funds": "there is not enough money on the card",
+    "link_expired": "nobody paid the link in time",
+    "maximum_per_month": "there were as many this month as you allow",
+    "monthly_spend_cap": "it would cost more than you allow in a month",
+    "no_payment_method": "no card is saved",
+    "outside_hours": "it is outside the hours that you chose",
+    "stopped": "automatic refills are stopped for everybody",
+    "tax": "the tax is by where you live, which only you can say",
+    "wallet_frozen": "the wallet is frozen",
+}
+"""Codes of what stands in the way of a refill, as people say it. Others are shown without their underscores."""

@@ -22,6 +22,7 @@ REGION: Final = re.compile(f"({re.escape(BEGIN)}\n).*?({re.escape(END)})", re.DO
 
 WALLET: Final = "wal_9ZWKcg49iae"
 PAYMENT: Final = "pay_9ZWKcg49iaeB1a"
+REFILL: Final = "arf_9ZWKcg49iae5"
 AT: Final = datetime(2026, 11, 21, 1, 13, 22, 35655, UTC)
 BOUGHT: Final = {"payment_id": PAYMENT, "credits": "500", "amount": "50.00", "currency": "USD"}
 DAY: Final = datetime(2026, 11, 28, tzinfo=UTC)
@@ -77,6 +78,26 @@ EXAMPLES: Final[dict[str, Data]] = {
     "dispute.opened": _dispute(),
     "dispute.won": _dispute(),
     "dispute.lost": _dispute(),
+    "auto_refill.completed": p.RefillCompleted(attempt_id=REFILL, late=False, **BOUGHT),
+    "auto_refill.failed": p.RefillFailed(
+        attempt_id=REFILL, reason="insufficient_funds", tries=1, next_try_at=DAY, **BOUGHT
+    ),
+    "auto_refill.blocked": p.RefillBlocked(
+        reason="monthly_spend_cap",
+        until=datetime(2026, 11, 30, 23, tzinfo=UTC),
+        held_and_free="74.4",
+        threshold="100",
+        amount="50.00",
+        currency="USD",
+    ),
+    "auto_refill.requires_action": p.RefillNeedsAction(
+        attempt_id=REFILL,
+        payment_url="https://credits.example.com/pay/5f3b0c9a4e0d4b6f8a1c2d3e4f506172",
+        expires_at=DAY,
+        reason="authentication_required",
+        **BOUGHT,
+    ),
+    "auto_refill.paused": p.RefillPaused(reason="failures", failures=3),
     "budget.threshold_reached": p.BudgetThreshold(
         budget_id="bud_9ZWKcg49iae5VgPSI05fDG",
         service="chat",
@@ -118,6 +139,10 @@ _NO_TRANSACTION: Final = {
     "payment_link.created",
     "payment_link.expired",
     "payment_method.expiring",
+    "auto_refill.failed",
+    "auto_refill.blocked",
+    "auto_refill.requires_action",
+    "auto_refill.paused",
 }
 
 

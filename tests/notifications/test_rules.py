@@ -87,6 +87,32 @@ def test_a_person_understands_it() -> None:
     ) == message.says
 
 
+def test_who_is_not_refilled_hears_why_until_when_and_what_to_do() -> None:
+    """By the cap that stands in the way; a code of Stripe's that has no words here is readable too."""
+    data = {"reason": "maximum_per_month", "until": "2026-11-30T23:00:00Z", "held_and_free": "74.4"}
+    data |= {"threshold": "100", "amount": "50.00", "currency": "USD"}
+    blocked = message_of("auto_refill.blocked", data, ABOUT)
+    assert "The wallet of acme is not refilled: there were as many this month as you allow" == blocked.subject
+    assert "Nothing is charged before 1 December 2026, 00:00 (Europe/Berlin)." in blocked.says
+    assert any("(maximum_per_month)" in sentence for sentence in blocked.says)
+    stopped = message_of("auto_refill.blocked", data | {"reason": "stopped", "until": None}, ABOUT)
+    assert not any("before" in sentence for sentence in stopped.says)
+    failed = message_of("auto_refill.failed", {"reason": "card_velocity_exceeded", "tries": 2}, ABOUT)
+    assert ("Why: card velocity exceeded.", "Tries of the card so far: 2.") == failed.says
+    paused = message_of("auto_refill.paused", {"reason": "disputed", "failures": 0}, ABOUT)
+    assert any("POST /v1/wallets/wal_0GJkz3mQx7B/auto-refill/resume" in sentence for sentence in paused.says)
+    data |= {"reason": "authentication_required", "payment_url": "https://pay.example.com/pay/5f", "credits": "500"}
+    needed = message_of("auto_refill.requires_action", data, ABOUT)
+    assert "Please pay 50.00 USD to refill the wallet of acme" == needed.subject
+    assert "Pay 50.00 USD for 500 credits here: https://pay.example.com/pay/5f" in plain(needed)
+
+
+def test_what_a_person_must_do_for_a_refill_is_told_unless_it_is_said_otherwise() -> None:
+    """Refills that go well, and caps that the owner chose, are told to who asks for them."""
+    told = {type_ for type_ in TEXTS if type_.startswith("auto_refill.") and wants(rules.DEFAULT_EVENTS, type_)}
+    assert {"auto_refill.failed", "auto_refill.requires_action", "auto_refill.paused"} == told
+
+
 def test_names_cannot_break_out_of_their_line() -> None:
     """Of a wallet that is called by whoever wants to write headers, markup, or to everybody in a channel."""
     about = ABOUT._replace(name="“x\r\nBcc: all@example.com\u2028<!channel> <script>&”")
