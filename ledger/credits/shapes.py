@@ -1,6 +1,6 @@
 """What requests and answers about credits, lots and balances look like."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -12,7 +12,7 @@ from ledger.forecast.rules import runway_days
 from ledger.kit.http.fields import Amount, Decimal, Instant, Metadata, Reason, Time, shown, shown_or_none
 from ledger.kit.ids import row_public, wallet_public
 from ledger.kit.money import format_amount
-from ledger.rollups.figures import Figures
+from ledger.rollups.figures import Figures, RefillTerms
 from ledger.transactions.shapes import BalanceAfter, TransactionShape, balance_after, transaction
 
 Source = Literal["promotional", "earned", "adjustment", "allowance"]
@@ -94,6 +94,18 @@ class MonthlyUsage(msgspec.Struct, frozen=True, kw_only=True):
     percentage_used: Decimal | None
 
 
+class AutoRefillTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """Auto-refill in short: below ``threshold``, ``amount_credits`` are bought for ``amount_usd``, or as many as are
+    missing up to ``up_to_credits``, for ``amount_usd`` at most. Null is what was never set, and the money of payments
+    in another currency. `…/auto-refill` has all of it, and whether something stands in the way."""
+
+    enabled: bool
+    threshold: Decimal | None = None
+    amount_credits: Decimal | None = None
+    up_to_credits: Decimal | None = None
+    amount_usd: Decimal | None = None
+
+
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
     """The balance now. ``available`` is what can be used, overdraft included; ``lots`` stand in the order in
     which they burn. ``pending`` is what payments buy that were made and whose money is on its way, such as bank debits
@@ -116,6 +128,7 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     overdraft_limit: Decimal
     low_balance_warning: Decimal
+    auto_refill: AutoRefillTerms
     monthly_usage: MonthlyUsage
     estimated_remaining_days: int | None
     earned_total: Decimal
@@ -186,6 +199,7 @@ def balance(view: BalanceView) -> Balance:
         currency="credits",
         overdraft_limit=format_amount(b.limit),
         low_balance_warning=format_amount(view.warning_at),
+        auto_refill=_refill(figures.refill),
         monthly_usage=_month(figures),
         estimated_remaining_days=runway_days(b.available, figures.recent),
         earned_total=format_amount(figures.earned_micro),
@@ -211,6 +225,22 @@ def past_balance(wallet_id: int, b: Balances, basis: Basis, as_of: str) -> PastB
         overdraft_limit=format_amount(b.limit),
         basis=basis,
         as_of=as_of,
+    )
+
+
+_NEVER_SET: Final = AutoRefillTerms(enabled=False)
+
+
+def _refill(terms: RefillTerms | None) -> AutoRefillTerms:
+    if terms is None:
+        return _NEVER_SET
+    credits = format_amount(terms.credits_micro)
+    return AutoRefillTerms(
+        enabled=terms.enabled,
+        threshold=format_amount(terms.threshold_micro),
+        amount_credits=None if terms.up_to else credits,
+        up_to_credits=credits if terms.up_to else None,
+        amount_usd=format_amount(terms.amount, "USD") if terms.currency == "USD" else None,
     )
 
 

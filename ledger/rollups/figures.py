@@ -1,4 +1,4 @@
-"""What the balance shows of the rollups: totals, the month, the last weeks.
+"""What the balance shows of the rollups: totals, the month, the last weeks; and what was set of auto-refill.
 
 It comes with the statement of the balance (``book.beside``): the row of the wallet's mark, and what is not rolled up
 yet, if that is TAIL_MAX transactions at most. So the figures are complete up to the number of the balance, and a read
@@ -29,10 +29,12 @@ WEEK_DAYS: Final = 7
 WEEKS_DAYS: Final = 28
 
 _COLUMNS: Final = """m.number, m.zone, s.time_zone, m.first_day, m.earned_micro, m.charged_micro - m.refunded_micro,
-    m.recent, b.earned, b.used, l.month_limit, c.pending"""
+    m.recent, b.earned, b.used, l.month_limit, c.pending,
+    r.enabled, r.threshold_micro, r.credits_micro, r.amount, r.currency, r.up_to"""
 
 _JOINS: Final = f"""
 LEFT JOIN rollup_marks m ON m.wallet_id = w.wallet_id
+LEFT JOIN refills r ON r.wallet_id = w.wallet_id
 CROSS JOIN LATERAL (
     SELECT sum(CASE 'issued:earned' WHEN p.debit THEN p.amount WHEN p.credit THEN -p.amount END) AS earned,
         json_agg(json_build_array(extract(epoch FROM coalesce(o.effective_at, t.effective_at))::bigint,
@@ -59,13 +61,25 @@ CROSS JOIN LATERAL (
 _decode = msgspec.json.Decoder(list[tuple[int, int]]).decode
 
 
+class RefillTerms(NamedTuple):
+    """What was set of auto-refill: ``credits_micro`` for ``amount`` of the currency, or up to so many credits for so
+    much at most."""
+
+    enabled: bool
+    threshold_micro: int
+    credits_micro: int
+    amount: int
+    currency: str
+    up_to: bool
+
+
 class Figures(NamedTuple):
     """Sums in micro-credits, net of what came back; days are those of the wallet's time zone.
 
     ``month_micro``: this month's so far, ``week_micro`` and ``weeks_micro`` those of the last 7 and 28 days before
     today. ``known_days``: how many days there were between the first use and today; None where nothing was used.
     ``month_limit_micro``: the lowest monthly budget of the whole wallet; None without one.
-    ``pending_micro``: what payments buy whose money is on its way.
+    ``pending_micro``: what payments buy whose money is on its way. ``refill``: None where nothing was ever set.
     ``counted``: up to which number of the book; ``behind``: whether that is not all, or not by today's time zone.
     """
 
@@ -80,6 +94,7 @@ class Figures(NamedTuple):
     today_micro: int
     month_limit_micro: int | None
     pending_micro: int
+    refill: RefillTerms | None
 
     @property
     def recent(self) -> list[tuple[int, int]]:
@@ -99,7 +114,7 @@ class FiguresBeside:
     joins = _JOINS
 
     def found(self, number: int, at: datetime, columns: Sequence[Any]) -> Figures:
-        marked, zone, time_zone, first, earned, spent, recent, tail_earned, tail_used, limit, pending = columns
+        marked, zone, time_zone, first, earned, spent, recent, tail_earned, tail_used, limit, pending, *refill = columns
         counted = number if number <= (marked or 0) + TAIL_MAX else marked or 0
         local = _zone(time_zone)
         today = at.astimezone(local).date()
@@ -125,6 +140,7 @@ class FiguresBeside:
             today_micro=of_today,
             month_limit_micro=limit,
             pending_micro=pending,
+            refill=None if refill[0] is None else RefillTerms(*refill),
         )
 
 

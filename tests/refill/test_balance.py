@@ -1,0 +1,28 @@
+"""What the balance shows of auto-refill: both units, whatever was given."""
+
+from typing import Any
+
+import pytest
+
+from tests.refill.scene import Scene
+
+pytestmark = pytest.mark.anyio
+
+
+async def shown(scene: Scene, wallet: str) -> Any:
+    return (await scene.api.get(f"/v1/wallets/{wallet}/balance")).json()["auto_refill"]
+
+
+async def test_the_balance_has_the_terms_in_credits_and_in_money(scene: Scene) -> None:
+    """Null before anything was set; what was set stays when it is switched off, and the newest is shown at once."""
+    wallet = await scene.api.wallet("150")
+    terms = {"enabled": False, "threshold": None, "amount_credits": None, "up_to_credits": None, "amount_usd": None}
+    assert terms == await shown(scene, wallet)
+    await scene.set(wallet, amount_usd="50")
+    terms |= {"enabled": True, "threshold": "100", "amount_credits": "500", "amount_usd": "50.00"}
+    assert terms == await shown(scene, wallet)
+    await scene.set(wallet, threshold="20.5", up_to_credits="1000")
+    terms |= {"threshold": "20.5", "amount_credits": None, "up_to_credits": "1000", "amount_usd": "100.00"}
+    assert terms == await shown(scene, wallet)
+    await scene.set(wallet, enabled=False)
+    assert terms | {"enabled": False} == await shown(scene, wallet)
