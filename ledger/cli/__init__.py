@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "rates": "ledger.cli.rates:rates",
     "balance": "ledger.cli.wallet:balance",
     "history": "ledger.cli.wallet:history",
+    "auto-refill": "ledger.cli.auto_refill:auto_refill",
     "anchor": "ledger.cli.anchor:anchor",
     "secrets": "ledger.cli.secrets:secrets",
     "rollups": "ledger.cli.rollups:rollups",

@@ -3,23 +3,18 @@
 from contextlib import suppress
 from typing import Annotated
 
-import msgspec
 from litestar import get, post, put
 from litestar.params import FromPath, JSONBody, QueryParameter
-from msgspec import UnsetType
 
 from ledger.book.commands import BookDue, Rider
 from ledger.context import LedgerRequest
 from ledger.errors import NotFound, Unavailable
 from ledger.kit.http.answers import Answer, answer
-from ledger.kit.http.fields import shown
 from ledger.kit.http.paging import Cursor, Limit, Page, number_of, page
-from ledger.kit.http.strict import invalid
 from ledger.kit.ids import parse_row
-from ledger.refill import attempts, store
-from ledger.refill.answer import about, card_of, shape_of
+from ledger.refill import attempts, changes, store
+from ledger.refill.answer import about, shape_of
 from ledger.refill.attempts import Attempt
-from ledger.refill.service import shown_of, wanted_of
 from ledger.refill.shapes import (
     AttemptShape,
     AttemptState,
@@ -28,8 +23,8 @@ from ledger.refill.shapes import (
     Switch,
     SwitchShape,
     attempt_shape,
+    switch_shape,
 )
-from ledger.refill.store import Switched
 from ledger.wallets.service import get_wallet
 
 Status = Annotated[AttemptState | None, QueryParameter(name="status", description="Only attempts in this state.")]
@@ -50,21 +45,12 @@ async def set_auto_refill(
     """Switch auto-refill on or off, or change it. What is left out stays as it was. Switching it on is a consent to be
     charged, and is kept with what was shown; a wallet that is below the threshold already is charged at once."""
     found = await request.services.directory.find_or_open(wallet_id)
-    zone = (await get_wallet(request.services.database, found)).time_zone
-    async with request.services.database.transaction() as connection:
-        kept = await about(connection, found)
-    if not data.enabled:
-        _only_off(data)
-        if kept.seen is not None:
-            await _change(request, found, store.switching_off(found))
-        return await _shown(request, found)
-    wanted = wanted_of(data, kept.seen, zone, request.services.settings)
-    card = card_of(kept.method)
-    agreed = shown_of(wanted, None if card is None else msgspec.to_builtins(card))
+    services = request.services
+    zone = (await get_wallet(services.database, found)).time_zone
     actor = request.principal.key_id
-    given_by = actor if isinstance(data.consent, UnsetType) else data.consent.given_by
-    await _change(request, found, store.keeping(found, wanted, given_by, actor, agreed))
-    return await _shown(request, found)
+    async with services.database.transaction() as connection:
+        rider = await changes.setting(connection, found, data, actor=actor, zone=zone, service=services.settings)
+    return await _changed(request, found, rider)
 
 
 @post("/v1/wallets/{wallet_id:str}/auto-refill/resume", status_code=200, opt={"scope": "write"})
@@ -73,12 +59,8 @@ async def resume_auto_refill(request: LedgerRequest, wallet_id: FromPath[str]) -
     found = await request.services.directory.find(wallet_id)
     await get_wallet(request.services.database, found)
     async with request.services.database.transaction() as connection:
-        seen = await store.seen(connection, found)
-        if seen is not None:
-            await store.forgive(connection, found)
-    if seen is not None and seen.paused_for is not None:
-        await _change(request, found, store.resuming(found))
-    return await _shown(request, found)
+        rider = await changes.resuming(connection, found)
+    return await _changed(request, found, rider)
 
 
 @get("/v1/wallets/{wallet_id:str}/auto-refill/attempts", opt={"scope": "read"})
@@ -117,7 +99,7 @@ async def get_refill_attempt(
 async def get_refill_switch(request: LedgerRequest) -> Answer[SwitchShape]:
     """Whether all automatic charges are stopped."""
     async with request.services.database.transaction() as connection:
-        return answer(_switch(await store.switched(connection)))
+        return answer(switch_shape(await store.switched(connection)))
 
 
 @put("/v1/auto-refill/switch", opt={"scope": "admin"})
@@ -127,33 +109,22 @@ async def set_refill_switch(request: LedgerRequest, data: JSONBody[Switch]) -> A
     actor = request.principal.key_id
     async with request.services.database.transaction() as connection:
         switched = await store.switch(connection, stopped=data.stopped, reason=data.reason, actor=actor)
-    return answer(_switch(switched))
+    return answer(switch_shape(switched))
 
 
-def _only_off(data: Settings) -> None:
-    """Raises InvalidRequest: what is switched off is not changed at the same time."""
-    given = [name for name in data.__struct_fields__ if name != "enabled" and getattr(data, name) is not msgspec.UNSET]
-    if given:
-        raise invalid(given[0], "cannot be given with enabled: false; what was set stays for when it is switched on")
-
-
-async def _change(request: LedgerRequest, wallet_id: int, rider: Rider) -> None:
+async def _changed(request: LedgerRequest, wallet_id: int, rider: Rider | None) -> Answer[AutoRefillShape]:
     """Carry out a change, and then have it decided whether a refill is needed."""
-    await request.change(BookDue(wallet_id=wallet_id), (rider,))
-    with suppress(Unavailable):  # the change is made, and the wallet is due to be looked at
-        await request.change(BookDue(wallet_id=wallet_id))
+    if rider is not None:
+        await request.change(BookDue(wallet_id=wallet_id), (rider,))
+        with suppress(Unavailable):  # the change is made, and the wallet is due to be looked at
+            await request.change(BookDue(wallet_id=wallet_id))
+    return await _shown(request, wallet_id)
 
 
 async def _shown(request: LedgerRequest, wallet_id: int) -> Answer[AutoRefillShape]:
     async with request.services.database.transaction() as connection:
         found = await about(connection, wallet_id)
     return answer(shape_of(wallet_id, found, request.services.settings.settlement_currency))
-
-
-def _switch(found: Switched) -> SwitchShape:
-    return SwitchShape(
-        stopped=found.stopped, reason=found.reason, changed_by=found.actor, changed_at=shown(found.changed_at)
-    )
 
 
 def _number(attempt: Attempt) -> int:

@@ -11,6 +11,7 @@ from ledger.kit.money import format_amount
 from ledger.payments.fields import Money
 from ledger.refill.attempts import Attempt
 from ledger.refill.rules.hours import DAY_MIN
+from ledger.refill.store import Switched
 
 TimeOfDay = Annotated[
     str,
@@ -227,6 +228,12 @@ def attempt_shape(attempt: Attempt) -> AttemptShape:
         began_at=shown(attempt.began_at),
         next_try_at=shown_or_none(attempt.due_at) if attempt.state == "waiting" else None,
         ended_at=shown_or_none(attempt.ended_at),
+    )
+
+
+def switch_shape(found: Switched) -> SwitchShape:
+    return SwitchShape(
+        stopped=found.stopped, reason=found.reason, changed_by=found.actor, changed_at=shown(found.changed_at)
     )
 
 
