@@ -89,10 +89,10 @@ async def get_refill_attempt(
     found = await request.services.directory.find(wallet_id)
     owner, number = parse_row("arf", attempt_id, "refill")
     async with request.services.database.transaction() as connection:
-        rows = await attempts.listed(connection, found, before=number + 1, limit=1)
-    if owner != found or not rows or rows[0].attempt != number:
+        attempt = await attempts.find(connection, found, number)
+    if owner != found or attempt is None:
         raise NotFound(f"the wallet has no refill {attempt_id}")
-    return answer(attempt_shape(rows[0]))
+    return answer(attempt_shape(attempt))
 
 
 @get("/v1/auto-refill/switch", opt={"scope": "read"})

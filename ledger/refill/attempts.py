@@ -88,6 +88,13 @@ async def load(connection: AsyncConnection, wallet_id: int, attempt: int) -> Att
     return Attempt(*(await connection.execute(found)).one())
 
 
+async def find(connection: AsyncConnection, wallet_id: int, attempt: int) -> Attempt | None:
+    """The attempt, if the wallet has it."""
+    found = select(refill_attempts).where(_a.wallet_id == wallet_id, _a.attempt == attempt)
+    row = (await connection.execute(found)).one_or_none()
+    return None if row is None else Attempt(*row)
+
+
 async def listed(
     connection: AsyncConnection, wallet_id: int, *, before: int | None, limit: int, state: str | None = None
 ) -> list[Attempt]:
