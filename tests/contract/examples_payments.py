@@ -6,9 +6,13 @@ import re
 from typing import Any, Protocol
 
 from ledger.kit.http.answers import encode
+from ledger.kit.ids import parse_wallet
+from ledger.payments.customers import customer_of
 from ledger.payments.gateway import plain
 from ledger.payments.methods.converge import converge_customer
 from ledger.payments.reconcile.service import reconcile
+from ledger.refill import attempts
+from ledger.refill.charge.steps import step
 from tests.payments.events import HOOK, signed
 from tests.support.desk import desk_at
 from tests.support.sandbox import SandboxAt
@@ -41,6 +45,7 @@ async def record_payments(call: Call, wallet: str, sandbox: SandboxAt) -> None:
     await call("list_payments", "GET", f"{wallet}/payments?limit=1")
     await _refunds(call, link["payment_id"], sandbox)
     await _methods(call, wallet, sandbox)
+    await _refill(call, sandbox)
     await _event(call, sandbox)
 
 
@@ -72,6 +77,33 @@ async def _methods(call: Call, wallet: str, sandbox: SandboxAt) -> None:
     method = f"{wallet}/payment-methods/{listed['items'][0]['id']}"
     await call("choose_payment_method", "POST", f"{method}/default")
     await call("detach_payment_method", "DELETE", method)
+
+
+async def _refill(call: Call, sandbox: SandboxAt) -> None:
+    """A wallet with a card that runs low, and is refilled as a worker does it."""
+    opened = await call("open_wallet", "POST", "/v1/wallets", {"owner_id": "user-46"}, keep=False)
+    wallet = f"/v1/wallets/{opened['id']}"
+    given = {"amount": "120", "source": "promotional", "reason": "Trial"}
+    await call("give_credits", "POST", f"{wallet}/credits", given, keep=False)
+    async with desk_at(call.api.database_url, sandbox) as desk:
+        customer = await customer_of(desk, parse_wallet(opened["id"]))
+        sandbox.client().v1.payment_methods.attach("pm_card_visa", {"customer": customer})
+        await converge_customer(desk, customer)
+        terms = {"threshold": "100", "amount_usd": "50", "maximum_per_month": 5, "monthly_spend_cap": "200"}
+        hours = {"business_hours_only": True, "business_hours": {"opens": "00:00", "closes": "24:00"}}
+        consent = {"consent": {"given_by": "ada@example.com"}}
+        path = f"{wallet}/auto-refill"
+        await call("set_auto_refill", "PUT", path, {"enabled": True} | terms | hours | consent)
+        await call("charge_usage", "POST", f"{wallet}/usage", {"service": "chat", "credits": "30"}, keep=False)
+        async with desk.database.transaction() as connection:
+            [due] = await attempts.claim(connection, 1)
+        await step(desk, due)
+    listed = await call("list_refill_attempts", "GET", f"{path}/attempts")
+    await call("get_refill_attempt", "GET", f"{path}/attempts/{listed['items'][0]['id']}")
+    await call("get_auto_refill", "GET", path)
+    await call("resume_auto_refill", "POST", f"{path}/resume")
+    await call("set_refill_switch", "PUT", "/v1/auto-refill/switch", {"stopped": True, "reason": "Odd charges"})
+    await call("get_refill_switch", "GET", "/v1/auto-refill/switch")
 
 
 async def _event(call: Call, sandbox: SandboxAt) -> None:

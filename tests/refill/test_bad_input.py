@@ -138,8 +138,8 @@ async def test_attempts_that_are_not_there_are_not_found(scene: Scene) -> None:
     for wrong in (attempt["id"], last, "arf_x", "arf_", mine, f"arf_{'Z' * 300}"):
         answer: Any = await scene.api.get(f"{path}/{wrong}")
         assert (404, "NOT_FOUND") == (answer.status_code, answer.json()["code"]), wrong
-    assert (await scene.api.get(f"{path}?cursor=nonsense")).status_code == 400
-    assert (await scene.api.get(f"{path}?status=lost")).status_code == 400
+    assert (await scene.api.get(path, cursor="nonsense")).status_code == 400
+    assert (await scene.api.get(path, status="lost")).status_code == 400
     for path in ("", "/attempts", f"/attempts/{attempt['id']}"):
         answer = await scene.api.get(f"/v1/wallets/wal_0GJkz3mQx7B/auto-refill{path}")
         assert (404, "NOT_FOUND") == (answer.status_code, answer.json()["code"]), path
