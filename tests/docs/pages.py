@@ -20,7 +20,7 @@ _REGION = re.compile(r"<!-- run -->(.*?)<!-- end -->", re.DOTALL)
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ +(.*)$", re.MULTILINE)
 _MASKS = (
-    (re.compile(r"\b(wal|txn|lot|hld|bud|trf|pay|rfd|evt|whe|chn|key|clk|req)_[0-9A-Za-z_]+"), r"\1_"),
+    (re.compile(r"\b(wal|txn|lot|hld|bud|trf|pay|rfd|arf|evt|whe|chn|key|clk|req)_[0-9A-Za-z_]+"), r"\1_"),
     (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?"), "<time>"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<hash>"),
     (re.compile(r"\b\d+\.\d+ s\b"), "<seconds>"),
