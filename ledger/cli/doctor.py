@@ -107,6 +107,7 @@ def _database(config: Settings) -> Iterator[Finding]:
                 _sealed,
                 _rates(config),
                 _secrets(config),
+                _refills,
             ):
                 yield from look(connection)
     except psycopg.Error as error:
@@ -216,6 +217,13 @@ def _sealed(connection: psycopg.Connection) -> Iterator[Finding]:
             yield Finding("sealed", "warn", f"{seen}, the first {hours:.0f} hours ago", advice)
         else:
             yield Finding("sealed", "ok", seen)
+
+
+def _refills(connection: psycopg.Connection) -> Iterator[Finding]:
+    from ledger.refill import checkup as refills
+
+    with suppress(psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedTable):
+        yield from (Finding(*one) for one in refills.examine(connection))
 
 
 def _broker(config: Settings) -> Iterator[Finding]:

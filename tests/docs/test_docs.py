@@ -20,6 +20,7 @@ from ledger.kit.egress.addresses import REFUSED_V4, REFUSED_V6
 from ledger.kit.egress.answer import Outcome
 from ledger.kit.failpoints import ACTIONS, POINTS
 from ledger.notifications.rules import DEFAULT_EVENTS, URGENT
+from ledger.refill.rules.decide import Reason
 from ledger.sandbox.config import Config
 from ledger.sandbox.control.routes import STEPS
 from ledger.sandbox.faults import KINDS
@@ -231,6 +232,20 @@ def test_what_is_told_unless_said_otherwise_is_documented() -> None:
     """Each event that a channel has by itself, and whether it is urgent."""
     told = {row[0].strip("`"): row[1] for row in rows(DOCS / "concepts" / "notifications.md") if "." in row[0]}
     assert told == {kind: "urgent" if kind in URGENT else "" for kind in DEFAULT_EVENTS}
+
+
+def test_every_reason_of_a_refill_is_documented() -> None:
+    """What can stand in the way stands in docs/concepts/auto-refill.md, and each of these is said somewhere."""
+    text = section(DOCS / "concepts" / "auto-refill.md", "Reasons")
+    cells = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
+    told = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+    files = (ROOT / "ledger" / "refill").rglob("*.py")
+    said = {code for file in files for code in re.findall(r'"([a-z]+(?:_[a-z]+)*)"', file.read_text())}
+    assert told <= said
+    charge = "".join(file.read_text() for file in (ROOT / "ledger" / "refill" / "charge").glob("*.py"))
+    ended = re.findall(r'(?:"cancel", |"canceled", |attempt\), |"expired", )"(\w+)"', charge)
+    assert len(ended) > 5
+    assert {*get_args(Reason), *ended} - {"wait"} <= told
 
 
 def test_words_stand_in_their_order() -> None:

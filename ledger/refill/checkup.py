@@ -1,0 +1,90 @@
+"""How auto-refill is doing, for whoever runs it: the kill switch, what of the last day went well, and what is stuck."""
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import psycopg
+
+from ledger.kit.ids import row_public
+
+RATE_PERCENT_MIN: Final = 99
+RATE_OF_AT_LEAST: Final = 20
+"""Of fewer refills one that fails says nothing."""
+
+_SWITCH: Final = "SELECT stopped, reason, actor, changed_at FROM refill_switch"
+
+# By when a card was last charged: a decline shows within the day, and not a week later, when nobody has paid the link.
+# One that waits for its next try, or was canceled, has come to nothing yet.
+_RATE: Final = """
+SELECT count(*) FILTER (WHERE state = 'succeeded'), count(*),
+    mode() WITHIN GROUP (ORDER BY coalesce(decline_code, reason)) FILTER (WHERE state <> 'succeeded')
+FROM refill_attempts
+WHERE tries > 0 AND asked_at > ledger_now() - interval '24 hours'
+    AND state IN ('succeeded', 'failed', 'expired', 'link_sent')"""
+
+_STUCK: Final = """
+SELECT why, count(*), (array_agg(wallet_id ORDER BY began_at))[1], (array_agg(attempt ORDER BY began_at))[1] FROM (
+    SELECT a.wallet_id, a.attempt, a.began_at, CASE
+        WHEN a.due_at IS NULL OR a.due_at < ledger_now() - interval '10 minutes' THEN 'nobody sees to'
+        WHEN a.state = 'charging' AND a.asked_at < ledger_now() - interval '1 hour' THEN 'charging for an hour'
+        WHEN a.state = 'processing' AND a.asked_at < ledger_now() - interval '30 days' THEN 'processing for a month'
+        WHEN a.state = 'link_sent' AND p.expires_at < ledger_now() - interval '1 hour' THEN 'with a link that is over'
+        END AS why
+    FROM refill_attempts a LEFT JOIN payments p ON p.wallet_id = a.wallet_id AND p.payment = a.payment
+    WHERE a.ended_at IS NULL) AS open
+WHERE why IS NOT NULL GROUP BY why ORDER BY why"""
+
+_UNSEEN: Final = "SELECT count(*) FROM refills WHERE next_at < ledger_now() - interval '10 minutes'"
+
+
+class Found(NamedTuple):
+    """What was looked at, how it is (ok or warn), what was seen, and what to do about it."""
+
+    what: str
+    state: str
+    seen: str
+    advice: str = ""
+
+
+def examine(connection: "psycopg.Connection[Any]") -> Iterator[Found]:
+    """All that is found, in the order in which it is shown."""
+    yield _switch(connection)
+    yield _charged(connection)
+    yield _stuck(connection)
+
+
+def _switch(connection: "psycopg.Connection[Any]") -> Found:
+    stopped, reason, actor, at = _row(connection, _SWITCH)
+    if not stopped:
+        return Found("auto-refill", "ok", "the kill switch is not on")
+    seen = f"stopped for all wallets since {at:%Y-%m-%d %H:%M} UTC by {actor}: {reason or 'no reason is given'}"
+    return Found("auto-refill", "warn", seen, "`credit-ledger auto-refill start` lets it go on.")
+
+
+def _charged(connection: "psycopg.Connection[Any]") -> Found:
+    succeeded, ended, reason = _row(connection, _RATE)
+    seen = f"{succeeded:,} of {ended:,} went well in the last 24 hours"
+    if ended < RATE_OF_AT_LEAST or succeeded * 100 >= ended * RATE_PERCENT_MIN:
+        return Found("refills charged", "ok", seen)
+    advice = f"Most often: {reason}. `credit-ledger auto-refill attempts` shows a wallet's; `stop` stops all."
+    return Found("refills charged", "warn", f"{seen}, under {RATE_PERCENT_MIN} %", advice)
+
+
+def _stuck(connection: "psycopg.Connection[Any]") -> Found:
+    found = connection.execute(_STUCK).fetchall()
+    seen = [f"{count:,} {why}, such as {row_public('arf', wallet, attempt)}" for why, count, wallet, attempt in found]
+    (unseen,) = _row(connection, _UNSEEN)
+    if unseen:
+        seen.append(f"{unseen:,} wallets that are due to be looked at")
+    if not seen:
+        return Found("refills stuck", "ok", "none")
+    advice = (
+        "Look whether worker and beat run, with LEDGER_STRIPE_API_KEY and three children; then at the worker's log."
+    )
+    return Found("refills stuck", "warn", "; ".join(seen), advice)
+
+
+def _row(connection: "psycopg.Connection[Any]", sql: str) -> Any:
+    row = connection.execute(sql).fetchone()
+    assert row is not None, "an aggregate, or the one row of the switch"
+    return row
