@@ -21,7 +21,7 @@ SCOPED = [
     for method in handler.http_methods
     if "scope" in handler.opt
 ]
-ASKS = {"quote_usage"}
+ASKS = {"quote_usage", "simulate_auto_refill"}
 """Reads that need a body."""
 
 LATER = datetime.now(UTC) + timedelta(days=1)
