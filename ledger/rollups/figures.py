@@ -55,8 +55,10 @@ CROSS JOIN LATERAL (
     SELECT min(limit_micro) AS month_limit FROM budgets
     WHERE wallet_id = w.wallet_id AND scope = 'wallet' AND period = 'month') AS l
 CROSS JOIN LATERAL (
-    SELECT coalesce(sum(credits_micro), 0)::bigint AS pending FROM payments
-    WHERE wallet_id = w.wallet_id AND state = 'processing') AS c"""
+    SELECT coalesce(sum(credits_micro), 0)::bigint AS pending FROM payments p
+    WHERE p.wallet_id = w.wallet_id AND p.state = 'processing' AND (p.refill IS NULL OR EXISTS (
+        SELECT FROM refill_attempts a WHERE a.wallet_id = p.wallet_id AND a.attempt = p.refill
+            AND a.state IN ('charging', 'processing')))) AS c"""
 
 _decode = msgspec.json.Decoder(list[tuple[int, int]]).decode
 

@@ -26,3 +26,16 @@ async def test_the_balance_has_the_terms_in_credits_and_in_money(scene: Scene) -
     assert terms == await shown(scene, wallet)
     await scene.set(wallet, enabled=False)
     assert terms | {"enabled": False} == await shown(scene, wallet)
+
+
+async def test_what_was_declined_is_not_on_its_way(scene: Scene) -> None:
+    """A debit is, for the days that it takes; a card that is tried again later is not, until then."""
+    scene.sandbox.tell("/config", debit_after_s=86_400)
+    declined = await scene.wallet("10", card="pm_card_chargeCustomerFail")
+    debited = await scene.wallet("10", card="pm_usBankAccount_success")
+    await scene.work()
+    assert [["waiting"], ["processing"]] == [await scene.states(wallet) for wallet in (declined, debited)]
+    pending = [
+        (await scene.api.get(f"/v1/wallets/{wallet}/balance")).json()["pending"] for wallet in (declined, debited)
+    ]
+    assert ["0", "500"] == pending
