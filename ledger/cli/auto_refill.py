@@ -189,9 +189,9 @@ def _set(wallet: str, body: dict[str, Any], url: str | None, as_json: bool) -> N
     async def work(at: At) -> AutoRefillShape:
         data = decode(msgspec.json.encode(body), _settings)
         found = await _known(at, wallet)
-        zone = (await get_wallet(at.database, found)).time_zone
+        kept = await get_wallet(at.database, found)
         async with at.database.transaction() as connection:
-            rider = await changes.setting(connection, found, data, actor=ACTOR, zone=zone, service=at.service)
+            rider = await changes.setting(connection, found, data, actor=ACTOR, wallet=kept, service=at.service)
         return await _changed(at, found, rider)
 
     _tell(_with(url, work), as_json)

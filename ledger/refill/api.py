@@ -46,10 +46,10 @@ async def set_auto_refill(
     charged, and is kept with what was shown; a wallet that is below the threshold already is charged at once."""
     found = await request.services.directory.find_or_open(wallet_id)
     services = request.services
-    zone = (await get_wallet(services.database, found)).time_zone
+    wallet = await get_wallet(services.database, found)
     actor = request.principal.key_id
     async with services.database.transaction() as connection:
-        rider = await changes.setting(connection, found, data, actor=actor, zone=zone, service=services.settings)
+        rider = await changes.setting(connection, found, data, actor=actor, wallet=wallet, service=services.settings)
     return await _changed(request, found, rider)
 
 

@@ -1,12 +1,17 @@
 """What a person does to a wallet's auto-refill, ready for the door: each change is a rider, written under the wallet's
 lock or not at all. By whichever way it came, the API or the command line."""
 
+from typing import Any
+
 import msgspec
 from msgspec import UNSET, UnsetType
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book.commands import Rider
+from ledger.errors import WalletClosed
 from ledger.kit.http.strict import invalid
+from ledger.kit.ids import wallet_public
 from ledger.refill import store
 from ledger.refill.answer import about, card_of
 from ledger.refill.service import shown_of, wanted_of
@@ -15,17 +20,21 @@ from ledger.settings import Settings as Service
 
 
 async def setting(
-    connection: AsyncConnection, wallet_id: int, data: Settings, *, actor: str, zone: str, service: Service
+    connection: AsyncConnection, wallet_id: int, data: Settings, *, actor: str, wallet: Row[Any], service: Service
 ) -> Rider | None:
-    """Switch it on or off, or change it; None where there is nothing to switch off. ``zone``: the wallet's.
+    """Switch it on or off, or change it; None where there is nothing to switch off. Whoever switches it on gives
+    the wallet's card another chance.
 
-    Raises what ``wanted_of`` does, and InvalidRequest where settings are given with ``enabled: false``.
+    Raises what ``wanted_of`` does, WalletClosed, and InvalidRequest where settings are given with ``enabled: false``.
     """
     kept = await about(connection, wallet_id)
     if not data.enabled:
         _only_off(data)
         return None if kept.seen is None else store.switching_off(wallet_id)
-    wanted = wanted_of(data, kept.seen, zone, service)
+    if wallet.status == "closed":
+        raise WalletClosed(f"the wallet {wallet_public(wallet_id)} is closed")
+    wanted = wanted_of(data, kept.seen, wallet.time_zone, service)
+    await store.forgive(connection, wallet_id)
     card = card_of(kept.method)
     agreed = shown_of(wanted, None if card is None else msgspec.to_builtins(card))
     given_by = actor if isinstance(data.consent, UnsetType) else data.consent.given_by

@@ -20,7 +20,7 @@ SELECT count(*) FILTER (WHERE state = 'succeeded'), count(*),
     mode() WITHIN GROUP (ORDER BY coalesce(decline_code, reason)) FILTER (WHERE state <> 'succeeded')
 FROM refill_attempts
 WHERE tries > 0 AND asked_at > ledger_now() - interval '24 hours'
-    AND state IN ('succeeded', 'failed', 'expired', 'link_sent')"""
+    AND state IN ('succeeded', 'expired', 'link_sent')"""
 
 _STUCK: Final = """
 SELECT why, count(*), (array_agg(wallet_id ORDER BY began_at))[1], (array_agg(attempt ORDER BY began_at))[1] FROM (

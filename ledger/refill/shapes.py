@@ -30,9 +30,7 @@ Day = Annotated[
         extra_json_schema={"format": "date"},
     ),
 ]
-AttemptState = Literal[
-    "due", "charging", "processing", "waiting", "link_sent", "succeeded", "failed", "expired", "canceled"
-]
+AttemptState = Literal["due", "charging", "processing", "waiting", "link_sent", "succeeded", "expired", "canceled"]
 Holidays = Annotated[tuple[Day, ...], Meta(max_length=366, description="Days on which nothing is charged.")]
 
 

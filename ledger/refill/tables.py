@@ -27,7 +27,7 @@ Instant = DateTime(timezone=True)
 _NOW: Final = text("ledger_now()")
 _ZERO: Final = text("0")
 
-ENDED: Final = ("succeeded", "failed", "expired", "canceled")
+ENDED: Final = ("succeeded", "expired", "canceled")
 STATES: Final = ("due", "charging", "processing", "waiting", "link_sent", *ENDED)
 
 

@@ -51,13 +51,12 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("late", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.CheckConstraint(
-            "(state IN ('succeeded', 'failed', 'expired', 'canceled')) = (ended_at IS NOT NULL)",
+            "(state IN ('succeeded', 'expired', 'canceled')) = (ended_at IS NOT NULL)",
             name=op.f("refill_attempts_ended_check"),
         ),
         sa.CheckConstraint("cause IN ('threshold', 'forecast')", name=op.f("refill_attempts_cause_check")),
         sa.CheckConstraint(
-            "state IN ('due', 'charging', 'processing', 'waiting', 'link_sent', "
-            "'succeeded', 'failed', 'expired', 'canceled')",
+            "state IN ('due', 'charging', 'processing', 'waiting', 'link_sent', 'succeeded', 'expired', 'canceled')",
             name=op.f("refill_attempts_state_check"),
         ),
         sa.CheckConstraint(

@@ -107,6 +107,28 @@ async def test_settings_that_cannot_be_are_refused(scene: Scene, body: Any, code
     assert (await scene.shown(wallet))["enabled"] is False
 
 
+async def test_a_closed_wallet_is_not_switched_on(scene: Scene) -> None:
+    wallet = await scene.api.wallet()
+    assert (await scene.api.post(f"/v1/wallets/{wallet}/close")).status_code == 200
+    refused = await put(scene, wallet, {"enabled": True, "threshold": "100", "amount_usd": "50"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "WALLET_CLOSED")
+    assert (await put(scene, wallet, {"enabled": False})).status_code == 200
+
+
+async def test_switching_it_on_again_gives_the_card_another_chance(scene: Scene) -> None:
+    wallet = await scene.wallet("10", card="pm_card_chargeCustomerFail")
+    fingerprint = run_sql(
+        scene.url, "SELECT fingerprint FROM payment_methods WHERE wallet_id = %s", parse_wallet(wallet)
+    )[0][0]
+    dead = "INSERT INTO refill_cards (fingerprint, failures, dead) VALUES (%s, 1, true)"
+    run_sql(scene.url, dead, fingerprint)
+    await scene.work()
+    assert await scene.states(wallet) == ["link_sent"], "it is not even tried"
+    other = await scene.wallet("10", card="pm_card_chargeCustomerFail")
+    await scene.work()
+    assert await scene.states(other) == ["waiting"]
+
+
 async def test_up_to_buys_what_is_missing_debt_included(scene: Scene) -> None:
     wallet = await scene.api.wallet("150", overdraft_limit="100")
     await scene.save(wallet, "pm_card_visa")
