@@ -1,7 +1,8 @@
 """Rows of ``refill_attempts``: claimed when they are due, and moved on by riders, under the wallet's lock.
 
-A rider names the state that it found. Where somebody else was first it touches no row, nothing of its request is
-written, and the attempt is looked at anew when it is due again.
+A rider names the state that it found, and the intent. Where somebody else was first it touches no row, nothing of its
+request is written, and the attempt is looked at anew when it is due again. So an attempt that has an intent is ended,
+or handed over to a person, by those alone who know of the intent, and have made sure of it at Stripe.
 """
 
 from datetime import datetime
@@ -68,6 +69,10 @@ WHERE (wallet_id, attempt) IN (
     ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
 RETURNING {_COLUMNS}"""
 
+_KEEP_INTENT: Final = """
+UPDATE refill_attempts SET intent = %(intent)s
+WHERE wallet_id = %(wallet)s AND attempt = %(attempt)s AND state = 'charging' AND tries = %(tries)s AND intent IS NULL"""
+
 _WAKE: Final = "UPDATE refill_attempts SET due_at = ledger_now() WHERE intent = %(intent)s AND ended_at IS NULL"
 
 _POSTPONE: Final = """
@@ -107,6 +112,15 @@ async def listed(
     return [Attempt(*row) for row in await connection.execute(found.order_by(_a.attempt.desc()).limit(limit))]
 
 
+async def keep_intent(connection: AsyncConnection, found: Attempt, intent: str) -> Attempt | None:
+    """The attempt with its intent: this one, or that of somebody who was quicker. None where a card is not charged for
+    it any more: whoever ended that knew of no intent, and this one must never be confirmed."""
+    which = {"wallet": found.wallet_id, "attempt": found.attempt, "tries": found.tries}
+    await connection.exec_driver_sql(_KEEP_INTENT, which | {"intent": intent})
+    kept = await load(connection, found.wallet_id, found.attempt)
+    return kept if (kept.state, kept.tries) == ("charging", found.tries) else None
+
+
 async def wake(connection: AsyncConnection, intent: str) -> bool:
     """Something happened to this PaymentIntent: whether an attempt that is under way is of it."""
     return (await connection.exec_driver_sql(_WAKE, {"intent": intent})).rowcount > 0
@@ -119,25 +133,37 @@ async def postpone(connection: AsyncConnection, found: Attempt, until: datetime,
     await connection.exec_driver_sql(_POSTPONE, params | more)
 
 
+_AS_FOUND: Final = """
+WHERE wallet_id = %(wallet)s AND attempt = %(attempt)s AND state = %(state)s AND tries = %(tries)s
+    AND intent IS NOT DISTINCT FROM %(intent)s AND ended_at IS NULL"""
+
+
+def _as_found(found: Attempt) -> dict[str, Any]:
+    return {
+        "wallet": found.wallet_id,
+        "attempt": found.attempt,
+        "state": found.state,
+        "tries": found.tries,
+        "intent": found.intent,
+    }
+
+
 def moving(found: Attempt, **values: Any) -> Rider:
     """An attempt that is still as it was ``found`` moves on; values are text, numbers and instants."""
     named = ", ".join(f"{name} = %(new_{name})s" for name in values)
-    sql = f"""UPDATE refill_attempts SET {named} WHERE wallet_id = %(wallet)s AND attempt = %(attempt)s
-        AND state = %(state)s AND tries = %(tries)s AND ended_at IS NULL"""
-    which = {"wallet": found.wallet_id, "attempt": found.attempt, "state": found.state, "tries": found.tries}
-    return Rider(sql, which | {f"new_{name}": value for name, value in values.items()})
+    sql = f"UPDATE refill_attempts SET {named} {_AS_FOUND}"
+    return Rider(sql, _as_found(found) | {f"new_{name}": value for name, value in values.items()})
 
 
-_END: Final = """
-UPDATE refill_attempts SET state = %(end)s, reason = %(reason)s, ended_at = ledger_now(), due_at = NULL
-WHERE wallet_id = %(wallet)s AND attempt = %(attempt)s AND state = %(state)s AND ended_at IS NULL"""
+_END: Final = f"""
+UPDATE refill_attempts SET state = %(end)s, reason = %(reason)s, ended_at = ledger_now(), due_at = NULL {_AS_FOUND}"""
 
 _FREE: Final = """
 UPDATE refills SET under_way = NULL, next_at = ledger_now() WHERE wallet_id = %(wallet)s AND under_way = %(attempt)s"""
 
 _GIVE_BACK: Final = """
-UPDATE refill_months SET count = count - 1, spent = spent - %(amount)s
-WHERE wallet_id = %(wallet)s AND month = %(month)s"""
+UPDATE refill_months m SET count = m.count - 1, spent = m.spent - a.amount FROM refill_attempts a
+WHERE a.wallet_id = %(wallet)s AND a.attempt = %(attempt)s AND m.wallet_id = a.wallet_id AND m.month = a.month"""
 
 _FAIL: Final = f"""
 UPDATE refills SET failures = failures + 1, rests_until = ledger_now() + make_interval(secs => cooldown_s),
@@ -150,9 +176,9 @@ def ending(found: Attempt, end: str, reason: str) -> tuple[Rider, ...]:
     """An attempt ends without money: another one may begin, and what it was of does not count any more."""
     which = {"wallet": found.wallet_id, "attempt": found.attempt}
     return (
-        Rider(_END, which | {"end": end, "reason": reason, "state": found.state}),
+        Rider(_END, _as_found(found) | {"end": end, "reason": reason}),
         Rider(_FREE, which),
-        Rider(_GIVE_BACK, {"wallet": found.wallet_id, "month": found.month, "amount": found.amount}),
+        Rider(_GIVE_BACK, which),
     )
 
 

@@ -23,11 +23,6 @@ from ledger.refill.charge.look import DESCRIPTION
 PAYMENT: Final = "payment_id"
 """The metadata key under which an intent names its payment."""
 
-_KEEP_INTENT: Final = """
-UPDATE refill_attempts SET intent = %(intent)s
-WHERE wallet_id = %(wallet)s AND attempt = %(attempt)s AND intent IS NULL"""
-
-
 class Declined(NamedTuple):
     """Why a card was not charged, as Stripe says it. ``of_card``: it is the card, and not what we asked."""
 
@@ -41,8 +36,9 @@ class Declined(NamedTuple):
         return self.decline_code or self.code or "declined"
 
 
-async def intended(desk: Desk, attempt: Attempt) -> Attempt:
-    """The attempt with its intent, which nobody has confirmed. Raises StripeAway or StripeRefused."""
+async def intended(desk: Desk, attempt: Attempt) -> Attempt | None:
+    """The attempt with its intent, which nobody has confirmed; None where somebody else has gone on with the attempt
+    meanwhile. Raises StripeAway or StripeRefused."""
     if attempt.intent is not None:
         return attempt
     assert attempt.payment is not None
@@ -63,12 +59,11 @@ async def intended(desk: Desk, attempt: Attempt) -> Attempt:
     options: Any = {"idempotency_key": f"refill:{payment_id}:{attempt.asks}"}
     made = plain(await desk.stripe.call(lambda client: client.v1.payment_intents.create(asked, options)))
     await failpoints.reach("refill.after_intent")
-    which = {"wallet": attempt.wallet_id, "attempt": attempt.attempt, "intent": made["id"]}
     async with desk.database.transaction() as connection:
-        await connection.exec_driver_sql(_KEEP_INTENT, which)
-        kept = (await attempts.load(connection, attempt.wallet_id, attempt.attempt)).intent
-        await rows.remember(connection, attempt.wallet_id, attempt.payment, kept)
-    return attempt._replace(intent=kept)
+        kept = await attempts.keep_intent(connection, attempt, made["id"])
+        if kept is not None:
+            await rows.remember(connection, attempt.wallet_id, attempt.payment, kept.intent)
+    return None if kept is None else attempt._replace(intent=kept.intent)
 
 
 async def confirm(desk: Desk, attempt: Attempt) -> dict[str, Any] | Declined:
@@ -76,7 +71,8 @@ async def confirm(desk: Desk, attempt: Attempt) -> dict[str, Any] | Declined:
     intent = attempt.intent
     assert intent is not None and attempt.method is not None
     asked: Any = {"payment_method": attempt.method, "off_session": True, "expand": ["latest_charge"]}
-    key = f"{attempt.public}:{attempt.tries}:{attempt.asks}"
+    # A try that is resumed after another card became the default is of that card.
+    key = f"{attempt.public}:{attempt.tries}:{attempt.method}:{attempt.asks}"
     try:
         return plain(await desk.stripe.call(lambda client: _confirm(client, intent, asked, key)))
     except StripeRefused as refused:
@@ -103,7 +99,9 @@ async def withdraw(desk: Desk, attempt: Attempt) -> dict[str, Any] | None:
         await desk.stripe.call(lambda client: client.v1.payment_intents.cancel(name))
     except StripeRefused:
         found = await intent_of(desk, name)
-        return None if found["status"] == "canceled" else found
+        if found["status"] != "canceled":
+            return found
+    await failpoints.reach("refill.after_withdraw")
     return None
 
 

@@ -64,10 +64,13 @@ async def _charge(desk: Desk, found: Attempt) -> None:
     elif look.says == "charge":
         await failpoints.reach("refill.before_charge")
         try:
-            attempt = await card.intended(desk, attempt)
+            intended = await card.intended(desk, attempt)
         except StripeRefused as refused:
             await _declined(desk, attempt, Declined(refused.code, None, None, of_card=False))
             return
+        if intended is None:
+            return
+        attempt = intended
         came = await card.confirm(desk, attempt)
         await failpoints.reach("refill.after_charge")
         if isinstance(came, Declined):
@@ -85,7 +88,8 @@ async def _resume(desk: Desk, attempt: Attempt) -> None:
         await _came_to(desk, attempt, intent)
 
 
-_UNPAID: Final = ("requires_payment_method", "requires_confirmation")
+_UNPAID: Final = ("requires_payment_method", "requires_confirmation", "canceled")
+"""(Canceled by somebody who died before it was written why: that is found anew.)"""
 
 
 async def _came_to(desk: Desk, attempt: Attempt, intent: dict[str, Any]) -> None:
