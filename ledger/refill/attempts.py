@@ -71,7 +71,8 @@ RETURNING {_COLUMNS}"""
 
 _KEEP_INTENT: Final = """
 UPDATE refill_attempts SET intent = %(intent)s
-WHERE wallet_id = %(wallet)s AND attempt = %(attempt)s AND state = 'charging' AND tries = %(tries)s AND intent IS NULL"""
+WHERE wallet_id = %(wallet)s AND attempt = %(attempt)s AND state = 'charging' AND tries = %(tries)s
+    AND intent IS NULL"""
 
 _WAKE: Final = "UPDATE refill_attempts SET due_at = ledger_now() WHERE intent = %(intent)s AND ended_at IS NULL"
 

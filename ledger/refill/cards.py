@@ -4,6 +4,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.book.commands import Rider
 from ledger.refill.rules.outcomes import CARD_REST, FAILURES_MAX
 
 _RESTS: Final = """
@@ -25,11 +26,11 @@ async def rests(connection: AsyncConnection, fingerprint: str | None) -> bool:
     return (await connection.exec_driver_sql(_RESTS, {"fingerprint": fingerprint})).first() is not None
 
 
-async def declined(connection: AsyncConnection, fingerprint: str | None, reason: str, *, dead: bool) -> None:
+def declining(fingerprint: str | None, reason: str, *, dead: bool) -> list[Rider]:
     """It was declined; ``dead``: it always will be."""
-    if fingerprint is not None:
-        params = {"fingerprint": fingerprint, "reason": reason[:200], "dead": dead}
-        await connection.exec_driver_sql(_DECLINED, params)
+    if fingerprint is None:
+        return []
+    return [Rider(_DECLINED, {"fingerprint": fingerprint, "reason": reason[:200], "dead": dead})]
 
 
 async def paid(connection: AsyncConnection, fingerprint: str | None) -> None:

@@ -122,7 +122,7 @@ class Refills(Part):
         self._events: list[Event] = []
         self._begun: list[tuple[Any, ...]] = []
         self._ended: list[tuple[Any, ...]] = []
-        self._counted: list[tuple[Any, ...]] = []
+        self._counted: dict[tuple[int, date], tuple[Any, ...]] = {}
 
     def finish(self, moves: Sequence[Move]) -> tuple[list[Event], Rows | None]:
         moved: dict[int, list[Transaction]] = {}
@@ -162,7 +162,7 @@ class Refills(Part):
         if late or (kept.begun is not None and kept.begun.month != month):
             made, spent = months.get(month, Counted(0, 0))
             months[month] = Counted(made + 1, spent + amount)
-            self._counted.append(_counting(kept, month, more=amount))
+            self._count(_counting(kept, month, more=amount))
         self._ended.append((kept.wallet_id, attempt, late, self._now))
         data = RefillCompleted(
             attempt_id=row_public("arf", kept.wallet_id, attempt),
@@ -233,9 +233,18 @@ class Refills(Part):
         attempt = state.attempt + 1
         row = (kept.wallet_id, attempt, fire.cause, crossed, position_micro, kept.terms.threshold_micro)
         self._begun.append((*row, fire.credits_micro, fire.amount, kept.currency, kept.consent, month, self._now))
-        self._counted.append(_counting(kept, month, begun=fire.amount))
+        self._count(_counting(kept, month, begun=fire.amount))
         told = {reason: until for reason, until in state.told.items() if until}
         return state._replace(attempt=attempt, under_way=attempt, told=told, next_at=None)
+
+    def _count(self, row: tuple[Any, ...]) -> None:
+        """A row for ``_COUNT``, or more of one."""
+        wallet_id, month, count, spent, *caps, more_count, more_spent = row
+        before = self._counted.get((wallet_id, month))
+        if before is not None:
+            count, spent = before[2] + count, before[3] + spent
+            more_count, more_spent = before[6] + more_count, before[7] + more_spent
+        self._counted[wallet_id, month] = (wallet_id, month, count, spent, *caps, more_count, more_spent)
 
     def _month(self, kept: Kept) -> date:
         """The first day of the month it is."""
@@ -249,7 +258,7 @@ class Refills(Part):
             statements.append(Statement(_END, ended))
         if self._counted:
             counted = columns(
-                self._counted,
+                list(self._counted.values()),
                 wallets=numbers,
                 months=dates,
                 counts=numbers,

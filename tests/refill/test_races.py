@@ -1,13 +1,19 @@
 """Two at the same wallet at once, and workers that come back late: one refill, one charge."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 
+from ledger.book.chart import DEFERRED_REVENUE, STRIPE_CLEARING
+from ledger.book.commands import Attempt as Try
+from ledger.book.commands import Inflow, MoneyLine, Posted
+from ledger.kit import failpoints
 from ledger.kit.ids import parse_wallet
 from ledger.payments.desk import Desk
+from ledger.payments.fulfil import AUTO_REFILL
 from ledger.refill import attempts, telling
 from ledger.refill.attempts import Attempt
 from ledger.refill.charge import card
@@ -92,6 +98,7 @@ async def test_who_was_away_makes_no_charge_beside_a_link(scene: Scene, second: 
     run_sql(scene.url, _FAILED, look.attempt.fingerprint)
     scene.ahead(LAPSED)
     await step(second, await claimed(second))
+    run_sql(scene.url, "DELETE FROM refill_cards")
     assert await scene.states(wallet) == ["link_sent"]
     await back(scene.desk, look.attempt)
     assert scene.charges(wallet) == []
@@ -115,6 +122,90 @@ async def test_what_is_kept_while_another_one_cancels_is_canceled_too(scene: Sce
     assert await scene.states(wallet) == ["canceled"]
     intents = scene.sandbox.client().v1.payment_intents.list({"limit": 1})
     assert [intent.status for intent in intents.data] == ["canceled"]
+
+
+async def test_a_decline_that_two_hear_of_counts_once(scene: Scene, second: Desk) -> None:
+    """In the wallet, and against the card. Who heard of it first died before it was written."""
+    wallet = await scene.wallet("10", card="pm_card_chargeCustomerFail")
+    with dying_at("refill.after_charge"):
+        await step(scene.desk, await claimed(scene.desk))
+    scene.ahead(LAPSED)
+    found = await claimed(scene.desk)
+    await asyncio.gather(step(scene.desk, found), step(second, found))
+    assert await scene.states(wallet) == ["waiting"]
+    assert [told["type"] for told in scene.told(wallet)] == ["failed"]
+    assert run_sql(scene.url, "SELECT failures FROM refill_cards") == [(1,)]
+    run_sql(scene.url, "DELETE FROM refill_cards")
+
+
+async def test_what_was_declined_is_still_known_after_a_death_in_between(scene: Scene) -> None:
+    """The intent is canceled at Stripe, and nobody has written that a person has to pay."""
+    wallet = await scene.wallet("10", card="pm_card_authenticationRequired")
+    with dying_at("refill.after_withdraw"):
+        await step(scene.desk, await claimed(scene.desk))
+    scene.ahead(LAPSED)
+    await scene.work()
+    assert await scene.states(wallet) == ["link_sent"], "no card is charged anew"
+
+
+async def test_another_card_may_be_charged_when_a_try_is_resumed(scene: Scene) -> None:
+    """Declined, which nobody has written; then the owner changes the card."""
+    wallet = await scene.wallet("10", card="pm_card_chargeCustomerFail")
+    with dying_at("refill.after_charge"):
+        await step(scene.desk, await claimed(scene.desk))
+    await scene.save(wallet, "pm_card_visa")
+    scene.ahead(LAPSED)
+    await scene.work()
+    assert await scene.states(wallet) == ["succeeded"]
+    assert len(scene.charges(wallet)) == 1
+
+
+async def test_who_did_not_see_the_switch_go_back_is_looked_at_again(scene: Scene) -> None:
+    """A posting that reads the switch before it goes back, and is written after, is missed by whoever moves it."""
+    await scene.api.send("PUT", "/v1/auto-refill/switch", json={"stopped": True})
+    wallet = await scene.wallet("10")
+    run_sql(scene.url, "UPDATE refill_switch SET stopped = false")
+    scene.ahead(timedelta(minutes=6))
+    await scene.work()
+    assert await scene.states(wallet) == ["succeeded"]
+
+
+async def test_two_that_are_paid_late_at_once_are_both_booked(scene: Scene) -> None:
+    """Both count in the month, and both give their credits, in one unit of work."""
+    wallet = await scene.wallet("1000")
+    number = parse_wallet(wallet)
+    paid = [late_purchase(number, attempt) for attempt in (7, 8)]
+    outcomes = await scene.desk.door.submit(paid)
+    assert [type(outcome) for outcome in outcomes] == [Posted, Posted]
+    shown = (await scene.shown(wallet))["this_month"]
+    assert (shown["refills"], shown["spent"]) == (2, "20.00")
+
+
+def late_purchase(wallet: int, attempt: int) -> Try:
+    money = (MoneyLine(STRIPE_CLEARING, DEFERRED_REVENUE, "USD", 1_000),)
+    command = Inflow(
+        wallet_id=wallet,
+        amount=100_000_000,
+        source="purchase",
+        of_kind="purchase",
+        cost=1_000,
+        currency="USD",
+        money=money,
+        join=False,
+        facts={"payment_id": "pay_late", AUTO_REFILL: attempt},
+    )
+    return Try(command=command, key=f"late:{attempt}", namespace="stripe", actor="stripe")
+
+
+@contextmanager
+def dying_at(point: str) -> Iterator[None]:
+    """A worker that dies at this point, of which nothing is left but what it has written, and what Stripe did."""
+    failpoints.arm(f"{point}:error")
+    try:
+        with pytest.raises(failpoints.FailpointError):
+            yield
+    finally:
+        failpoints.arm(None)
 
 
 async def back(desk: Desk, attempt: Attempt) -> None:

@@ -23,6 +23,7 @@ from ledger.refill.charge.look import DESCRIPTION
 PAYMENT: Final = "payment_id"
 """The metadata key under which an intent names its payment."""
 
+
 class Declined(NamedTuple):
     """Why a card was not charged, as Stripe says it. ``of_card``: it is the card, and not what we asked."""
 

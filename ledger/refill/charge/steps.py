@@ -6,12 +6,14 @@ processing     a bank debit: the intent says when it has ended
 link_sent      the payment says whether somebody paid
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
 from sqlalchemy import func, select
 
+from ledger.book.commands import Rider
 from ledger.events.payloads import Data, RefillPaused
 from ledger.kit import failpoints
 from ledger.payments import customers, rows
@@ -123,26 +125,33 @@ async def _declined(desk: Desk, attempt: Attempt, declined: Declined) -> None:
     reason = declined.reason
     log.info("refill.declined", attempt=attempt.public, reason=reason, means=means, tries=attempt.tries)
     pause = pause_after(attempt.tries) if means == "soft" else None
+    known = []
+    if declined.of_card and means != "action":
+        known = cards.declining(attempt.fingerprint, reason, dead=means == "hard")
     async with desk.database.transaction() as connection:
-        if declined.of_card and means != "action":
-            await cards.declined(connection, attempt.fingerprint, reason, dead=means == "hard")
         failures, paused = await attempts.failures_of(connection, attempt.wallet_id)
     if not declined.of_card:
         await _see_methods(desk, attempt)
     if pause is None or attempts.paused_by(failures, paused=paused):
-        await _hand_over(desk, attempt, reason, declined, counts=means != "action")
+        await _hand_over(desk, attempt, reason, declined, known, counts=means != "action")
         return
     due_at = await _now(desk) + pause
     values = {"state": "waiting", "reason": reason[:200], "decline_code": declined.decline_code, "due_at": due_at}
-    riders = [attempts.moving(attempt, **values), attempts.failing(attempt.wallet_id, failures)]
+    riders = [attempts.moving(attempt, **values), attempts.failing(attempt.wallet_id, failures), *known]
     await telling.move(desk.door, attempt.wallet_id, riders, [telling.failed(attempt, reason, due_at)])
 
 
 async def _hand_over(
-    desk: Desk, attempt: Attempt, reason: str, declined: Declined | None = None, *, counts: bool = False
+    desk: Desk,
+    attempt: Attempt,
+    reason: str,
+    declined: Declined | None = None,
+    known: Sequence[Rider] = (),
+    *,
+    counts: bool = False,
 ) -> None:
-    """A person has to pay: by a link, of the same payment, once the card cannot be charged any more. ``counts``: as one
-    more failure."""
+    """A person has to pay: by a link, of the same payment, once the card cannot be charged any more. ``known``: what is
+    written of the card with it; ``counts``: as one more failure."""
     left = await card.withdraw(desk, attempt)
     if left is not None:
         await _came_to(desk, attempt, left)
@@ -156,6 +165,7 @@ async def _hand_over(
     riders = [
         attempts.moving(attempt, state="link_sent", reason=reason[:200], decline_code=code, due_at=now + LINK),
         rows.changing(payment, state="pending", payment_intent=None, due_at=now, expires_at=expires_at),
+        *known,
     ]
     events: list[Data] = [] if declined is None else [telling.failed(attempt, reason, None)]
     url = f"{desk.public_url}/pay/{payment.token.hex}"
