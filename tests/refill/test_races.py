@@ -1,6 +1,7 @@
 """Two at the same wallet at once, and workers that come back late: one refill, one charge."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,6 +15,7 @@ from ledger.kit import failpoints
 from ledger.kit.ids import parse_wallet
 from ledger.payments.desk import Desk
 from ledger.payments.fulfil import AUTO_REFILL
+from ledger.payments.gateway import StripeAway
 from ledger.refill import attempts, telling
 from ledger.refill.attempts import Attempt
 from ledger.refill.charge import card
@@ -39,10 +41,11 @@ async def second(database_url: str, sandbox: SandboxAt) -> AsyncIterator[Desk]:
         yield found
 
 
-async def claimed(desk: Desk) -> Attempt:
-    """The one that is due."""
+async def claimed(desk: Desk, wallet: str) -> Attempt:
+    """The one of this wallet that is due."""
     async with desk.database.transaction() as connection:
-        [attempt] = await attempts.claim(connection, 10)
+        found = await attempts.claim(connection, 10)
+    [attempt] = [attempt for attempt in found if attempt.wallet_id == parse_wallet(wallet)]
     return attempt
 
 
@@ -70,7 +73,7 @@ async def test_two_doors_that_cross_at_once_begin_one_refill(scene: Scene, secon
 
 async def test_two_workers_at_one_attempt_charge_once(scene: Scene, second: Desk) -> None:
     wallet = await scene.wallet("10")
-    found = await claimed(scene.desk)
+    found = await claimed(scene.desk, wallet)
     await asyncio.gather(step(scene.desk, found), step(second, found))
     await scene.work()
     assert await scene.states(wallet) == ["succeeded"]
@@ -80,11 +83,11 @@ async def test_two_workers_at_one_attempt_charge_once(scene: Scene, second: Desk
 async def test_who_was_away_makes_no_charge_for_what_was_canceled_meanwhile(scene: Scene, second: Desk) -> None:
     """A worker stands still between its last look and Stripe, while another one finds that it was switched off."""
     wallet = await scene.wallet("10")
-    look = await last_look(scene.desk, await claimed(scene.desk))
+    look = await last_look(scene.desk, await claimed(scene.desk, wallet))
     assert look.says == "charge"
     await scene.set(wallet, enabled=False)
     scene.ahead(LAPSED)
-    await step(second, await claimed(second))
+    await step(second, await claimed(second, wallet))
     assert await scene.states(wallet) == ["canceled"]
     await back(scene.desk, look.attempt)
     assert scene.charges(wallet) == [], "nothing is charged while it is off"
@@ -94,10 +97,10 @@ async def test_who_was_away_makes_no_charge_for_what_was_canceled_meanwhile(scen
 async def test_who_was_away_makes_no_charge_beside_a_link(scene: Scene, second: Desk) -> None:
     """The same, and another one has asked a person to pay: what the person pays is all that is paid."""
     wallet = await scene.wallet("10")
-    look = await last_look(scene.desk, await claimed(scene.desk))
+    look = await last_look(scene.desk, await claimed(scene.desk, wallet))
     run_sql(scene.url, _FAILED, look.attempt.fingerprint)
     scene.ahead(LAPSED)
-    await step(second, await claimed(second))
+    await step(second, await claimed(second, wallet))
     run_sql(scene.url, "DELETE FROM refill_cards")
     assert await scene.states(wallet) == ["link_sent"]
     await back(scene.desk, look.attempt)
@@ -105,13 +108,23 @@ async def test_who_was_away_makes_no_charge_beside_a_link(scene: Scene, second: 
     assert await scene.states(wallet) == ["link_sent"]
 
 
+async def test_a_last_look_of_long_ago_is_not_good_any_more(scene: Scene) -> None:
+    wallet = await scene.wallet("10")
+    look = await last_look(scene.desk, await claimed(scene.desk, wallet))
+    intended = await card.intended(scene.desk, look.attempt)
+    assert intended is not None
+    with pytest.raises(StripeAway):
+        await card.confirm(scene.desk, intended, time.monotonic() - 1)
+    assert scene.charges(wallet) == []
+
+
 async def test_what_is_kept_while_another_one_cancels_is_canceled_too(scene: Scene, second: Desk) -> None:
     """The intent is kept between the other one's last look and its end: the end is not written."""
     wallet = await scene.wallet("10")
-    mine = (await last_look(scene.desk, await claimed(scene.desk))).attempt
+    mine = (await last_look(scene.desk, await claimed(scene.desk, wallet))).attempt
     await scene.set(wallet, enabled=False)
     scene.ahead(LAPSED)
-    theirs = await last_look(second, await claimed(second))
+    theirs = await last_look(second, await claimed(second, wallet))
     assert theirs.says == "cancel"
     await card.intended(scene.desk, mine)
     ended = attempts.ending(theirs.attempt, "canceled", theirs.reason)
@@ -128,9 +141,9 @@ async def test_a_decline_that_two_hear_of_counts_once(scene: Scene, second: Desk
     """In the wallet, and against the card. Who heard of it first died before it was written."""
     wallet = await scene.wallet("10", card="pm_card_chargeCustomerFail")
     with dying_at("refill.after_charge"):
-        await step(scene.desk, await claimed(scene.desk))
+        await step(scene.desk, await claimed(scene.desk, wallet))
     scene.ahead(LAPSED)
-    found = await claimed(scene.desk)
+    found = await claimed(scene.desk, wallet)
     await asyncio.gather(step(scene.desk, found), step(second, found))
     assert await scene.states(wallet) == ["waiting"]
     assert [told["type"] for told in scene.told(wallet)] == ["failed"]
@@ -142,7 +155,7 @@ async def test_what_was_declined_is_still_known_after_a_death_in_between(scene: 
     """The intent is canceled at Stripe, and nobody has written that a person has to pay."""
     wallet = await scene.wallet("10", card="pm_card_authenticationRequired")
     with dying_at("refill.after_withdraw"):
-        await step(scene.desk, await claimed(scene.desk))
+        await step(scene.desk, await claimed(scene.desk, wallet))
     scene.ahead(LAPSED)
     await scene.work()
     assert await scene.states(wallet) == ["link_sent"], "no card is charged anew"
@@ -152,7 +165,7 @@ async def test_another_card_may_be_charged_when_a_try_is_resumed(scene: Scene) -
     """Declined, which nobody has written; then the owner changes the card."""
     wallet = await scene.wallet("10", card="pm_card_chargeCustomerFail")
     with dying_at("refill.after_charge"):
-        await step(scene.desk, await claimed(scene.desk))
+        await step(scene.desk, await claimed(scene.desk, wallet))
     await scene.save(wallet, "pm_card_visa")
     scene.ahead(LAPSED)
     await scene.work()
@@ -212,7 +225,7 @@ async def back(desk: Desk, attempt: Attempt) -> None:
     """A worker goes on that has looked long ago."""
     intended = await card.intended(desk, attempt)
     if intended is not None:
-        await card.confirm(desk, intended)
+        await card.confirm(desk, intended, time.monotonic() + 30)
 
 
 _FAILED = "INSERT INTO refill_cards (fingerprint, failures, dead) VALUES (%s, 1, true)"

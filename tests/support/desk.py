@@ -20,11 +20,11 @@ SECRET = "whsec_of_the_tests"
 class JudgedGateway(Gateway):
     """The gateway, with every exchange held to Stripe's contract."""
 
-    def __init__(self, base: str, traffic: Traffic) -> None:
+    def __init__(self, base: str, traffic: Traffic, retries: int = 2) -> None:
         super().__init__(KEY, base)
         self.traffic = traffic
         self._http = CheckedRequests(traffic)
-        self._client = connect(base, KEY, self._http, 2)
+        self._client = connect(base, KEY, self._http, retries)
 
     def close(self) -> None:
         super().close()
@@ -37,11 +37,12 @@ def settings_of(database_url: str, sandbox: SandboxAt, **more: str) -> Settings:
 
 
 @asynccontextmanager
-async def desk_at(database_url: str, sandbox: SandboxAt) -> AsyncIterator[Desk]:
-    """A desk of its own. At the end nothing that was said broke Stripe's contract."""
+async def desk_at(database_url: str, sandbox: SandboxAt, *, retries: int = 2) -> AsyncIterator[Desk]:
+    """A desk of its own; ``retries``: how often its client repeats a call by itself. At the end nothing that was said
+    broke Stripe's contract."""
     database = Database(database_url, pool_size=4, role=SERVICE_ROLE)
     door = Door(database, participants=participants(Cards(database)))
-    gateway = JudgedGateway(sandbox.base, Traffic())
+    gateway = JudgedGateway(sandbox.base, Traffic(), retries)
     await door.start()
     try:
         yield Desk(database, door, gateway, settings_of(database_url, sandbox))

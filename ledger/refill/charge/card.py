@@ -4,6 +4,7 @@ Stripe lets an intent succeed once. So whatever became of an answer, it is the i
 and asking once more moves no more of it.
 """
 
+import time
 from typing import Any, Final, NamedTuple
 
 import stripe
@@ -15,7 +16,7 @@ from ledger.payments import rows
 from ledger.payments.customers import customer_of
 from ledger.payments.desk import Desk
 from ledger.payments.fulfil import intent_of
-from ledger.payments.gateway import StripeRefused, plain
+from ledger.payments.gateway import StripeAway, StripeRefused, plain
 from ledger.refill import attempts
 from ledger.refill.attempts import Attempt
 from ledger.refill.charge.look import DESCRIPTION
@@ -67,21 +68,27 @@ async def intended(desk: Desk, attempt: Attempt) -> Attempt | None:
     return None if kept is None else attempt._replace(intent=kept.intent)
 
 
-async def confirm(desk: Desk, attempt: Attempt) -> dict[str, Any] | Declined:
-    """The intent after the card was charged, or why it was not. Raises StripeAway: ask the intent later."""
+async def confirm(desk: Desk, attempt: Attempt, until: float) -> dict[str, Any] | Declined:
+    """The intent after the card was charged, or why it was not. Raises StripeAway: ask the intent later.
+
+    ``until``: when (time.monotonic) it is too late for that. A call may wait for others, and a process may stand still;
+    then somebody else has the attempt, and knows more.
+    """
     intent = attempt.intent
     assert intent is not None and attempt.method is not None
     asked: Any = {"payment_method": attempt.method, "off_session": True, "expand": ["latest_charge"]}
     # A try that is resumed after another card became the default is of that card.
     key = f"{attempt.public}:{attempt.tries}:{attempt.method}:{attempt.asks}"
     try:
-        return plain(await desk.stripe.call(lambda client: _confirm(client, intent, asked, key)))
+        return plain(await desk.stripe.call(lambda client: _confirm(client, intent, asked, key, until)))
     except StripeRefused as refused:
         of_card = isinstance(refused.__cause__, stripe.CardError)
         return Declined(refused.code, refused.decline_code, refused.advice_code, of_card)
 
 
-def _confirm(client: StripeClient, intent: str, asked: Any, key: str) -> stripe.PaymentIntent:
+def _confirm(client: StripeClient, intent: str, asked: Any, key: str, until: float) -> stripe.PaymentIntent:
+    if time.monotonic() > until:
+        raise StripeAway("the last look was too long ago")
     return client.v1.payment_intents.confirm(intent, asked, {"idempotency_key": key})
 
 

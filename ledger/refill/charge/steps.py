@@ -6,6 +6,7 @@ processing     a bank debit: the intent says when it has ended
 link_sent      the payment says whether somebody paid
 """
 
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -24,7 +25,7 @@ from ledger.payments.links.service import LIFE
 from ledger.payments.methods.converge import converge_customer
 from ledger.payments.rows import Payment
 from ledger.refill import attempts, cards, telling
-from ledger.refill.attempts import Attempt
+from ledger.refill.attempts import LEASE_S, Attempt
 from ledger.refill.charge import card
 from ledger.refill.charge.card import Declined
 from ledger.refill.charge.look import last_look
@@ -34,6 +35,9 @@ log = structlog.get_logger(__name__)
 
 AGAIN: Final = timedelta(seconds=15)
 """After Stripe did not answer."""
+
+HOLDS_S: Final = LEASE_S / 2
+"""For how long the last look is good: Stripe is not asked later than this."""
 
 DEBIT: Final = timedelta(hours=1)
 LINK: Final = timedelta(minutes=15)
@@ -56,6 +60,7 @@ async def step(desk: Desk, found: Attempt) -> None:
 
 
 async def _charge(desk: Desk, found: Attempt) -> None:
+    until = time.monotonic() + HOLDS_S
     look = await last_look(desk, found)
     attempt = look.attempt
     if look.says == "cancel":
@@ -73,7 +78,7 @@ async def _charge(desk: Desk, found: Attempt) -> None:
         if intended is None:
             return
         attempt = intended
-        came = await card.confirm(desk, attempt)
+        came = await card.confirm(desk, attempt, until)
         await failpoints.reach("refill.after_charge")
         if isinstance(came, Declined):
             await _declined(desk, attempt, came)
