@@ -8,7 +8,9 @@ import asyncio
 import time
 from collections.abc import Coroutine
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from decimal import Decimal
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -57,10 +59,17 @@ FAULTS = ("error_before", "error_after", "unavailable", "rate_limit", "conflict"
 PATHS = ("/v1/payment_intents", "/v1/payment_intents/*/confirm", "/v1/payment_intents/*/cancel", "/v1/payment_intents*")
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-JUMPS = st.sampled_from([MINUTE, MINUTE, 11 * MINUTE, 11 * MINUTE, HOUR, DAY, 8 * DAY, 31 * DAY, -MINUTE, -DAY, -31 * DAY])
+JUMPS = st.sampled_from([*[11 * MINUTE] * 4, MINUTE, HOUR, DAY, DAY, 8 * DAY, 31 * DAY, -MINUTE, -DAY, -31 * DAY])
 ZONES = st.sampled_from(["UTC", "Pacific/Kiritimati", "America/New_York"])
 ROUNDS_MAX = 12
 """So many looks, with days between, and everything must have ended."""
+
+
+class Link(NamedTuple):
+    """A payment, and the token of its page."""
+
+    payment: int
+    token: UUID
 
 
 class RefillMachine(RuleBasedStateMachine):
@@ -95,31 +104,42 @@ class RefillMachine(RuleBasedStateMachine):
 
     # People
 
-    @rule(credits=st.sampled_from(["1", "60", "60", "200", "600"]))
-    def use(self, credits: str) -> None:
-        """As much as is there, sometimes more than that."""
-        body = {"service": "jobs", "credits": credits}
+    @rule(left=st.sampled_from(["0", "40", "40", "90", "all but one"]))
+    def use(self, left: str) -> None:
+        """So much is left, if there was more; nothing is left of a wallet that owes."""
+        available = Decimal(self.run(self.scene.api.available(self.wallet)))
+        credits = Decimal(1) if left == "all but one" else available - Decimal(left)
+        body = {"service": "jobs", "credits": str(max(credits, Decimal(1)))}
         answer = self.run(self.scene.api.post(f"/v1/wallets/{self.wallet}/usage", body))
         assert answer.status_code in (201, 402), answer.text
         self._judged()
 
-    @rule(credits=st.sampled_from(["50", "500"]))
-    def grant(self, credits: str) -> None:
-        self.run(self.scene.api.grant(self.wallet, credits))
-        self._judged()
-
-    @rule()
-    def top_up(self) -> None:
-        """A person buys by a link; we hear of it some time."""
-        link = self.run(self.scene.api.post(f"/v1/wallets/{self.wallet}/payment-links", {"amount": "20.00"})).json()
-        self._open(link["payment_url"])
-        self._pay(-1, "pm_card_visa")
+    @rule(what=st.sampled_from(["grant", "top up", "dispute", "open link", "open link", "cancel link", "links due"]))
+    def happens(self, what: str) -> None:
+        """What people do besides, and what is done for their links."""
+        match what:
+            case "grant":
+                self.run(self.scene.api.grant(self.wallet, "200"))
+            case "top up":
+                self._top_up()
+            case "dispute":
+                self._dispute()
+            case "open link":
+                for payment in self._links():
+                    self._open(f"/pay/{payment.token.hex}")
+            case "cancel link":
+                for payment in self._links():
+                    name = row_public("pay", self.number, payment.payment)
+                    answer = self.run(self.scene.api.send("POST", f"/v1/payment-links/{name}/cancel"))
+                    assert answer.status_code in (200, 404, 409, 503), answer.text
+            case _:
+                self.run(work_off(self.scene.desk))
         self._judged()
 
     @rule(
         threshold=st.sampled_from(["50", "100", "700"]),
         amount=st.sampled_from([{"amount_credits": "500"}, {"amount_usd": "10"}, {"up_to_credits": "900"}]),
-        maximum=st.integers(1, 4),
+        maximum=st.integers(1, 6),
         cap=st.sampled_from([None, 1, 2]),
         zone=ZONES,
         cooldown_s=st.sampled_from([60, 600]),
@@ -133,20 +153,15 @@ class RefillMachine(RuleBasedStateMachine):
         common: dict[str, Any] = {"maximum_per_month": maximum, "time_zone": zone, "cooldown_s": cooldown_s}
         self._set(threshold=threshold, monthly_spend_cap=str(spend), **common, **amount)
 
-    @rule()
-    def off(self) -> None:
-        self.run(self.scene.set(self.wallet, enabled=False))
-        self._judged()
-
-    @rule()
-    def resume(self) -> None:
-        assert self.run(self.scene.api.post(f"/v1/wallets/{self.wallet}/auto-refill/resume")).status_code == 200
-        self._judged()
-
-    @rule(stopped=st.booleans())
-    def switch(self, stopped: bool) -> None:
-        answer = self.run(self.scene.api.send("PUT", "/v1/auto-refill/switch", json={"stopped": stopped}))
-        assert answer.status_code == 200
+    @rule(what=st.sampled_from(["off", "resume", "resume", "stop", "go", "go"]))
+    def switch(self, what: str) -> None:
+        """The wallet's own, or the one for all."""
+        if what == "off":
+            self.run(self.scene.set(self.wallet, enabled=False))
+        elif what == "resume":
+            assert self.run(self.scene.api.post(f"/v1/wallets/{self.wallet}/auto-refill/resume")).status_code == 200
+        else:
+            self._stop(stopped=what == "stop")
         self._judged()
 
     @rule(name=st.sampled_from(CARDS))
@@ -154,36 +169,11 @@ class RefillMachine(RuleBasedStateMachine):
         self.run(self.scene.save(self.wallet, name))
         self._judged()
 
-    @rule()
-    def open_link(self) -> None:
-        """Of a refill that a person has to pay; the page is left open."""
-        query = "SELECT token FROM payments WHERE wallet_id = %s AND refill IS NOT NULL AND state IN ('pending', 'open')"
-        for (token,) in run_sql(self.scene.url, query, self.number):
-            self._open(f"/pay/{token.hex}")
-        self._judged()
-
     @precondition(lambda self: self.sessions)
     @rule(place=st.integers(-3, -1), name=st.sampled_from(["pm_card_visa", "pm_usBankAccount_success"]))
     def pay_link(self, place: int, name: str) -> None:
         """Late, perhaps: what has expired or was canceled refuses it."""
         self._pay(place, name)
-        self._judged()
-
-    @rule()
-    def cancel_link(self) -> None:
-        query = "SELECT payment FROM payments WHERE wallet_id = %s AND refill IS NOT NULL AND state IN ('pending', 'open')"
-        for (payment,) in run_sql(self.scene.url, query, self.number):
-            name = row_public("pay", self.number, payment)
-            answer = self.run(self.scene.api.send("POST", f"/v1/payment-links/{name}/cancel"))
-            assert answer.status_code in (200, 404, 409, 503), answer.text
-        self._judged()
-
-    @rule()
-    def dispute(self) -> None:
-        for charge in self.judge.charges():
-            if charge["status"] == "succeeded" and not charge["disputed"]:
-                self._control(f"/dispute/{charge['payment_intent']}", outcome="open")
-                break
         self._judged()
 
     # Workers
@@ -253,11 +243,6 @@ class RefillMachine(RuleBasedStateMachine):
         self.run(charge())
         self._judged(permitted=permitted)
 
-    @rule()
-    def links_due(self) -> None:
-        self.run(work_off(self.scene.desk))
-        self._judged()
-
     # Stripe
 
     @rule(data=st.data())
@@ -274,14 +259,13 @@ class RefillMachine(RuleBasedStateMachine):
         self._hear([event for event in self._told() if event["id"] not in self.heard])
         self._judged()
 
-    @rule(kind=st.sampled_from(FAULTS), path=st.sampled_from(PATHS), times=st.integers(1, 3))
-    def fail(self, kind: str, path: str, times: int) -> None:
-        self.scene.sandbox.tell("/faults", kind=kind, path=path, method="POST", times=times)
-        self._judged()
-
-    @rule()
-    def recover(self) -> None:
-        self.scene.sandbox.forget_faults()
+    @rule(kind=st.sampled_from([None, *FAULTS]), path=st.sampled_from(PATHS), times=st.integers(1, 3))
+    def fail(self, kind: str | None, path: str, times: int) -> None:
+        """The next requests do, or all goes well again."""
+        if kind is None:
+            self.scene.sandbox.forget_faults()
+        else:
+            self.scene.sandbox.tell("/faults", kind=kind, path=path, method="POST", times=times)
         self._judged()
 
     @rule(by=JUMPS)
@@ -297,7 +281,7 @@ class RefillMachine(RuleBasedStateMachine):
         self.scene.sandbox.forget_faults()
         self.late.clear()
         self.run(self.scene.set(self.wallet, enabled=False))
-        self.run(self.scene.api.send("PUT", "/v1/auto-refill/switch", json={"stopped": False}))
+        self._stop(stopped=False)
         self._ahead(max(self.ahead_there - self.ahead, timedelta()))
         for _ in range(ROUNDS_MAX):
             self._hear([event for event in self._told() if event["id"] not in self.heard])
@@ -361,6 +345,29 @@ class RefillMachine(RuleBasedStateMachine):
 
         for event in told:
             self.run(do(event))
+
+    def _stop(self, *, stopped: bool) -> None:
+        answer = self.run(self.scene.api.send("PUT", "/v1/auto-refill/switch", json={"stopped": stopped}))
+        assert answer.status_code == 200
+
+    def _top_up(self) -> None:
+        """A person buys by a link; we hear of it some time."""
+        link = self.run(self.scene.api.post(f"/v1/wallets/{self.wallet}/payment-links", {"amount": "20.00"})).json()
+        self._open(link["payment_url"])
+        self._pay(-1, "pm_card_visa")
+
+    def _dispute(self) -> None:
+        """The newest charge that can be."""
+        for charge in self.judge.charges():
+            if charge["status"] == "succeeded" and not charge["disputed"]:
+                self._control(f"/dispute/{charge['payment_intent']}", outcome="open")
+                return
+
+    def _links(self) -> list[Any]:
+        """Of refills that a person has to pay."""
+        query = """SELECT payment, token FROM payments
+            WHERE wallet_id = %s AND refill IS NOT NULL AND state IN ('pending', 'open')"""
+        return [Link(*row) for row in run_sql(self.scene.url, query, self.number)]
 
     def _open(self, url: str) -> None:
         page = self.run(self.scene.api.client.get(url[url.index("/pay/") :], headers={"Authorization": ""}))

@@ -14,7 +14,7 @@ from tests.support.api import Api, make_key, run_sql, running
 from tests.support.desk import desk_at, settings_of
 from tests.support.sandbox import SandboxAt
 
-EXAMPLES, STEPS = 12, 40
+EXAMPLES, STEPS = 6, 50
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 """A failing example takes minutes to shrink."""
 
