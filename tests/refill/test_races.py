@@ -161,6 +161,21 @@ async def test_what_was_declined_is_still_known_after_a_death_in_between(scene: 
     assert await scene.states(wallet) == ["link_sent"], "no card is charged anew"
 
 
+async def test_what_began_last_month_counts_in_the_month_in_which_it_is_charged(scene: Scene) -> None:
+    """And there it is given back, where nothing comes of it."""
+    wallet = await scene.wallet("10")
+    scene.ahead(timedelta(days=32))
+    with dying_at("refill.before_charge"):
+        await step(scene.desk, await claimed(scene.desk, wallet))
+    assert (await scene.shown(wallet))["this_month"]["refills"] == 1
+    await scene.set(wallet, enabled=False)
+    scene.ahead(LAPSED)
+    await scene.work()
+    assert await scene.states(wallet) == ["canceled"]
+    months = run_sql(scene.url, "SELECT count, spent FROM refill_months WHERE wallet_id = %s", parse_wallet(wallet))
+    assert months == [(0, 0), (0, 0)]
+
+
 async def test_another_card_may_be_charged_when_a_try_is_resumed(scene: Scene) -> None:
     """Declined, which nobody has written; then the owner changes the card."""
     wallet = await scene.wallet("10", card="pm_card_chargeCustomerFail")

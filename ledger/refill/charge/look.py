@@ -133,7 +133,7 @@ async def _in_this_month(connection: AsyncConnection, kept: Kept, attempt: Attem
     moved = {"wallet": attempt.wallet_id, "old": attempt.month, "new": month, "amount": attempt.amount}
     caps = {"count_max": kept.terms.maximum_per_month, "spent_max": kept.terms.monthly_spend_cap}
     await connection.exec_driver_sql(_MOVE_MONTH, moved | caps)
-    return attempt._replace(month=month)
+    return await _changed(connection, attempt, month=month)
 
 
 async def _with_payment(connection: AsyncConnection, attempt: Attempt) -> Attempt:
@@ -161,7 +161,7 @@ async def _charging(connection: AsyncConnection, attempt: Attempt, method: Metho
     """A card is going to be charged: what is resumed is still the same try."""
     tries = attempt.tries + (attempt.state != "charging")
     values = {"state": "charging", "tries": tries, "method": method.method, "fingerprint": method.fingerprint}
-    return await _changed(connection, attempt, month=attempt.month, asked_at=func.ledger_now(), **values)
+    return await _changed(connection, attempt, asked_at=func.ledger_now(), **values)
 
 
 async def _changed(connection: AsyncConnection, attempt: Attempt, **values: object) -> Attempt:
