@@ -5,6 +5,7 @@ The judge takes charges from Stripe's list alone.
 
 import asyncio
 import re
+import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -12,14 +13,14 @@ from typing import Any, NamedTuple
 import httpx
 
 from ledger.kit.ids import parse_wallet
-from ledger.payments.customers import customer_of
-from ledger.payments.desk import Desk
-from ledger.payments.methods.converge import converge_customer
 from tests.faults.stack import Stack
 from tests.faults.stripe.at_stripe import AtStripe
 from tests.support.sandbox import KEY
 
 AT_ONCE = 24
+BATCH = 50
+USE = {"service": "chat", "credits": "1"}
+PATIENCE_S = 120.0
 AGAIN = (409, 429, 503)
 OPEN_MAX = timedelta(days=9)
 """A day of tries, a link of seven days, and what it takes to see that."""
@@ -62,38 +63,60 @@ class Town:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def settle(self, desk: Desk, count: int) -> None:
+    async def settle(self, count: int) -> None:
         """So many wallets of 150 credits, with their cards and settings."""
         kinds = [SHARES[place * len(SHARES) // count] for place in range(count)]
-        await asyncio.gather(*(self._open(desk, place, kind) for place, kind in enumerate(kinds)))
+        await asyncio.gather(*(self._open(place, kind) for place, kind in enumerate(kinds)))
+        wanted = sum(kind.card is not None for kind in kinds)
+        query = "SELECT count(*) FROM payment_methods WHERE is_default"
+        deadline = time.monotonic() + PATIENCE_S
+        while await self._rows(query) != [(wanted,)]:
+            assert time.monotonic() < deadline, "Stripe tells of no cards"
+            await asyncio.sleep(0.2)
+        await asyncio.gather(*(self._switch_on(wallet, kind) for wallet, kind in self.wallets.items()))
 
-    async def _open(self, desk: Desk, place: int, kind: Kind) -> None:
+    async def _open(self, place: int, kind: Kind) -> None:
         async with self._gate:
             wallet = str((await self._ask("POST", "/v1/wallets", f"open-{place}", owner_id=f"town-{place}"))["id"])
             given = {"amount": "150", "source": "promotional", "reason": "load"}
             await self._ask("POST", f"/v1/wallets/{wallet}/credits", f"grant-{place}", **given)
             if kind.card is not None:
-                await self._save(desk, wallet, kind.card)
-            terms = {"enabled": True, "threshold": "100", "cooldown_s": 60} | kind.terms
-            await self._ask("PUT", f"/v1/wallets/{wallet}/auto-refill", None, **terms)
+                await self._save(wallet, kind.card)
             self.wallets[wallet] = kind
 
-    async def _save(self, desk: Desk, wallet: str, card: str) -> None:
-        customer = await customer_of(desk, parse_wallet(wallet))
+    async def _switch_on(self, wallet: str, kind: Kind) -> None:
+        async with self._gate:
+            terms = {"enabled": True, "threshold": "100", "cooldown_s": 60} | kind.terms
+            await self._ask("PUT", f"/v1/wallets/{wallet}/auto-refill", None, **terms)
+
+    async def _save(self, wallet: str, card: str) -> None:
+        """As on a page of Stripe's, of which it tells."""
+        await self._ask("POST", f"/v1/wallets/{wallet}/payment-methods/setup-link", None)
+        [(customer,)] = await self._rows(
+            "SELECT customer FROM stripe_customers WHERE wallet_id = %s", parse_wallet(wallet)
+        )
         async with httpx.AsyncClient(base_url=self._stripe.base, headers={"Authorization": f"Bearer {KEY}"}) as stripe:
             method = await stripe.post(f"/v1/payment_methods/{card}/attach", data={"customer": customer})
             wanted = {"invoice_settings[default_payment_method]": method.raise_for_status().json()["id"]}
             (await stripe.post(f"/v1/customers/{customer}", data=wanted)).raise_for_status()
-        await converge_customer(desk, customer)
 
     async def spend(self, each: int) -> None:
-        """From each wallet a credit so many times, all of it at once."""
-        await asyncio.gather(*(self._use(wallet, turn) for turn in range(each) for wallet in self.wallets))
+        """From each wallet a credit so many times, all of it at once: a tenth each by itself, the others in batches."""
+        uses = [(wallet, f"use-{wallet}-{turn}") for turn in range(each) for wallet in self.wallets]
+        alone = len(uses) // 10
+        some = [self._use(*use) for use in uses[:alone]]
+        some += [self._batch(uses[place : place + BATCH]) for place in range(alone, len(uses), BATCH)]
+        await asyncio.gather(*some)
 
-    async def _use(self, wallet: str, turn: int) -> None:
+    async def _use(self, wallet: str, key: str) -> None:
         async with self._gate:
-            body = {"service": "chat", "credits": "1"}
-            await self._ask("POST", f"/v1/wallets/{wallet}/usage", f"use-{wallet}-{turn}", **body)
+            await self._ask("POST", f"/v1/wallets/{wallet}/usage", key, **USE)
+
+    async def _batch(self, uses: list[tuple[str, str]]) -> None:
+        async with self._gate:
+            items = [{"wallet_id": wallet, "key": key, **USE} for wallet, key in uses]
+            told = await self._ask("POST", "/v1/usage/batch", None, items=items)
+            assert {item["status"] for item in told["results"]} <= {"posted", "replayed"}, told
 
     async def pay_links(self, at_most: int) -> int:
         """People of wallets whose card needs them pay, some of those that have a link; gives how many."""

@@ -10,7 +10,8 @@ import pytest
 
 from ledger.book.chart import DEFERRED_REVENUE, STRIPE_CLEARING
 from ledger.book.commands import Attempt as Try
-from ledger.book.commands import Inflow, MoneyLine, Posted
+from ledger.book.commands import Inflow, MoneyLine, Posted, Rider, Tell
+from ledger.events.payloads import RefillPaused
 from ledger.kit import failpoints
 from ledger.kit.ids import parse_wallet
 from ledger.payments.desk import Desk
@@ -234,6 +235,43 @@ def dying_at(point: str) -> Iterator[None]:
             yield
     finally:
         failpoints.arm(None)
+
+
+@pytest.mark.parametrize("what", ["grant", "off", "settings", "dispute"])
+async def test_the_last_look_and_what_changes_meanwhile_are_one_after_the_other(scene: Scene, what: str) -> None:
+    """Whoever is first: a card that is charged was looked at before, and nothing is charged after the change."""
+    wallet = await scene.wallet("10")
+    number = parse_wallet(wallet)
+    found = await claimed(scene.desk, wallet)
+
+    async def change() -> None:
+        match what:
+            case "grant":
+                await scene.api.grant(wallet, "500")
+            case "off":
+                await scene.set(wallet, enabled=False)
+            case "settings":
+                await scene.set(wallet, threshold="90")
+            case _:
+                dispute = Tell(
+                    wallet_id=number, of_type="auto_refill.paused", data=RefillPaused(reason="disputed", failures=0)
+                )
+                pause = Rider(
+                    "UPDATE refills SET paused_for = 'disputed', paused_at = now() WHERE wallet_id = %(w)s",
+                    {"w": number},
+                )
+                await scene.desk.door.submit(
+                    [Try(command=dispute, key="dispute", namespace="test", actor="test", riders=(pause,))]
+                )
+
+    looks = await asyncio.gather(last_look(scene.desk, found), change(), return_exceptions=False)
+    after = await last_look(scene.desk, (looks[0].attempt))
+    assert after.says == "cancel", "after the change nothing is charged"
+    assert looks[0].says in ("charge", "cancel")
+    scene.ahead(LAPSED)
+    await scene.work()
+    charged = len(scene.charges(wallet))
+    assert charged == (1 if what == "settings" else 0)
 
 
 async def back(desk: Desk, attempt: Attempt) -> None:
