@@ -126,3 +126,4 @@ async def test_each_crossing_is_charged_once(
     finally:
         crew.stop()
         await town.close()
+        await stripe.close()

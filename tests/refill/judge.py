@@ -4,14 +4,15 @@ Of our rows it reads one thing alone: which payment is of which attempt.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import date, datetime
+from functools import cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import httpx
 
 from ledger.kit.ids import row_public
-from tests.support.api import run_sql
 from tests.support.sandbox import KEY, SandboxAt
 
 TAKEN = ("succeeded", "pending")
@@ -30,8 +31,8 @@ class Agreed(NamedTuple):
 class Judge:
     """Of one wallet. ``look`` is called after each step, so that what is new was done in it."""
 
-    def __init__(self, url: str, sandbox: SandboxAt, wallet: int) -> None:
-        self._url = url
+    def __init__(self, sql: Callable[..., list[Any]], sandbox: SandboxAt, wallet: int) -> None:
+        self._sql = sql
         self._sandbox = sandbox
         self._wallet = wallet
         self._seen: dict[str, tuple[date, int]] = {}
@@ -82,25 +83,31 @@ class Judge:
 
     def _attempts(self) -> dict[str, int]:
         """Attempts by their payments."""
-        found = run_sql(
-            self._url, "SELECT payment, refill FROM payments WHERE wallet_id = %s AND refill IS NOT NULL", self._wallet
+        found = self._sql(
+            "SELECT payment, refill FROM payments WHERE wallet_id = %s AND refill IS NOT NULL", self._wallet
         )
         return {row_public("pay", self._wallet, payment): attempt for payment, attempt in found}
 
     def charges(self) -> list[Any]:
         """All charges of the wallet's customer, declined ones included."""
-        found = run_sql(self._url, "SELECT customer FROM stripe_customers WHERE wallet_id = %s", self._wallet)
+        found = self._sql("SELECT customer FROM stripe_customers WHERE wallet_id = %s", self._wallet)
         return [] if not found else listed(self._sandbox, "charges", customer=found[0][0])
 
     def settled(self) -> None:
         """Each charge that was paid is booked once, and nothing else."""
         paid = {charge["id"] for charge in self.charges() if charge["status"] == "succeeded"}
-        booked = run_sql(self._url, "SELECT charge FROM payments WHERE wallet_id = %s AND state = 'paid'", self._wallet)
+        booked = self._sql("SELECT charge FROM payments WHERE wallet_id = %s AND state = 'paid'", self._wallet)
         assert sorted(paid) == sorted(row[0] for row in booked)
-        [(purchases,)] = run_sql(
-            self._url, "SELECT count(*) FROM transactions WHERE wallet_id = %s AND kind = 'purchase'", self._wallet
+        [(purchases,)] = self._sql(
+            "SELECT count(*) FROM transactions WHERE wallet_id = %s AND kind = 'purchase'", self._wallet
         )
         assert purchases == len(paid)
+
+
+@cache
+def http(base: str) -> httpx.Client:
+    """A client that outlives its calls: one that is made for each takes longer than the call."""
+    return httpx.Client(base_url=base, headers={"Authorization": f"Bearer {KEY}"}, timeout=60)
 
 
 def listed(sandbox: SandboxAt, path: str, **wanted: Any) -> list[Any]:
@@ -108,11 +115,7 @@ def listed(sandbox: SandboxAt, path: str, **wanted: Any) -> list[Any]:
     found: list[Any] = []
     while True:
         after = {"starting_after": found[-1]["id"]} if found else {}
-        answer = httpx.get(
-            f"{sandbox.base}/v1/{path}",
-            params={"limit": 100, **wanted, **after},
-            headers={"Authorization": f"Bearer {KEY}"},
-        )
+        answer = http(sandbox.base).get(f"/v1/{path}", params={"limit": 100, **wanted, **after})
         page = answer.raise_for_status().json()
         found += page["data"]
         if not page["has_more"]:

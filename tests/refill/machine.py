@@ -5,6 +5,7 @@ A step of a worker is made in this process, over the real database and the sandb
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Coroutine
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import httpx
+import psycopg
 from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -32,9 +33,8 @@ from ledger.refill.charge.charger import look_at_due
 from ledger.refill.charge.look import last_look
 from ledger.refill.charge.steps import step
 from ledger.refill.hear import EFFECTS
-from tests.refill.judge import Agreed, Judge, listed
+from tests.refill.judge import Agreed, Judge, http, listed
 from tests.refill.scene import Scene
-from tests.support.api import run_sql
 from tests.support.book import check
 
 T = TypeVar("T")
@@ -73,20 +73,20 @@ class Link(NamedTuple):
 
 
 class RefillMachine(RuleBasedStateMachine):
-    """``scene``, ``second`` and ``runner`` are set by the test that runs it; they outlive the examples."""
+    """``scene``, ``second``, ``runner`` and ``connection`` are set by the test that runs it; they outlive the examples."""
 
     scene: Scene
     second: Desk
     runner: asyncio.Runner
+    connection: psycopg.Connection[Any]
     steps = 0
     charged = 0
 
     def __init__(self) -> None:
         super().__init__()
-        url = self.scene.url
-        run_sql(url, "UPDATE clock SET ahead_us = 0")
-        run_sql(url, "UPDATE refill_switch SET stopped = false")
-        run_sql(url, "DELETE FROM refill_cards")
+        self.sql("UPDATE clock SET ahead_us = 0")
+        self.sql("UPDATE refill_switch SET stopped = false")
+        self.sql("DELETE FROM refill_cards")
         self.scene.sandbox.tell("/reset")
         self.scene.sandbox.tell("/config", fee_known_after_s=0, dispute_after_s=0, payout_daily=False)
         self.ahead = self.ahead_there = timedelta()
@@ -95,9 +95,13 @@ class RefillMachine(RuleBasedStateMachine):
         self.late: list[tuple[Attempt, bool, Desk]] = []
         self.wallet = self.run(self.scene.api.wallet("150"))
         self.number = parse_wallet(self.wallet)
-        self.judge = Judge(url, self.scene.sandbox, self.number)
+        self.judge = Judge(self.sql, self.scene.sandbox, self.number)
         self.run(self.scene.save(self.wallet, "pm_card_visa"))
         self._set(threshold="100", amount_credits="500", maximum_per_month=3, cooldown_s=600)
+
+    def sql(self, statement: str, *params: Any) -> list[Any]:
+        cursor = self.connection.execute(statement, params)
+        return cursor.fetchall() if cursor.description else []
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
@@ -197,6 +201,16 @@ class RefillMachine(RuleBasedStateMachine):
         finally:
             failpoints.arm(None)
         self._judged(permitted=permitted)
+
+    @rule(left=st.sampled_from(["0", "40", "90"]), by=st.sampled_from([2 * MINUTE, 11 * MINUTE]), on=st.booleans())
+    def run_low(self, left: str, by: timedelta, on: bool) -> None:
+        """What happens mostly: it is used, time passes, and a worker comes; ``on``: nothing is in its way."""
+        if on:
+            self._stop(stopped=False)
+            self._set()
+        self.use(left)
+        self.jump(by)
+        self.work(2)
 
     @rule()
     def two_at_one(self) -> None:
@@ -306,8 +320,8 @@ class RefillMachine(RuleBasedStateMachine):
         """Whether a card may be charged as things stand."""
         shown = self.run(self.scene.shown(self.wallet))
         self.judge.in_force(self._now())
-        [(position,)] = run_sql(self.scene.url, "SELECT wallet + held FROM wallets WHERE wallet_id = %s", self.number)
-        return shown["status"] == "on" and position < float(shown["threshold"]) * 1_000_000
+        [(position,)] = self.sql("SELECT wallet + held FROM wallets WHERE wallet_id = %s", self.number)
+        return bool(shown["status"] == "on" and position < Decimal(shown["threshold"]) * 1_000_000)
 
     def _set(self, **terms: Any) -> None:
         shown = self.run(self.scene.set(self.wallet, **terms))
@@ -336,7 +350,7 @@ class RefillMachine(RuleBasedStateMachine):
     def _hear(self, told: list[Any]) -> None:
         async def do(event: Any) -> None:
             try:
-                for job in jobs_of(read(httpx.Response(200, json=event).text), EFFECTS):
+                for job in jobs_of(read(json.dumps(event)), EFFECTS):
                     await job.does(self.scene.desk, job.about)
             except (StripeAway, StripeRefused) as error:
                 note(f"{event['type']}: {error}")
@@ -367,7 +381,7 @@ class RefillMachine(RuleBasedStateMachine):
         """Of refills that a person has to pay."""
         query = """SELECT payment, token FROM payments
             WHERE wallet_id = %s AND refill IS NOT NULL AND state IN ('pending', 'open')"""
-        return [Link(*row) for row in run_sql(self.scene.url, query, self.number)]
+        return [Link(*row) for row in self.sql(query, self.number)]
 
     def _open(self, url: str) -> None:
         page = self.run(self.scene.api.client.get(url[url.index("/pay/") :], headers={"Authorization": ""}))
@@ -380,11 +394,11 @@ class RefillMachine(RuleBasedStateMachine):
 
     def _control(self, path: str, **wanted: Any) -> None:
         """Have it done, if that can be."""
-        answer = httpx.post(f"{self.scene.sandbox.base}/_sim{path}", json=wanted)
+        answer = http(self.scene.sandbox.base).post(f"/_sim{path}", json=wanted)
         assert answer.status_code < 500, answer.text
 
     def _ahead(self, by: timedelta) -> None:
-        self.scene.ahead(by)
+        self.sql("UPDATE clock SET ahead_us = ahead_us + %s", by // timedelta(microseconds=1))
         self.ahead += by
         there = self.ahead - self.ahead_there
         if there > timedelta():
@@ -392,13 +406,13 @@ class RefillMachine(RuleBasedStateMachine):
             self.scene.sandbox.pass_time(there.total_seconds())
 
     def _now(self) -> datetime:
-        [(now,)] = run_sql(self.scene.url, "SELECT ledger_now()")
+        [(now,)] = self.sql("SELECT ledger_now()")
         assert isinstance(now, datetime)
         return now
 
     def _open_attempts(self) -> list[Any]:
         query = "SELECT attempt, state, reason FROM refill_attempts WHERE wallet_id = %s AND ended_at IS NULL"
-        return run_sql(self.scene.url, query, self.number)
+        return self.sql(query, self.number)
 
 
 def cents(amount: str) -> int:

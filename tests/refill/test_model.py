@@ -1,6 +1,7 @@
 """Refills in any order of events: never twice, never beyond what was agreed to, never for ever."""
 
 import asyncio
+from typing import Any
 
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -11,6 +12,7 @@ from tests.faults.sizes import scaled
 from tests.refill.machine import RefillMachine
 from tests.refill.scene import Scene
 from tests.support.api import Api, make_key, run_sql, running
+from tests.support.book import session
 from tests.support.desk import desk_at, settings_of
 from tests.support.sandbox import SandboxAt
 
@@ -20,13 +22,14 @@ PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 
 
 def test_stripe_charges_what_was_agreed_to_and_once(database_url: str, sandbox: SandboxAt) -> None:
-    with asyncio.Runner() as runner:
+    with asyncio.Runner() as runner, session(database_url) as connection:
         stop = asyncio.Event()
         ready: asyncio.Future[tuple[Scene, Desk]] = runner.get_loop().create_future()
         serving = runner.get_loop().create_task(serve(database_url, sandbox, ready, stop))
         try:
             scene, second = runner.run(first(ready, serving))
-            machine = type("Machine", (RefillMachine,), {"scene": scene, "second": second, "runner": runner})
+            held = {"scene": scene, "second": second, "runner": runner, "connection": connection}
+            machine: type[RefillMachine] = type("Machine", (RefillMachine,), held)
             wanted = settings(max_examples=scaled(EXAMPLES), stateful_step_count=STEPS, phases=PHASES)
             run_state_machine_as_test(machine, settings=wanted)
         finally:
@@ -55,7 +58,8 @@ async def serve(
 
 async def first(ready: "asyncio.Future[tuple[Scene, Desk]]", serving: "asyncio.Task[None]") -> tuple[Scene, Desk]:
     """What is served, or why it is not."""
-    await asyncio.wait([ready, serving], return_when=asyncio.FIRST_COMPLETED)
+    waited: list[asyncio.Future[Any]] = [ready, serving]
+    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         serving.result()
     return ready.result()
