@@ -24,9 +24,9 @@ from tests.payments.events import HOOK
 pytestmark = [pytest.mark.faults, pytest.mark.anyio]
 
 WALLETS, SPENDS = scaled(100), 100
-KILL_EVERY_S = (1.0, 3.0)
+KILL_EVERY_S = (2.0, 5.0)
 PATIENCE_S = 240.0
-STALLED_S = 2.0
+STALLED_S = 1.0
 """After so long without a change, what is left waits for a lease to end: time is moved on."""
 
 DEATHS = "refill.after_charge:kill@15,refill.after_intent:kill@25,payments.before_purchase:kill@30"
@@ -81,7 +81,7 @@ class Run:
         statement = "UPDATE clock SET ahead_us = ahead_us + %s"
         await asyncio.to_thread(self.stack.sql, statement, seconds * 1_000_000)
         await self.stripe.tell("/clock", advance_s=seconds)
-        await asyncio.sleep(2)
+        await asyncio.sleep(1.5)
 
 
 async def test_each_crossing_is_charged_once(
