@@ -157,14 +157,15 @@ def moving(found: Attempt, **values: Any) -> Rider:
 
 
 _END: Final = f"""
-UPDATE refill_attempts SET state = %(end)s, reason = %(reason)s, ended_at = ledger_now(), due_at = NULL {_AS_FOUND}"""
+WITH ended AS (UPDATE refill_attempts
+    SET state = %(end)s, reason = %(reason)s, ended_at = ledger_now(), due_at = NULL {_AS_FOUND}
+    RETURNING wallet_id, month, amount)
+UPDATE refill_months m SET count = m.count - 1, spent = m.spent - e.amount FROM ended e
+WHERE m.wallet_id = e.wallet_id AND m.month = e.month"""
+"""(In one statement: where somebody else has ended it, nothing is given back again.)"""
 
 _FREE: Final = """
 UPDATE refills SET under_way = NULL, next_at = ledger_now() WHERE wallet_id = %(wallet)s AND under_way = %(attempt)s"""
-
-_GIVE_BACK: Final = """
-UPDATE refill_months m SET count = m.count - 1, spent = m.spent - a.amount FROM refill_attempts a
-WHERE a.wallet_id = %(wallet)s AND a.attempt = %(attempt)s AND m.wallet_id = a.wallet_id AND m.month = a.month"""
 
 _FAIL: Final = f"""
 UPDATE refills SET failures = failures + 1, rests_until = ledger_now() + make_interval(secs => cooldown_s),
@@ -179,7 +180,6 @@ def ending(found: Attempt, end: str, reason: str) -> tuple[Rider, ...]:
     return (
         Rider(_END, _as_found(found) | {"end": end, "reason": reason}),
         Rider(_FREE, which),
-        Rider(_GIVE_BACK, which),
     )
 
 

@@ -177,6 +177,18 @@ async def test_what_began_last_month_counts_in_the_month_in_which_it_is_charged(
     assert months == [(0, 0), (0, 0)]
 
 
+async def test_two_that_end_an_attempt_give_it_back_once(scene: Scene, second: Desk) -> None:
+    """The second one is refused, and nothing of it is written."""
+    wallet = await scene.wallet("10")
+    await scene.set(wallet, enabled=False)
+    found = await claimed(scene.desk, wallet)
+    ended = attempts.ending(found, "canceled", "switched_off")
+    moved = [telling.move(desk.door, found.wallet_id, ended) for desk in (scene.desk, second)]
+    assert sorted(await asyncio.gather(*moved)) == [False, True]
+    months = run_sql(scene.url, "SELECT count, spent FROM refill_months WHERE wallet_id = %s", found.wallet_id)
+    assert months == [(0, 0)]
+
+
 async def test_another_card_may_be_charged_when_a_try_is_resumed(scene: Scene) -> None:
     """Declined, which nobody has written; then the owner changes the card."""
     wallet = await scene.wallet("10", card="pm_card_chargeCustomerFail")
