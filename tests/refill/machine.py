@@ -207,7 +207,7 @@ class RefillMachine(RuleBasedStateMachine):
         """What happens mostly: it is used, time passes, and a worker comes; ``on``: nothing is in its way."""
         if on:
             self._stop(stopped=False)
-            self._set()
+            self._set(threshold="100", monthly_spend_cap="250")
         self.use(left)
         self.jump(by)
         self.work(2)

@@ -206,7 +206,7 @@ async def test_who_did_not_see_the_switch_go_back_is_looked_at_again(scene: Scen
     await scene.api.send("PUT", "/v1/auto-refill/switch", json={"stopped": True})
     wallet = await scene.wallet("10")
     run_sql(scene.url, "UPDATE refill_switch SET stopped = false")
-    scene.ahead(timedelta(minutes=6))
+    scene.ahead(timedelta(minutes=11))
     await scene.work()
     assert await scene.states(wallet) == ["succeeded"]
 
