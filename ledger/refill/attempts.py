@@ -165,7 +165,9 @@ WHERE m.wallet_id = e.wallet_id AND m.month = e.month"""
 """(In one statement: where somebody else has ended it, nothing is given back again.)"""
 
 _FREE: Final = """
-UPDATE refills SET under_way = NULL, next_at = ledger_now() WHERE wallet_id = %(wallet)s AND under_way = %(attempt)s"""
+UPDATE refills SET under_way = NULL, next_at = ledger_now(), rests_until = CASE WHEN %(rests)s
+    THEN ledger_now() + make_interval(secs => cooldown_s) ELSE rests_until END
+WHERE wallet_id = %(wallet)s AND under_way = %(attempt)s"""
 
 _FAIL: Final = f"""
 UPDATE refills SET failures = failures + 1, rests_until = ledger_now() + make_interval(secs => cooldown_s),
@@ -174,12 +176,13 @@ UPDATE refills SET failures = failures + 1, rests_until = ledger_now() + make_in
 WHERE wallet_id = %(wallet)s AND failures = %(failures)s"""
 
 
-def ending(found: Attempt, end: str, reason: str) -> tuple[Rider, ...]:
-    """An attempt ends without money: another one may begin, and what it was of does not count any more."""
+def ending(found: Attempt, end: str, reason: str, *, rests: bool = False) -> tuple[Rider, ...]:
+    """An attempt ends without money: another one may begin, once the wallet has rested or (not ``rests``) at once, and
+    what it was of does not count any more."""
     which = {"wallet": found.wallet_id, "attempt": found.attempt}
     return (
         Rider(_END, _as_found(found) | {"end": end, "reason": reason}),
-        Rider(_FREE, which),
+        Rider(_FREE, which | {"rests": rests}),
     )
 
 

@@ -114,6 +114,21 @@ async def test_a_wallet_without_a_card_gets_a_link_that_runs_out(scene: Scene) -
     assert await scene.states(wallet) == ["link_sent"]
 
 
+async def test_a_link_that_somebody_cancels_is_not_followed_by_another_at_once(scene: Scene) -> None:
+    wallet = await scene.wallet("10", card=None)
+    await scene.work()
+    [needed] = scene.told(wallet)
+    canceled = await scene.api.post(f"/v1/payment-links/{needed['payment_id']}/cancel")
+    assert canceled.status_code == 200, canceled.text
+    scene.ahead(timedelta(minutes=16))
+    await scene.work()
+    assert await scene.states(wallet) == ["canceled"]
+    assert scene.told(wallet)[-1]["reason"] == "cooldown"
+    scene.ahead(timedelta(minutes=11))
+    await scene.work()
+    assert await scene.states(wallet) == ["link_sent", "canceled"]
+
+
 async def test_what_is_not_needed_any_more_is_not_charged(scene: Scene) -> None:
     wallet = await scene.wallet("10")
     await scene.api.grant(wallet, "500")

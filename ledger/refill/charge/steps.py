@@ -187,7 +187,7 @@ async def _follow(desk: Desk, attempt: Attempt) -> None:
         payment = await _payment_of(connection, attempt)
         failures, paused = await attempts.failures_of(connection, attempt.wallet_id)
     if payment.state == "canceled":
-        await _end(desk, attempt, "canceled", "link_canceled")
+        await _end(desk, attempt, "canceled", "link_canceled", rests=True)
     elif payment.state == "expired":
         riders = [*attempts.ending(attempt, "expired", "link_expired"), attempts.failing(attempt.wallet_id, failures)]
         events = [telling.failed(attempt, "link_expired", None), *_pausing(failures, paused=paused)]
@@ -197,9 +197,9 @@ async def _follow(desk: Desk, attempt: Attempt) -> None:
         await _again(desk, attempt, after=LINK)
 
 
-async def _end(desk: Desk, attempt: Attempt, end: str, reason: str) -> None:
+async def _end(desk: Desk, attempt: Attempt, end: str, reason: str, *, rests: bool = False) -> None:
     """It ends without money, and nothing can be paid of it any more."""
-    riders = list(attempts.ending(attempt, end, reason))
+    riders = list(attempts.ending(attempt, end, reason, rests=rests))
     if attempt.payment is not None:
         async with desk.database.transaction() as connection:
             payment = await _payment_of(connection, attempt)
