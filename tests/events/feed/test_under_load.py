@@ -84,8 +84,9 @@ async def give_positions(database: Database, done: asyncio.Event, chance: random
 
 async def hear(database: Database, consumer: str, done: asyncio.Event, chance: random.Random) -> None:
     """Write down what there is to hear, until there is no more; every now and then all is lost before the commit."""
-    heard = 1
-    while heard or not done.is_set():
+    over, heard = False, 1
+    while heard or not over:
+        over = done.is_set()  # what there was by then, this look must see
         dies = chance.random() < 0.1
         try:
             async with database.transaction() as connection:
