@@ -111,8 +111,8 @@ MUTANTS = (
         "consumer-reads-what-has-no-order",
         "events are skipped, as others come before them later",
         FEED,
-        "AND position <= %(upto)s ORDER BY position\"\"\"",
-        "AND position <= %(upto)s ORDER BY position DESC\"\"\"",
+        'AND position <= %(upto)s ORDER BY position"""',
+        'AND position <= %(upto)s ORDER BY position DESC"""',
         (f"{FEEDING}test_consumers_read_each_by_itself",),
     ),
     Mutant(

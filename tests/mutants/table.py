@@ -10,6 +10,7 @@ from tests.mutants import (
     payments_out,
     pricing,
     rates,
+    refill,
     rollups,
     rules,
     schema,
@@ -29,5 +30,6 @@ MUTANTS = (
     *payments_book.MUTANTS,
     *payments_in.MUTANTS,
     *payments_out.MUTANTS,
+    *refill.MUTANTS,
     *payments_money.MUTANTS,
 )

@@ -107,6 +107,13 @@ class Scene(NamedTuple):
         listed = self.sandbox.client().v1.charges.list({"customer": found[0][0], "limit": 100})
         return [charge for charge in listed.auto_paging_iter() if charge.paid]
 
+    def intents(self, wallet: str) -> list[str]:
+        """How the wallet's intents stand at Stripe that were made for refills."""
+        sql = "SELECT intent FROM refill_attempts WHERE wallet_id = %s AND intent IS NOT NULL ORDER BY attempt"
+        stripe = self.sandbox.client()
+        found = run_sql(self.url, sql, parse_wallet(wallet))
+        return [stripe.v1.payment_intents.retrieve(intent).status for (intent,) in found]
+
     def ahead(self, by: timedelta) -> None:
         """Move the ledger's clock."""
         run_sql(self.url, "UPDATE clock SET ahead_us = ahead_us + %s", by // timedelta(microseconds=1))

@@ -92,6 +92,7 @@ async def test_a_card_whose_holder_must_be_there_becomes_a_link(scene: Scene) ->
     await scene.work()
     [needed] = [each for each in scene.told(wallet) if each["type"] == "requires_action"]
     assert needed["reason"] == "authentication_required"
+    assert scene.intents(wallet) == ["canceled"], "the link is all that can be paid"
     token = needed["payment_url"].rpartition("/")[2]
     page = await scene.api.client.get(f"/pay/{token}", headers={"Authorization": ""})
     assert page.status_code == 303, page.text
@@ -170,5 +171,9 @@ async def test_a_dispute_pauses_and_a_person_resumes(scene: Scene) -> None:
     assert (await scene.shown(wallet))["status"] == "paused"
     paused = [each for each in scene.told(wallet) if each["type"] == "paused"]
     assert [each["reason"] for each in paused] == ["disputed"]
+    scene.ahead(timedelta(minutes=11))
+    await scene.use(wallet, "1")
+    await scene.work()
+    assert len(scene.charges(wallet)) == 1
     answer = await scene.api.post(f"/v1/wallets/{wallet}/auto-refill/resume")
     assert answer.json()["status"] == "on"
