@@ -138,8 +138,9 @@ class Town:
         rows = await self._rows(
             "SELECT state, count(*) FROM refill_attempts WHERE state IN ('due', 'charging', 'processing') GROUP BY state"
         )
-        [(unheard,)] = await self._rows("SELECT count(*) FROM stripe_events WHERE state IN ('new', 'failed')")
-        return dict(rows) | ({"events": unheard} if unheard else {})
+        [(unheard, over, unseen)] = await self._rows(_LEFT)
+        left = {"events": unheard, "links that are over": over, "links to look at": unseen}
+        return dict(rows) | {name: count for name, count in left.items() if count}
 
     async def judged(self) -> list[str]:
         """What is wrong. Every charge is Stripe's own word."""
@@ -178,6 +179,12 @@ class Town:
                 return dict(answer.json())
             await asyncio.sleep(0.2)
 
+
+_LEFT = """
+SELECT (SELECT count(*) FROM stripe_events WHERE state IN ('new', 'failed')),
+    (SELECT count(*) FROM payments WHERE refill IS NOT NULL AND state IN ('pending', 'open')
+        AND expires_at < ledger_now()),
+    (SELECT count(*) FROM refill_attempts WHERE state = 'link_sent' AND due_at < ledger_now())"""
 
 _STUCK = """
 SELECT wallet_id, state, began_at FROM refill_attempts WHERE ended_at IS NULL AND began_at < ledger_now() - %s"""
