@@ -1,0 +1,27 @@
+"""What tasks share that never end: each works for a stint, then another of its kind goes on.
+
+A process that is to stop must not wait for a stint, so all that are forked from a worker see when it is.
+"""
+
+import multiprocessing
+from typing import Final
+
+from celery.signals import worker_shutting_down
+
+from workers.app import LIMIT_S
+
+STINT_S: Final = min(60.0, LIMIT_S / 2)
+DRAIN_S: Final = LIMIT_S / 4
+"""What is on its way when a stint is over may take this long."""
+
+_stopping = multiprocessing.get_context("fork").Event()
+
+
+def stopping() -> bool:
+    """Whether this worker is to stop."""
+    return _stopping.is_set()
+
+
+@worker_shutting_down.connect  # type: ignore[untyped-decorator] # Celery has no types
+def _stop(**_: object) -> None:
+    _stopping.set()
