@@ -24,7 +24,7 @@ from ledger.errors import LedgerError
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.http.strict import decode
 from ledger.parts import make_door
-from ledger.refill import attempts, changes, store
+from ledger.refill import attempts, changes
 from ledger.refill.answer import about, shape_of
 from ledger.refill.shapes import (
     AttemptShape,
@@ -173,8 +173,7 @@ def start(database_url: str | None, as_json: bool) -> None:
 
 def _switch(reason: str | None, url: str | None, as_json: bool, *, stopped: bool) -> None:
     async def work(at: At) -> SwitchShape:
-        async with at.database.transaction() as connection:
-            return switch_shape(await store.switch(connection, stopped=stopped, reason=reason, actor=ACTOR))
+        return switch_shape(await changes.switch(at.database, stopped=stopped, reason=reason, actor=ACTOR))
 
     shown = _with(url, work)
     if as_json:

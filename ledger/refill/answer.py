@@ -15,8 +15,7 @@ from ledger.kit.http.fields import shown, shown_or_none
 from ledger.kit.ids import row_public, wallet_public
 from ledger.kit.money import format_amount
 from ledger.notifications.tables import notification_channels
-from ledger.payments.methods import store as methods
-from ledger.payments.methods.store import Method
+from ledger.payments.methods.store import Method, default_of
 from ledger.refill import store
 from ledger.refill.participant import terms_in
 from ledger.refill.rules.decide import price
@@ -48,8 +47,7 @@ class About(NamedTuple):
 
 
 async def about(connection: AsyncConnection, wallet_id: int) -> About:
-    saved = await methods.methods_of(connection, wallet_id)
-    method = next((one for one in saved if one.is_default), None)
+    method = await default_of(connection, wallet_id)
     return About(await store.seen(connection, wallet_id), method, await _notifying(connection, wallet_id))
 
 

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from litestar import get, post, put
 from litestar.params import FromPath, JSONBody, QueryParameter
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book.commands import BookDue, Rider
 from ledger.context import LedgerRequest
@@ -26,7 +25,6 @@ from ledger.refill.shapes import (
     attempt_shape,
     switch_shape,
 )
-from ledger.refill.store import Switched
 from ledger.wallets.service import get_wallet
 
 Status = Annotated[AttemptState | None, QueryParameter(name="status", description="Only attempts in this state.")]
@@ -109,11 +107,9 @@ async def set_refill_switch(request: LedgerRequest, data: JSONBody[Switch]) -> A
     """Stop all automatic charges of the service at once, or let them go on. While they are stopped, no card is charged;
     what Stripe was asked before is still seen to its end."""
     actor = request.principal.key_id
-
-    async def work(connection: AsyncConnection) -> Switched:
-        return await store.switch(connection, stopped=data.stopped, reason=data.reason, actor=actor)
-
-    return answer(switch_shape(await request.services.database.retrying(work)))
+    database = request.services.database
+    switched = await changes.switch(database, stopped=data.stopped, reason=data.reason, actor=actor)
+    return answer(switch_shape(switched))
 
 
 async def _changed(request: LedgerRequest, wallet_id: int, rider: Rider | None) -> Answer[AutoRefillShape]:

@@ -10,12 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book.commands import Rider
 from ledger.errors import WalletClosed
+from ledger.kit.db import Database
 from ledger.kit.http.strict import invalid
 from ledger.kit.ids import wallet_public
 from ledger.refill import store
 from ledger.refill.answer import about, card_of
 from ledger.refill.service import shown_of, wanted_of
 from ledger.refill.shapes import Settings
+from ledger.refill.store import Switched
 from ledger.settings import Settings as Service
 
 
@@ -48,6 +50,15 @@ async def resuming(connection: AsyncConnection, wallet_id: int) -> Rider | None:
         return None
     await store.forgive(connection, wallet_id)
     return None if seen.paused_for is None else store.resuming(wallet_id)
+
+
+async def switch(database: Database, *, stopped: bool, reason: str | None, actor: str) -> Switched:
+    """Stop all automatic charges, or let them go on."""
+
+    async def work(connection: AsyncConnection) -> Switched:
+        return await store.switch(connection, stopped=stopped, reason=reason, actor=actor)
+
+    return await database.retrying(work)
 
 
 def _only_off(data: Settings) -> None:

@@ -80,13 +80,6 @@ class State(NamedTuple):
     next_at: datetime | None
 
 
-class Begun(NamedTuple):
-    """Of the attempt that is under way: the month that it counts in, and its amount."""
-
-    month: date
-    amount: int
-
-
 class Counted(NamedTuple):
     """What counts against the caps in a month."""
 
@@ -96,14 +89,14 @@ class Counted(NamedTuple):
 
 class Kept(NamedTuple):
     """A wallet of the unit that has settings. Position, debt and whether it is active are those before the unit;
-    ``locked``: whether the unit holds it, moved or not."""
+    ``locked``: whether the unit holds it, moved or not. ``begun_in``: the month that what is under way counts in."""
 
     wallet_id: int
     terms: Terms
     currency: str
     consent: int
     state: State
-    begun: Begun | None
+    begun_in: date | None
     months: Mapping[date, Counted]
     stopped: bool
     position_micro: int
@@ -158,8 +151,8 @@ class Refills(Part):
         """An attempt was paid: it ends, or had ended before, and counts in this month whenever it began."""
         late = state.under_way != attempt
         credits_micro, amount = _bought(transaction)
-        month = self._month(kept)
-        if late or (kept.begun is not None and kept.begun.month != month):
+        month = month_of(kept.terms, self._now)
+        if late or kept.begun_in not in (None, month):
             made, spent = months.get(month, Counted(0, 0))
             months[month] = Counted(made + 1, spent + amount)
             self._count(_counting(kept, month, more=amount))
@@ -187,7 +180,7 @@ class Refills(Part):
         if not on or state.under_way is not None or _is_enough(kept.terms, position_micro):
             return state if state.next_at is None else state._replace(next_at=None)
         window = period_of(self._now, "month", kept.terms.hours.zone)
-        month = self._month(kept)
+        month = month_of(kept.terms, self._now)
         made, spent = months.get(month, Counted(0, 0))
         standing = Standing(
             on=on,
@@ -246,10 +239,6 @@ class Refills(Part):
             more_count, more_spent = before[6] + more_count, before[7] + more_spent
         self._counted[wallet_id, month] = (wallet_id, month, count, spent, *caps, more_count, more_spent)
 
-    def _month(self, kept: Kept) -> date:
-        """The first day of the month it is."""
-        return period_of(self._now, "month", kept.terms.hours.zone).start.astimezone(kept.terms.hours.zone).date()
-
     def _rows(self, changed: Mapping[int, State]) -> list[Statement]:
         """What has ended is written before what begins: of a wallet only one is under way."""
         statements = []
@@ -301,6 +290,12 @@ class Refills(Part):
             )
             statements.append(Statement(_WRITE, states))
         return statements
+
+
+def month_of(terms: Terms, now: datetime) -> date:
+    """The first day of the month it is, by which refills count against the caps."""
+    zone = terms.hours.zone
+    return period_of(now, "month", zone).start.astimezone(zone).date()
 
 
 def _written(wallet_id: int, state: State) -> tuple[Any, ...]:

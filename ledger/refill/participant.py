@@ -18,7 +18,7 @@ from ledger.book.participants import Statement
 from ledger.kit.arrays import numbers
 from ledger.kit.wire import Row
 from ledger.payments.limits import step_of
-from ledger.refill.part import Begun, Counted, Kept, Refills, State
+from ledger.refill.part import Counted, Kept, Refills, State
 from ledger.refill.rules.decide import Terms
 from ledger.refill.rules.hours import Hours
 
@@ -45,7 +45,7 @@ _R_AGREED: Final = ", ".join(f"r.{name}" for name in AGREED)
 LOAD: Final = f"""
 SELECT r.wallet_id, {_R_AGREED}, r.currency,
     r.enabled, r.consent, r.attempt, r.under_way, r.rests_until, r.failures, r.paused_for, r.paused_at, r.told,
-    r.next_at, a.month, a.amount, s.stopped, w.wallet + w.held, w.owed, w.status = 'active',
+    r.next_at, a.month, s.stopped, w.wallet + w.held, w.owed, w.status = 'active',
     coalesce(w.xmax = pg_current_xact_id_if_assigned()::xid, false),
     (SELECT json_agg(json_build_array(m.month, m.count + m.more_count, m.spent + m.more_spent))::text
      FROM refill_months m WHERE m.wallet_id = r.wallet_id
@@ -75,7 +75,7 @@ def kept_of(row: Row) -> Kept:
     """A wallet's settings and how it stands, from a row of ``LOAD``."""
     (wallet_id, *terms, currency) = row[:16]
     enabled, consent, attempt, under_way, rests_until, failures, paused_for, paused_at, told, next_at = row[16:26]
-    begun_in, begun_amount, stopped, position_micro, owed_micro, active, locked, months, burn_micro = row[26:]
+    begun_in, stopped, position_micro, owed_micro, active, locked, months, burn_micro = row[26:]
     state = State(enabled, attempt, under_way, rests_until, failures, paused_for, paused_at, _told(told), next_at)
     return Kept(
         wallet_id=wallet_id,
@@ -83,7 +83,7 @@ def kept_of(row: Row) -> Kept:
         currency=currency,
         consent=consent,
         state=state,
-        begun=None if under_way is None else Begun(begun_in, begun_amount),
+        begun_in=begun_in,
         months={}
         if months is None
         else {date.fromisoformat(m): Counted(made, spent) for m, made, spent in _months(months)},

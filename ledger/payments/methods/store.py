@@ -77,6 +77,11 @@ async def methods_of(connection: AsyncConnection, wallet_id: int) -> list[Method
     return [Method(*row) for row in await connection.execute(found.order_by(_m.attached_at, _m.method))]
 
 
+async def default_of(connection: AsyncConnection, wallet_id: int) -> Method | None:
+    """The one that is charged."""
+    return next((method for method in await methods_of(connection, wallet_id) if method.is_default), None)
+
+
 async def expiring(connection: AsyncConnection, limit: int) -> list[Method]:
     """Cards that are in the last month in which they can be used, or past it, and were not told of."""
     ends = func.make_timestamptz(_m.exp_year, _m.exp_month, 1, 0, 0, 0, "UTC")

@@ -12,11 +12,10 @@ from ledger.budgets.periods import period_of
 from ledger.kit.arrays import numbers
 from ledger.payments import rows
 from ledger.payments.desk import Desk
-from ledger.payments.methods import store as methods
-from ledger.payments.methods.store import Method
+from ledger.payments.methods.store import Method, default_of
 from ledger.refill import attempts, cards
 from ledger.refill.attempts import Attempt
-from ledger.refill.part import Counted, Kept
+from ledger.refill.part import Counted, Kept, month_of
 from ledger.refill.participant import LOAD, kept_of
 from ledger.refill.rules.decide import Blocked, Fire, Quiet, Standing, decide
 from ledger.refill.tables import refill_attempts
@@ -61,7 +60,7 @@ async def last_look(desk: Desk, found: Attempt) -> Look:
             if says == "wait":
                 await attempts.postpone(connection, attempt, until or now + timedelta(seconds=STOPPED_S))
             return Look(says, attempt, reason)
-        method = await _default(connection, found.wallet_id)
+        method = await default_of(connection, found.wallet_id)
         if desk.settings.automatic_tax:
             return Look("link", await _with_payment(connection, attempt), "tax")
         if method is None:
@@ -93,7 +92,7 @@ def _refused(kept: Kept, attempt: Attempt, now: datetime) -> _Refused | None:
     if attempt.consent != kept.consent:
         return "cancel", "settings_changed", None
     window = period_of(now, "month", kept.terms.hours.zone)
-    month = window.start.astimezone(kept.terms.hours.zone).date()
+    month = month_of(kept.terms, now)
     made, spent = kept.months.get(month, Counted(0, 0))
     own = 1 if month == attempt.month else 0
     standing = Standing(
@@ -118,16 +117,9 @@ def _refused(kept: Kept, attempt: Attempt, now: datetime) -> _Refused | None:
             return ("wait" if reason in ("stopped", "outside_hours") else "cancel"), reason, until
 
 
-async def _default(connection: AsyncConnection, wallet_id: int) -> Method | None:
-    """The payment method that is charged."""
-    found = await methods.methods_of(connection, wallet_id)
-    return next((method for method in found if method.is_default), None)
-
-
 async def _in_this_month(connection: AsyncConnection, kept: Kept, attempt: Attempt, now: datetime) -> Attempt:
     """It counts in the month in which it is charged."""
-    zone = kept.terms.hours.zone
-    month = period_of(now, "month", zone).start.astimezone(zone).date()
+    month = month_of(kept.terms, now)
     if month == attempt.month:
         return attempt
     moved = {"wallet": attempt.wallet_id, "old": attempt.month, "new": month, "amount": attempt.amount}
