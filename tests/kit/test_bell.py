@@ -17,6 +17,7 @@ from ledger.kit.db import SILENCE_S, Database
 from tests.backup.clusters import SMALL, home
 from tests.support.book import attempt, codes, new_wallets, session, telling
 from tests.support.proxy import ChaosProxy
+from tests.support.waiting import EARLY_S
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +25,7 @@ QUIET_S = 0.3
 """So long nothing is heard: then nothing more comes."""
 
 STATEMENT_S = 0.5
-SOON_S = 2.0
+SOON_S = 10.0
 """Far less than any patience that is asked for here."""
 
 
@@ -149,7 +150,7 @@ async def test_both_outlive_a_restart_of_the_server(postgres: tuple[Postgres, Ch
         bell.ring()
         began = time.monotonic()
         assert not await ear.wait(0.2)
-        assert 0.2 <= time.monotonic() - began < SOON_S
+        assert 0.2 - EARLY_S <= time.monotonic() - began < SOON_S
     again = Child(server.program())
     try:
         await asyncio.to_thread(server.wait_ready, again)
@@ -218,20 +219,20 @@ async def test_a_bell_that_is_broken_costs_no_request(
     monkeypatch.setattr(door, "_bell", Bell(far))
     await door.start()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await tell(door, wallet)
             proxy.freeze()
             began = time.monotonic()
-            for _ in range(10):
+            for _ in range(25):
                 await tell(door, wallet)
-            assert time.monotonic() - began < SOON_S
+            assert time.monotonic() - began < SOON_S, "each waited for it"
             await door.stop()
     finally:
         proxy.close()
         await far.dispose()
     with session(database_url) as connection:
         count = connection.execute("SELECT count(*) FROM outbox WHERE wallet_id = %s", [wallet]).fetchone()
-    assert count == (11,)
+    assert count == (26,)
 
 
 async def tell(door: Door, wallet: int) -> None:

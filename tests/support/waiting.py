@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 
 PATIENCE_S = 60.0
+EARLY_S = 0.01
+"""A timer may ring this much before its time: loops count in whole milliseconds, and differences of floats are rounded."""
 
 
 def until(holds: Callable[[], bool], what: str, *, patience_s: float = PATIENCE_S) -> None:

@@ -99,7 +99,7 @@ async def test_a_listed_receiver_that_is_private_is_called_directly() -> None:
 async def test_a_proxy_that_does_not_connect_us(behaviour: Behaviour, outcome: str) -> None:
     answer, _ = await by_proxy(behaviour)
     assert outcome == answer.outcome
-    assert answer.took_s < LIMITS.total_s + 0.5
+    assert answer.took_s < LIMITS.total_s + 5, "far less than it is silent for"
 
 
 @pytest.mark.parametrize(
