@@ -25,13 +25,12 @@ from ledger.analytics.insights import insights
 from ledger.analytics.service import Question, read
 from ledger.analytics.shapes import analytics
 from ledger.book.commands import Attempt, Inflow, Posted, Use
-from ledger.book.door import Door
 from ledger.cli import migrate
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.rollups.roller import rebuild
 from tests.bench.facts import facts
 from tests.bench.growth import FILLING, cluster
-from tests.bench.machine import FUNDED_MICRO, PARTICIPANTS, SETTINGS, open_wallets
+from tests.bench.machine import FUNDED_MICRO, SETTINGS, door_of, open_wallets
 from tests.bench.report import Row, table, write
 
 EVENTS = 1_000_000
@@ -76,7 +75,7 @@ async def fill(url: str, wallet_id: int, events: int) -> tuple[float, float]:
     """Uses over the last thirty days, in units as large as the door takes; gives the seconds of posting and of rolling
     up."""
     database = Database(url, role=SERVICE_ROLE, statement_timeout_ms=STATEMENT_MS)
-    door = Door(database, participants=PARTICIPANTS)
+    door = door_of(database)
     await door.start()
     pick = random.Random(7)
     now = datetime.now(UTC)

@@ -11,9 +11,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from ledger.book.commands import Attempt, Posted, Use
-from ledger.book.door import Door
 from ledger.kit.db import SERVICE_ROLE, Database
-from tests.bench.machine import PARTICIPANTS, Machine
+from tests.bench.machine import Machine, door_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +94,7 @@ async def _post(url: str, machine: Machine, size: int, units: int, counter: obje
     """How far the counter went, and how long it took; the first units, which prepare statements, are left out."""
     assert callable(counter)
     database = Database(url, role=SERVICE_ROLE)
-    door = Door(database, participants=PARTICIPANTS)
+    door = door_of(database)
     await door.start()
     began = before = 0.0
     for unit in range(-8, units):

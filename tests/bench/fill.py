@@ -18,7 +18,7 @@ import psycopg
 from ledger.book.commands import Attempt, Capture, Command, Inflow, PlaceHold, Posted, Reverse, Transfer, Use
 from ledger.book.door import Door
 from ledger.kit.db import SERVICE_ROLE, Database
-from tests.bench.machine import PARTICIPANTS, SERVICES
+from tests.bench.machine import SERVICES, door_of
 
 UNIT = 2_000
 """Attempts of one unit of work."""
@@ -122,7 +122,7 @@ class Feeder:
 
 async def _feed(url: str, postings: int, wallet_ids: Sequence[int]) -> None:
     database = Database(url, role=SERVICE_ROLE)
-    door = Door(database, participants=PARTICIPANTS)
+    door = door_of(database)
     await door.start()
     try:
         await Feeder(door, wallet_ids, time.time_ns()).feed(postings)

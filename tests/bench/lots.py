@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger.book.commands import Attempt, Command, Inflow, Posted, Use
-from ledger.book.door import Door
 from ledger.kit.db import SERVICE_ROLE, Database
-from tests.bench.machine import FUNDED_MICRO, PARTICIPANTS, open_wallets
+from tests.bench.machine import FUNDED_MICRO, door_of, open_wallets
 
 OPEN_LOTS = 100_000
 DUST_LOTS = 1_000
@@ -68,7 +67,7 @@ class _Spender:
 
     def __init__(self, url: str) -> None:
         self._database = Database(url, role=SERVICE_ROLE)
-        self._door = Door(self._database, participants=PARTICIPANTS)
+        self._door = door_of(self._database)
 
     async def __aenter__(self) -> "_Spender":
         await self._door.start()

@@ -13,7 +13,6 @@ from pathlib import Path
 import psycopg
 
 from ledger.access.service import create_first_key
-from ledger.alerts.participant import BalanceLevels
 from ledger.book.commands import Attempt, Inflow, Posted
 from ledger.book.door import Door
 from ledger.book.hashing import genesis
@@ -24,6 +23,7 @@ from ledger.embedded.postgres import DURABLE, Postgres
 from ledger.embedded.process import Child, Program, processes, wait_until
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.ids import new_wallet_id, wallet_public
+from ledger.parts import make_door
 from ledger.settings import Settings
 from tests.bench import naive
 
@@ -33,8 +33,6 @@ FUNDED_MICRO = 10**12
 """A million credits in each wallet: no run empties one."""
 
 SETTINGS = {**DURABLE, "shared_buffers": "1GB", "log_min_duration_statement": "-1", "max_connections": "200"}
-PARTICIPANTS = (BalanceLevels(),)
-"""Who takes part in the API's postings, and so in those of the bench."""
 
 TICKS_S = os.sysconf("SC_CLK_TCK")
 
@@ -142,13 +140,18 @@ def owner_of(wallet_id: int) -> str:
     return f"bench-{wallet_id}"
 
 
+def door_of(database: Database) -> Door:
+    """The door of the service as it is shipped, with all who take part in its postings; not yet started."""
+    return make_door(database, Settings())
+
+
 def fund(url: str, wallet_ids: Sequence[int], key: str = "bench-fund") -> None:
     """Give each wallet its credits, through the door."""
     import asyncio
 
     async def work() -> None:
         database = Database(url, role=SERVICE_ROLE)
-        door = Door(database, participants=PARTICIPANTS)
+        door = door_of(database)
         await door.start()
         attempts = [
             Attempt(

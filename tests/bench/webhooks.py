@@ -19,8 +19,6 @@ from typing import Final
 import psycopg
 
 from ledger.book.commands import Attempt, Inflow, Posted
-from ledger.book.door import Door
-from ledger.book.telling import BookEvents
 from ledger.cli import migrate
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.ids import event_public
@@ -30,7 +28,7 @@ from ledger.webhooks.endpoints.shapes import NewEndpoint
 from tests.bench.couriers import client_rate, courier
 from tests.bench.facts import facts
 from tests.bench.growth import cluster
-from tests.bench.machine import PARTICIPANTS, SETTINGS, open_wallets, owner_of
+from tests.bench.machine import SETTINGS, door_of, open_wallets, owner_of
 from tests.bench.receiver import ENDS, Receiver, receiving
 from tests.bench.report import Row, table, write
 
@@ -79,7 +77,7 @@ class Stage:
         self.secret_keys = new_key()
         self._wallets = open_wallets(url, WALLETS)
         self._database = Database(url, role=SERVICE_ROLE)
-        self._door = Door(self._database, participants=[BookEvents(), *PARTICIPANTS])
+        self._door = door_of(self._database)
         self._grants = 0
 
     async def begin(self) -> None:
