@@ -134,6 +134,7 @@ def test_a_setting_that_is_wrong_is_named(installation: Installation) -> None:
     assert "LEDGER_DB_POOL_SIZE is 'many', but must be a whole number from 1 to 200" in done.stderr
 
 
+@pytest.mark.faults
 def test_from_nothing_through_every_crash_to_the_end(installation: Installation) -> None:
     """Start; a child killed comes back; `up` killed, and everything killed, start again; stop."""
     said = installation.up()

@@ -18,6 +18,7 @@ from tests.workers.test_workers import Workers
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.faults
 async def test_a_worker_that_is_killed_mid_send_loses_nothing(
     database_url: str, redis_url: str, tmp_path: Path
 ) -> None:

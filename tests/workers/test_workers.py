@@ -82,6 +82,7 @@ EVENTS = "SELECT count(*) FROM outbox WHERE wallet_id = ANY(%s) AND type <> 'cre
 EXPIRIES = "SELECT count(*) FROM transactions WHERE kind = 'expiry' AND wallet_id = ANY(%s)"
 
 
+@pytest.mark.faults
 def test_what_is_due_gets_done_though_the_broker_forgets_and_workers_die(
     workers: Workers, database_url: str, redis_url: str, clock: Clock
 ) -> None:
@@ -139,6 +140,7 @@ ANCHORS = "SELECT count(*) FROM anchors"
 SEALED = "SELECT count(*) FROM outbox WHERE type = 'ledger.sealed'"
 
 
+@pytest.mark.faults
 def test_the_hour_is_sealed_once_and_told_of_though_workers_die(
     database_url: str, redis_url: str, tmp_path: Path, clock: Clock
 ) -> None:
