@@ -25,6 +25,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.anyio]
 
 WALLETS, SPENDS = scaled(100), 100
 KILL_EVERY_S = (2.0, 5.0)
+KILLS_MAX = 40
+"""Of a worker that is killed as soon as it has started there is nothing to learn."""
 PATIENCE_S = 240.0
 STALLED_S = 1.0
 """After so long without a change, what is left waits for a lease to end: time is moved on."""
@@ -55,7 +57,7 @@ class Run:
 
     async def kills_until(self, over: asyncio.Event) -> None:
         """kill -9 of a worker's children, with the charges that they have in hand."""
-        while not over.is_set():
+        while not over.is_set() and self.kills < KILLS_MAX:
             with suppress(TimeoutError):
                 await asyncio.wait_for(over.wait(), self.chance.uniform(*KILL_EVERY_S))
             for child in self.crew.children(self.chance.choice(self.workers)):
