@@ -16,9 +16,8 @@ from ledger.book.anchor.keys import SigningKey, public_text, signing_key
 from ledger.book.anchor.rules import Anchor, data_of
 from ledger.book.anchor.service import seal_now
 from ledger.cli import where
-from ledger.cli.output import emit_json, json_option
+from ledger.cli.output import emit_json, emit_key, json_option
 from ledger.cli.where import database_option
-from ledger.kit import key_file
 from ledger.kit.db import SERVICE_ROLE, Database
 
 T = TypeVar("T")
@@ -37,20 +36,7 @@ def anchor() -> None:
 def keygen(file: Path | None, as_json: bool) -> None:
     """Make a private key for LEDGER_ANCHOR_KEY, in FILE or on the terminal, and show its public key."""
     key = SigningKey.new()
-    shown = {"public_key": public_text(key.public)}
-    if file is None:
-        shown = {"private_key": key.text} | shown
-    else:
-        try:
-            key_file.write_new(file, key.text)
-        except FileExistsError as error:
-            raise click.ClickException(f"{file} exists already: a key is never written over") from error
-        shown = {"file": str(file.absolute())} | shown
-    if as_json:
-        emit_json(shown)
-        return
-    for name, value in shown.items():
-        click.echo(f"{name:<12} {value}")
+    emit_key(file, "private_key", key.text, {"public_key": public_text(key.public)}, as_json=as_json)
 
 
 @anchor.command()

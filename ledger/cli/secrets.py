@@ -11,9 +11,8 @@ import click
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.cli import where
-from ledger.cli.output import emit_json, json_option
+from ledger.cli.output import emit_json, emit_key, json_option
 from ledger.cli.where import database_option
-from ledger.kit import key_file
 from ledger.kit.db import SERVICE_ROLE, Database
 from ledger.kit.secret_keys import SecretKeys, keys_of, new_key
 
@@ -33,20 +32,7 @@ def secrets() -> None:
 def keygen(file: Path | None, as_json: bool) -> None:
     """Make a key for LEDGER_SECRET_KEYS, in FILE or on the terminal, and show its id."""
     key = new_key()
-    shown = {"id": keys_of(key).ids[0]}
-    if file is None:
-        shown = {"key": key} | shown
-    else:
-        try:
-            key_file.write_new(file, key)
-        except FileExistsError as error:
-            raise click.ClickException(f"{file} exists already: a key is never written over") from error
-        shown = {"file": str(file.absolute())} | shown
-    if as_json:
-        emit_json(shown)
-        return
-    for name, value in shown.items():
-        click.echo(f"{name:<5} {value}")
+    emit_key(file, "key", key, {"id": keys_of(key).ids[0]}, as_json=as_json)
 
 
 @secrets.command()

@@ -1,39 +1,14 @@
 """``credit-ledger anchor`` and ``verify --anchors``, as an operator and an auditor use them."""
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
 
-from ledger import settings
 from ledger.book.anchor.keys import SigningKey, public_text
-from ledger.cli import main
+from tests.cli.running import Run, answer
 from tests.support.book import session
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """The command line in a directory of its own, with no setting but those given."""
-    monkeypatch.chdir(tmp_path)
-
-    def invoke(*arguments: str, **environ: str) -> Result:
-        settings.load.cache_clear()
-        given: dict[str, str | None] = {"LEDGER_DATABASE_URL": database_url, "LEDGER_ANCHOR_KEY": None}
-        return CliRunner().invoke(main, list(arguments), env=given | environ)
-
-    yield invoke
-    settings.load.cache_clear()
-
-
-def answer(result: Result) -> Any:
-    assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
 
 
 def test_keygen_makes_a_key_once(run: Run, tmp_path: Path) -> None:

@@ -1,36 +1,26 @@
 """``credit-ledger auto-refill``: as the API has it, in the database, and what is said of what is wrong."""
 
 import asyncio
-import json
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from functools import partial
 
 import pytest
-from click.testing import CliRunner, Result
 
-from ledger import settings
-from ledger.cli import main
 from ledger.kit.db import Database
 from ledger.kit.ids import parse_wallet, wallet_public
 from ledger.wallets.directory import Directory
+from tests.cli.running import Run, answer
 from tests.support.api import fresh, run_sql
 
-Run = Callable[..., Result]
 AGREED = ("--consent-by", "ada@example.com")
 TERMS = (*AGREED, "--threshold", "100", "--amount-credits", "500")
 
 
 @pytest.fixture
-def run(database_url: str) -> Iterator[Run]:
-    """The command line, with no setting but the database."""
-    settings.load.cache_clear()
-
-    def invoke(*arguments: str) -> Result:
-        return CliRunner().invoke(main, ["auto-refill", *arguments], env={"LEDGER_DATABASE_URL": database_url})
-
-    yield invoke
+def run(run: Run, database_url: str) -> Iterator[Run]:
+    """``credit-ledger auto-refill``."""
+    yield partial(run, "auto-refill")
     run_sql(database_url, "UPDATE refill_switch SET stopped = false")
-    settings.load.cache_clear()
 
 
 @pytest.fixture
@@ -45,11 +35,6 @@ def wallet(database_url: str) -> str:
             await database.dispose()
 
     return asyncio.run(opened())
-
-
-def answer(result: Result) -> Any:
-    assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
 
 
 def test_it_is_switched_on_changed_and_off_again(run: Run, wallet: str, database_url: str) -> None:

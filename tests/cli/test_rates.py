@@ -1,18 +1,15 @@
 """``credit-ledger rates``: show, export, import, and what is said of a file that is wrong."""
 
 import json
-from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
-from ledger import settings
 from ledger.cli import main
+from tests.cli.running import Run, answer
 from tests.support.api import fresh, run_sql
-
-Run = Callable[..., Result]
 
 METER = """
 - service: {service}
@@ -26,22 +23,9 @@ METER = """
 
 
 @pytest.fixture
-def run(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """The command line in a directory of its own, with no setting but those given."""
-    monkeypatch.chdir(tmp_path)
-
-    def invoke(*arguments: str, input: str | None = None, **environ: str) -> Result:
-        settings.load.cache_clear()
-        given: dict[str, str | None] = {"LEDGER_DATABASE_URL": database_url, "LEDGER_CREDITS_PER_UNIT": None}
-        return CliRunner().invoke(main, ["rates", *arguments], env=given | environ, input=input)
-
-    yield invoke
-    settings.load.cache_clear()
-
-
-def answer(result: Result) -> Any:
-    assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
+def run(run: Run) -> Run:
+    """``credit-ledger rates``."""
+    return partial(run, "rates")
 
 
 def exported(run: Run) -> str:

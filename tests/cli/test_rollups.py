@@ -2,12 +2,10 @@
 
 from ledger.book.commands import Inflow, Use
 from ledger.kit.ids import wallet_public
-from tests.cli.test_anchor import Run, answer, run
+from tests.cli.running import Run, answer
 from tests.rollups.recount import recounted, rolled_up
 from tests.support.api import run_sql
 from tests.support.book import CREDIT, attempt, new_wallets, submit
-
-__all__ = ["run"]
 
 
 def test_wallets_are_rebuilt_and_wrong_sums_told(run: Run, database_url: str) -> None:

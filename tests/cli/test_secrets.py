@@ -2,42 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from ledger import settings
-from ledger.cli import main
 from ledger.kit.db import Database
 from ledger.kit.secret_keys import keys_of, new_key
 from ledger.notifications.store import sealed_url, url_of
 from ledger.webhooks.endpoints import store
 from ledger.webhooks.signing import secret_text
+from tests.cli.running import Run, answer
 from tests.support.api import run_sql
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """The command line in a directory of its own, with no setting but those given."""
-    monkeypatch.chdir(tmp_path)
-
-    def invoke(*arguments: str, **environ: str) -> Result:
-        settings.load.cache_clear()
-        given: dict[str, str | None] = {"LEDGER_DATABASE_URL": database_url, "LEDGER_SECRET_KEYS": None}
-        return CliRunner().invoke(main, list(arguments), env=given | environ)
-
-    yield invoke
-    settings.load.cache_clear()
-
-
-def answer(result: Result) -> Any:
-    assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
 
 
 def endpoints(url: str, keys: str, numbers: range) -> dict[int, list[bytes]]:
