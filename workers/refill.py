@@ -12,7 +12,9 @@ async def charge() -> int | None:
     at = desk()
     if at is None:
         return None
-    steps = await Charger(at).run(STINT_S, stopping, drain_s=DRAIN_S)
-    if steps is not None and not stopping():
+    return await Charger(at).run(STINT_S, stopping, drain_s=DRAIN_S, left=_next)
+
+
+def _next() -> None:
+    if not stopping():
         app.send_task("refill.charge")
-    return steps

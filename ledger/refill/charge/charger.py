@@ -54,11 +54,18 @@ class Charger:
         self._steps = 0
 
     async def run(
-        self, stint_s: float, stopping: Callable[[], bool] = lambda: False, *, drain_s: float = 20.0
+        self,
+        stint_s: float,
+        stopping: Callable[[], bool] = lambda: False,
+        *,
+        drain_s: float = 20.0,
+        left: Callable[[], None] = lambda: None,
     ) -> int | None:
         """Charge for so long, or until ``stopping``; gives how many steps were made, None where somebody else is at it.
-
         Raises DatabaseUnavailable.
+
+        What is under way then may end within ``drain_s``. ``left`` is called before that, as soon as another may have
+        the place: one slow answer of Stripe's would let all other cards wait.
         """
         place = await duty.take(self._desk.database, DUTY, self._holder, 1)
         if place is None:
@@ -68,12 +75,13 @@ class Charger:
             await self._work(place, time.monotonic() + stint_s, stopping)
         finally:
             ear.cancel()
+            with suppress(DatabaseUnavailable):
+                await duty.leave(self._desk.database, DUTY, self._holder, place)
+            left()
             if self._under_way:
                 await asyncio.wait(self._under_way, timeout=drain_s)
             for late in self._under_way:
                 late.cancel()
-            with suppress(DatabaseUnavailable):
-                await duty.leave(self._desk.database, DUTY, self._holder, place)
             await asyncio.wait([ear])
         return self._steps
 
