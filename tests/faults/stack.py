@@ -43,7 +43,7 @@ START_S = 60.0
 LINES = ("api-postgres", "worker-postgres", "worker-valkey", "client-api")
 """Where a proxy can stand."""
 
-SMALL = DURABLE | {"shared_buffers": "64MB", "max_wal_size": "512MB", "min_wal_size": "80MB", "max_connections": "60"}
+SMALL = DURABLE | {"shared_buffers": "64MB", "max_wal_size": "512MB", "min_wal_size": "80MB", "max_connections": "100"}
 
 # A child is told when the thread that made it ends (its parent, for Linux): this one lasts as long as we do.
 _spawner = ThreadPoolExecutor(1, thread_name_prefix="spawner")

@@ -16,7 +16,7 @@ import pytest
 from ledger.book.verify import verify_now
 from tests.faults.crew import Crew
 from tests.faults.refills import KINDS, Town
-from tests.faults.sizes import scaled
+from tests.faults.sizes import SCALE, scaled
 from tests.faults.stack import Stack, new_home
 from tests.faults.stripe.at_stripe import SECRET, AtStripe
 from tests.payments.events import HOOK
@@ -27,7 +27,7 @@ WALLETS, SPENDS = scaled(100), 100
 KILL_EVERY_S = (2.0, 5.0)
 KILLS_MAX = 40
 """Of a worker that is killed as soon as it has started there is nothing to learn."""
-PATIENCE_S = 240.0
+PATIENCE_S = 240.0 * SCALE
 STALLED_S = 1.0
 """After so long without a change, what is left waits for a lease to end: time is moved on."""
 
