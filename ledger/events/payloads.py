@@ -173,10 +173,19 @@ class RefillBlocked(Data, frozen=True, kw_only=True):
     currency: Currency
 
 
+PauseReason = Literal["failures", "disputed", "refunded", "reopened", "unknown_at_stripe"]
+"""Why auto-refill waits for a person."""
+
+
 class RefillPaused(Data, frozen=True, kw_only=True):
     reason: Annotated[
-        Literal["failures", "disputed"],
-        Meta(description="Three failures in a row, or a payment of the wallet is disputed."),
+        PauseReason,
+        Meta(
+            description="Three failures in a row; a payment of the wallet is disputed; one that auto-refill made is "
+            "refunded, or another one, which left the wallet below the threshold; late money opened the wallet again, "
+            "which was closed; Stripe does not know the payment of a refill any more, so that nobody knows whether "
+            "money moved.",
+        ),
     ]
     failures: Annotated[int, Meta(description="How many there were in a row.")]
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import structlog
 
 from ledger.book.chart import DEFERRED_REVENUE, STRIPE_CLEARING, TAX_PAYABLE
-from ledger.book.commands import Attempt, Inflow, MoneyLine, Posted, Refused, Rider, key_hash
+from ledger.book.commands import Attempt, Inflow, Metadata, MoneyLine, Posted, Refused, Rider, key_hash
 from ledger.book.participants import Event
 from ledger.errors import NotFound
 from ledger.events.payloads import PaymentFailed
@@ -28,8 +28,18 @@ log = structlog.get_logger(__name__)
 
 EXPAND_SESSION: Final = ["payment_intent.latest_charge", "invoice"]
 
+PAYMENT_ID: Final = "payment_id"
+"""The metadata key under which objects of Stripe name our payment. Whoever opens a Payment Link of the account can give
+its session any ``client_reference_id``, but no metadata: that is ours alone."""
+
 AUTO_REFILL: Final = "auto_refill"
-"""In the facts of a purchase: the number of the attempt of an automatic refill that it is of."""
+"""In the facts of a purchase, and of its refunds: the number of the attempt of an automatic refill that it is of."""
+
+
+def refill_facts(payment: Payment) -> Metadata:
+    """The same of this payment; nothing where it is of none."""
+    return {} if payment.refill is None else {AUTO_REFILL: payment.refill}
+
 
 _PAID: Final = """
 UPDATE payments SET state = 'paid', payment_intent = %(intent)s, charge = %(charge)s, paid = %(paid)s, tax = %(tax)s,
@@ -178,7 +188,7 @@ def purchase(payment: Payment, tax: int, stripe: dict[str, str]) -> Inflow:
         facts={
             "payment_id": payment_public(payment),
             **{f"stripe_{name}": value for name, value in stripe.items()},
-            **({} if payment.refill is None else {AUTO_REFILL: payment.refill}),
+            **refill_facts(payment),
         },
     )
 
@@ -187,10 +197,11 @@ async def _payment_of(desk: Desk, session: dict[str, Any]) -> Payment | None:
     """The payment of a session. One that was paid by another session, or that any number pay, has another one made."""
     async with desk.database.transaction() as connection:
         payment = await rows.by_object(connection, session["id"], id_of(session.get("payment_link")))
-        if payment is None and session["client_reference_id"] is not None:
+        named = (session["metadata"] or {}).get(PAYMENT_ID)
+        if payment is None and named is not None:
             # It is ours, and the answer that told its id was lost, or is not kept yet.
             with suppress(NotFound):
-                payment = await rows.find(connection, session["client_reference_id"])
+                payment = await rows.find(connection, named)
         if payment is None or session["payment_status"] != "paid":
             return payment
         paid_otherwise = payment.state == "paid" and payment.payment_intent != _intent_id(session)

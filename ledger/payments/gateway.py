@@ -60,6 +60,11 @@ class StripeRefused(Exception):
         self.status = error.http_status
         self.error = told
 
+    @property
+    def of_key(self) -> bool:
+        """Whether it is our key that is refused: that is ours to mend, and no word about what was asked for."""
+        return self.status in (401, 403)
+
 
 class Gateway:
     """Stripe, or what stands in for it, at ``base``. ``live``: whether the key is for real money."""

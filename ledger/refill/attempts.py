@@ -8,10 +8,11 @@ or handed over to a person, by those alone who know of the intent, and have made
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book.commands import Rider
+from ledger.events.payloads import PauseReason
 from ledger.kit.ids import row_public
 from ledger.refill.rules.outcomes import FAILURES_MAX
 from ledger.refill.tables import refill_attempts, refills
@@ -45,6 +46,7 @@ class Attempt(NamedTuple):
     due_at: datetime | None
     ended_at: datetime | None
     late: bool
+    unknown_since: datetime | None
 
     @property
     def public(self) -> str:
@@ -74,7 +76,10 @@ UPDATE refill_attempts SET intent = %(intent)s
 WHERE wallet_id = %(wallet)s AND attempt = %(attempt)s AND state = 'charging' AND tries = %(tries)s
     AND intent IS NULL"""
 
-_WAKE: Final = "UPDATE refill_attempts SET due_at = ledger_now() WHERE intent = %(intent)s AND ended_at IS NULL"
+_WAKE: Final = """
+UPDATE refill_attempts SET due_at = ledger_now()
+WHERE intent = %(intent)s AND state IN ('charging', 'processing') AND ended_at IS NULL"""
+"""(Of a decline Stripe tells, too: one that waits for its next try is not due because of that.)"""
 
 _POSTPONE: Final = """
 UPDATE refill_attempts SET due_at = %(until)s, asks = %(asks)s
@@ -123,7 +128,7 @@ async def keep_intent(connection: AsyncConnection, found: Attempt, intent: str) 
 
 
 async def wake(connection: AsyncConnection, intent: str) -> bool:
-    """Something happened to this PaymentIntent: whether an attempt that is under way is of it."""
+    """Something happened to this PaymentIntent: whether an attempt waits for what becomes of it."""
     return (await connection.exec_driver_sql(_WAKE, {"intent": intent})).rowcount > 0
 
 
@@ -186,6 +191,20 @@ def ending(found: Attempt, end: str, reason: str, *, rests: bool = False) -> tup
     )
 
 
+_SUSPEND: Final = """
+UPDATE refills SET under_way = NULL, next_at = NULL,
+    paused_for = CASE WHEN %(on)s THEN %(reason)s ELSE paused_for END,
+    paused_at = CASE WHEN %(on)s THEN ledger_now() ELSE paused_at END
+WHERE wallet_id = %(wallet)s AND under_way = %(attempt)s AND (enabled AND paused_for IS NULL) = %(on)s"""
+
+
+def suspending(found: Attempt, reason: PauseReason, *, on: bool) -> Rider:
+    """An attempt is no longer under way, and none begins until a person resumes; ``on``: it is neither off nor paused
+    already."""
+    which = {"wallet": found.wallet_id, "attempt": found.attempt}
+    return Rider(_SUSPEND, which | {"reason": reason, "on": on})
+
+
 def failing(wallet_id: int, failures: int) -> Rider:
     """One more failure in a row, after so many; the last one that is allowed pauses."""
     return Rider(_FAIL, {"wallet": wallet_id, "failures": failures})
@@ -196,6 +215,17 @@ async def failures_of(connection: AsyncConnection, wallet_id: int) -> tuple[int,
     found = select(refills.c.failures, refills.c.paused_for.is_not(None)).where(refills.c.wallet_id == wallet_id)
     row = (await connection.execute(found)).one()
     return row[0], row[1]
+
+
+async def clock(connection: AsyncConnection) -> datetime:
+    now: datetime = (await connection.execute(select(func.ledger_now()))).scalar_one()
+    return now
+
+
+async def is_on(connection: AsyncConnection, wallet_id: int) -> bool:
+    """Whether the wallet's auto-refill is neither off nor paused."""
+    found = select(refills.c.enabled & refills.c.paused_for.is_(None)).where(refills.c.wallet_id == wallet_id)
+    return bool((await connection.execute(found)).scalar_one())
 
 
 def paused_by(failures: int, *, paused: bool) -> bool:

@@ -40,7 +40,7 @@ async def setting(
     card = card_of(kept.method)
     agreed = shown_of(wanted, None if card is None else msgspec.to_builtins(card))
     given_by = actor if isinstance(data.consent, UnsetType) else data.consent.given_by
-    return store.keeping(wallet_id, wanted, given_by, actor, agreed)
+    return store.keeping(wallet_id, kept.seen, wanted, given_by, actor, agreed)
 
 
 async def resuming(connection: AsyncConnection, wallet_id: int) -> Rider | None:

@@ -25,13 +25,16 @@ WHERE tries > 0 AND asked_at > ledger_now() - interval '24 hours'
 _STUCK: Final = """
 SELECT why, count(*), (array_agg(wallet_id ORDER BY began_at))[1], (array_agg(attempt ORDER BY began_at))[1] FROM (
     SELECT a.wallet_id, a.attempt, a.began_at, CASE
+        WHEN a.state = 'unknown' THEN 'whose payment Stripe does not know'
+        WHEN a.unknown_since IS NOT NULL THEN 'whose payment Stripe does not know at the moment'
         WHEN a.due_at IS NULL OR a.due_at < ledger_now() - interval '10 minutes' THEN 'nobody sees to'
         WHEN a.state = 'charging' AND a.asked_at < ledger_now() - interval '1 hour' THEN 'charging for an hour'
         WHEN a.state = 'processing' AND a.asked_at < ledger_now() - interval '30 days' THEN 'processing for a month'
         WHEN a.state = 'link_sent' AND p.expires_at < ledger_now() - interval '1 hour' THEN 'with a link that is over'
         END AS why
     FROM refill_attempts a LEFT JOIN payments p ON p.wallet_id = a.wallet_id AND p.payment = a.payment
-    WHERE a.ended_at IS NULL) AS open
+    WHERE a.ended_at IS NULL OR a.state = 'unknown' AND a.ended_at > ledger_now() - interval '30 days' AND EXISTS (
+        SELECT FROM refills r WHERE r.wallet_id = a.wallet_id AND r.attempt = a.attempt)) AS open
 WHERE why IS NOT NULL GROUP BY why ORDER BY why"""
 
 _UNSEEN: Final = "SELECT count(*) FROM refills WHERE next_at < ledger_now() - interval '10 minutes'"
@@ -79,7 +82,8 @@ def _stuck(connection: "psycopg.Connection[Any]") -> Found:
     if not seen:
         return Found("refills stuck", "ok", "none")
     advice = (
-        "Look whether worker and beat run, with LEDGER_STRIPE_API_KEY and three children; then at the worker's log."
+        "Look whether worker and beat run, with LEDGER_STRIPE_API_KEY, of the account and mode that it was of before, "
+        "and three children; then at the worker's log."
     )
     return Found("refills stuck", "warn", "; ".join(seen), advice)
 

@@ -1,7 +1,8 @@
 """Auto-refill in a unit of work: what is begun and ended of the refills of its wallets, and told. Pure, on what was
 loaded.
 
-The order: what was paid ends its attempt, a dispute pauses, and then it is decided whether a refill begins.
+The order: what was paid ends its attempt; what a person has to look at pauses; then it is decided whether a refill
+begins.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from ledger.book.commands import Transaction
 from ledger.book.participants import Event, Part, Rows, Statement
 from ledger.book.rules.move import Move
 from ledger.budgets.periods import period_of
-from ledger.events.payloads import RefillBlocked, RefillCompleted, RefillPaused
+from ledger.events.payloads import PauseReason, RefillBlocked, RefillCompleted, RefillPaused
 from ledger.kit.arrays import columns, dates, flags, numbers, texts, times, words
 from ledger.kit.ids import row_public
 from ledger.kit.money import CREDIT, format_amount
@@ -36,11 +37,19 @@ FROM unnest(%(wallets)s::bigint[], %(attempts)s::bigint[], %(under_way)s::bigint
 WHERE r.wallet_id = n.wallet_id"""
 
 _END: Final = """
+WITH n AS (
+    SELECT * FROM unnest(%(wallets)s::bigint[], %(attempts)s::bigint[], %(late)s::boolean[], %(at)s::timestamptz[])
+        AS n(wallet_id, attempt, late, at)),
+unknown AS (
+    SELECT wallet_id, month, count(*) AS made, sum(amount)::bigint AS spent
+    FROM refill_attempts JOIN n USING (wallet_id, attempt) WHERE state = 'unknown' GROUP BY wallet_id, month),
+given_back AS (
+    UPDATE refill_months m SET count = m.count - u.made, spent = m.spent - u.spent FROM unknown u
+    WHERE m.wallet_id = u.wallet_id AND m.month = u.month)
 UPDATE refill_attempts a SET state = 'succeeded', late = n.late, due_at = NULL, reason = NULL,
     ended_at = coalesce(a.ended_at, n.at)
-FROM unnest(%(wallets)s::bigint[], %(attempts)s::bigint[], %(late)s::boolean[], %(at)s::timestamptz[])
-    AS n(wallet_id, attempt, late, at)
-WHERE a.wallet_id = n.wallet_id AND a.attempt = n.attempt"""
+FROM n WHERE a.wallet_id = n.wallet_id AND a.attempt = n.attempt"""
+"""(One of which nobody knew whether it was paid counts when it is known, like all that is late, and not twice.)"""
 
 _BEGIN: Final = """
 INSERT INTO refill_attempts (wallet_id, attempt, state, cause, number, position_micro, threshold_micro, credits_micro,
@@ -88,7 +97,7 @@ class Counted(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """A wallet of the unit that has settings. Position, debt and whether it is active are those before the unit;
+    """A wallet of the unit that has settings. Position, debt and status are those before the unit;
     ``locked``: whether the unit holds it, moved or not. ``begun_in``: the month that what is under way counts in."""
 
     wallet_id: int
@@ -101,9 +110,17 @@ class Kept(NamedTuple):
     stopped: bool
     position_micro: int
     owed_micro: int
-    active: bool
+    status: str
     locked: bool
     burn_micro: int | None
+
+    @property
+    def active(self) -> bool:
+        return self.status == "active"
+
+    @property
+    def closed(self) -> bool:
+        return self.status == "closed"
 
 
 class Refills(Part):
@@ -137,11 +154,12 @@ class Refills(Part):
         state, months = kept.state, dict(kept.months)
         for transaction in transactions:
             attempt = _attempt_of(transaction)
-            if attempt is not None:
+            if attempt is not None and transaction.kind == "purchase":
                 state = self._paid(kept, state, months, transaction, attempt)
-            elif transaction.kind == "dispute" and state.enabled and state.paused_for is None:
-                state = state._replace(paused_for="disputed", paused_at=self._now)
-                data = RefillPaused(reason="disputed", failures=state.failures)
+            reason = _pauses(kept, transaction)
+            if reason is not None and state.enabled and state.paused_for is None:
+                state = state._replace(paused_for=reason, paused_at=self._now)
+                data = RefillPaused(reason=reason, failures=state.failures)
                 self._events.append(Event(kept.wallet_id, "auto_refill.paused", data, transaction.number))
         return self._decided(kept, state, months, transactions)
 
@@ -303,11 +321,23 @@ def _written(wallet_id: int, state: State) -> tuple[Any, ...]:
 
 
 def _attempt_of(transaction: Transaction) -> int | None:
-    """The attempt that a purchase is of."""
-    if transaction.kind != "purchase" or transaction.notes is None:
-        return None
-    attempt = transaction.notes.facts.get(AUTO_REFILL)
+    """The attempt whose payment this purchase or refund is of."""
+    attempt = None if transaction.notes is None else transaction.notes.facts.get(AUTO_REFILL)
     return None if attempt is None else int(attempt)
+
+
+def _pauses(kept: Kept, transaction: Transaction) -> PauseReason | None:
+    """Why a person has to look before a card is charged again."""
+    if transaction.kind == "dispute":
+        return "disputed"
+    if transaction.kind == "payment_refund":
+        # What was given back is not charged again because it was given back.
+        left_micro = transaction.after.wallet + transaction.after.held
+        of_refill = _attempt_of(transaction) is not None
+        return "refunded" if of_refill or left_micro < kept.terms.threshold_micro else None
+    if transaction.kind == "purchase" and kept.closed:
+        return "reopened"
+    return None
 
 
 def _bought(transaction: Transaction) -> tuple[int, int]:

@@ -45,7 +45,7 @@ _R_AGREED: Final = ", ".join(f"r.{name}" for name in AGREED)
 LOAD: Final = f"""
 SELECT r.wallet_id, {_R_AGREED}, r.currency,
     r.enabled, r.consent, r.attempt, r.under_way, r.rests_until, r.failures, r.paused_for, r.paused_at, r.told,
-    r.next_at, a.month, s.stopped, w.wallet + w.held, w.owed, w.status = 'active',
+    r.next_at, a.month, s.stopped, w.wallet + w.held, w.owed, w.status,
     coalesce(w.xmax = pg_current_xact_id_if_assigned()::xid, false),
     (SELECT json_agg(json_build_array(m.month, m.count + m.more_count, m.spent + m.more_spent))::text
      FROM refill_months m WHERE m.wallet_id = r.wallet_id
@@ -75,7 +75,7 @@ def kept_of(row: Row) -> Kept:
     """A wallet's settings and how it stands, from a row of ``LOAD``."""
     (wallet_id, *terms, currency) = row[:16]
     enabled, consent, attempt, under_way, rests_until, failures, paused_for, paused_at, told, next_at = row[16:26]
-    begun_in, stopped, position_micro, owed_micro, active, locked, months, burn_micro = row[26:]
+    begun_in, stopped, position_micro, owed_micro, status, locked, months, burn_micro = row[26:]
     state = State(enabled, attempt, under_way, rests_until, failures, paused_for, paused_at, _told(told), next_at)
     return Kept(
         wallet_id=wallet_id,
@@ -90,7 +90,7 @@ def kept_of(row: Row) -> Kept:
         stopped=stopped,
         position_micro=position_micro,
         owed_micro=owed_micro,
-        active=active,
+        status=status,
         locked=locked,
         burn_micro=burn_micro,
     )

@@ -32,11 +32,14 @@ def wanted_of(given: Terms, kept: Any, zone: str, service: Service) -> Wanted:
     ``zone``: the wallet's. Raises InvalidRequest, InvalidAmount, CurrencyNotTaken, AmountTooLow, AmountTooHigh.
     """
     currency = service.settlement_currency
-    credits_micro, amount, up_to = _priced(given, kept, service)
+    # Amounts of a currency that is not taken any more say nothing.
+    priced = kept if kept is not None and kept.currency == currency else None
+    credits_micro, amount, up_to = _priced(given, priced, service)
     threshold_micro = _threshold(given, kept)
     if up_to and credits_micro <= threshold_micro:
         raise invalid("up_to_credits", "must be above the threshold")
     maximum = _or_kept(given.maximum_per_month, kept, "maximum_per_month", MAXIMUM)
+    cap, cap_given = _cap(given, priced, amount, maximum, currency)
     opens_min, closes_min, only = _hours(given, kept)
     time_zone = _or_kept(given.time_zone, kept, "time_zone", zone)
     check_time_zone(time_zone)
@@ -49,7 +52,8 @@ def wanted_of(given: Terms, kept: Any, zone: str, service: Service) -> Wanted:
         least=int(service.limits[0]),
         up_to=up_to,
         maximum_per_month=maximum,
-        monthly_spend_cap=_cap(given, kept, amount, maximum, currency),
+        monthly_spend_cap=cap,
+        cap_given=cap_given,
         cooldown_s=_or_kept(given.cooldown_s, kept, "cooldown_s", COOLDOWN_S),
         time_zone=time_zone,
         opens_min=opens_min,
@@ -113,22 +117,23 @@ def _threshold(given: Terms, kept: Any) -> int:
     return threshold
 
 
-def _cap(given: Terms, kept: Any, amount: int, maximum: int, currency: str) -> int:
+def _cap(given: Terms, kept: Any, amount: int, maximum: int, currency: str) -> tuple[int, bool]:
+    """The most that is spent in a month, and whether a person has named it."""
     if not isinstance(given.monthly_spend_cap, UnsetType):
         cap = parse_amount(given.monthly_spend_cap, currency, path="monthly_spend_cap")
         if cap < amount:
             raise invalid("monthly_spend_cap", f"is below what one refill costs, {format_amount(amount, currency)}")
-        return cap
+        return cap, True
     # One that was given stays, unless no refill fits in it any more; one that was worked out is worked out anew.
-    if kept is not None and kept.monthly_spend_cap != kept.amount * kept.maximum_per_month:
+    if kept is not None and kept.cap_given:
         if kept.monthly_spend_cap < amount:
             raise invalid(
                 "monthly_spend_cap",
                 f"{format_amount(kept.monthly_spend_cap, currency)}, as it was set before, is below what one refill "
                 f"costs, {format_amount(amount, currency)}: give another one",
             )
-        return int(kept.monthly_spend_cap)
-    return amount * maximum
+        return int(kept.monthly_spend_cap), True
+    return amount * maximum, False
 
 
 def _hours(given: Terms, kept: Any) -> tuple[int, int, bool]:

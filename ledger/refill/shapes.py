@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from ledger.events.payloads import PauseReason
 from ledger.kit.http.fields import Amount, Decimal, Time, shown, shown_or_none
 from ledger.kit.ids import wallet_public
 from ledger.kit.money import format_amount
@@ -30,7 +31,9 @@ Day = Annotated[
         extra_json_schema={"format": "date"},
     ),
 ]
-AttemptState = Literal["due", "charging", "processing", "waiting", "link_sent", "succeeded", "expired", "canceled"]
+AttemptState = Literal[
+    "due", "charging", "processing", "waiting", "link_sent", "succeeded", "expired", "canceled", "unknown"
+]
 Holidays = Annotated[tuple[Day, ...], Meta(max_length=366, description="Days on which nothing is charged.")]
 
 
@@ -91,7 +94,7 @@ class ConsentShape(msgspec.Struct, frozen=True, kw_only=True):
 class Paused(msgspec.Struct, frozen=True, kw_only=True):
     """Why nothing is charged until a person resumes it."""
 
-    reason: Literal["failures", "disputed"]
+    reason: PauseReason
     since: Time
 
 

@@ -28,7 +28,8 @@ WITH agreed AS (
 INSERT INTO refills AS r (wallet_id, enabled, {columns}, consent, next_at)
 SELECT %(wallet)s, true, {values}, agreed.consent, ledger_now() FROM agreed
 ON CONFLICT (wallet_id) DO UPDATE SET enabled = true, consent = excluded.consent, next_at = excluded.next_at,
-    failures = 0, paused_for = NULL, paused_at = NULL, changed_at = ledger_now(), {changes}"""
+    failures = 0, paused_for = NULL, paused_at = NULL, changed_at = ledger_now(), {changes}
+WHERE (r.consent, r.enabled) = (%(seen_consent)s::bigint, %(seen_enabled)s::boolean)"""
 
 _OFF: Final = """
 UPDATE refills SET enabled = false, paused_for = NULL, paused_at = NULL, failures = 0, next_at = NULL, told = '{}',
@@ -64,6 +65,7 @@ class Wanted(NamedTuple):
     up_to: bool
     maximum_per_month: int
     monthly_spend_cap: int
+    cap_given: bool
     cooldown_s: int
     time_zone: str
     opens_min: int
@@ -89,8 +91,9 @@ async def seen(connection: AsyncConnection, wallet_id: int) -> Any:
     return (await connection.exec_driver_sql(_SEEN, {"wallet": wallet_id})).one_or_none()
 
 
-def keeping(wallet_id: int, wanted: Wanted, given_by: str, actor: str, shown: str) -> Rider:
-    """Switch it on with these settings, and keep who agreed to what."""
+def keeping(wallet_id: int, seen: Any, wanted: Wanted, given_by: str, actor: str, shown: str) -> Rider:
+    """Switch it on with these settings, and keep who agreed to what. ``seen``: the settings that they were made of;
+    where somebody else has changed them since, nothing is written."""
     names = Wanted._fields
     sql = _KEEP.format(
         columns=", ".join(names),
@@ -98,7 +101,8 @@ def keeping(wallet_id: int, wanted: Wanted, given_by: str, actor: str, shown: st
         changes=", ".join(f"{name} = excluded.{name}" for name in names),
     )
     agreed = {"wallet": wallet_id, "given_by": given_by, "actor": actor, "shown": shown}
-    return Rider(sql, agreed | wanted._asdict())
+    before = {"seen_consent": seen and seen.consent, "seen_enabled": seen and seen.enabled}
+    return Rider(sql, agreed | before | wanted._asdict())
 
 
 def switching_off(wallet_id: int) -> Rider:

@@ -4,7 +4,7 @@ Rows of ``refills``, and of attempts that have not ended, change only under thei
 the book, by a rider of a command, or at the last look (``due_at`` of an attempt apart, by which it is claimed).
 """
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from sqlalchemy import (
     BigInteger,
@@ -21,13 +21,14 @@ from sqlalchemy import (
     text,
 )
 
+from ledger.events.payloads import PauseReason
 from ledger.kit.tables import metadata
 
 Instant = DateTime(timezone=True)
 _NOW: Final = text("ledger_now()")
 _ZERO: Final = text("0")
 
-ENDED: Final = ("succeeded", "expired", "canceled")
+ENDED: Final = ("succeeded", "expired", "canceled", "unknown")
 STATES: Final = ("due", "charging", "processing", "waiting", "link_sent", *ENDED)
 
 
@@ -70,6 +71,7 @@ refills = Table(
     Column("paused_at", Instant),
     Column("told", Text, nullable=False, server_default=text("'{}'")),
     Column("next_at", Instant),
+    Column("cap_given", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("threshold_micro > 0 AND credits_micro > 0 AND amount > 0 AND least > 0", name="amounts"),
     CheckConstraint("maximum_per_month > 0 AND monthly_spend_cap >= amount", name="caps"),
     CheckConstraint("NOT up_to OR credits_micro > threshold_micro", name="up_to"),
@@ -77,14 +79,15 @@ refills = Table(
     CheckConstraint("opens_min >= 0 AND opens_min < closes_min AND closes_min <= 1440", name="hours"),
     CheckConstraint("under_way = attempt", name="under_way"),
     CheckConstraint(
-        "(paused_for IS NULL) = (paused_at IS NULL) AND paused_for IN ('failures', 'disputed')", name="paused"
+        f"(paused_for IS NULL) = (paused_at IS NULL) AND paused_for IN ({_named(get_args(PauseReason))})", name="paused"
     ),
     Index("refills_next_idx", "next_at", postgresql_where=text("next_at IS NOT NULL")),
     postgresql_with={"fillfactor": "70"},
 )
 """A wallet's settings and how it stands with them. ``attempt``: the last one's number, ``under_way`` the same while it
 has not ended. ``told``: up to when each reason that was in the way was told, as JSON. ``next_at``: when to look at the
-wallet although nothing moves."""
+wallet although nothing moves. ``cap_given``: whether a person named ``monthly_spend_cap``; else it follows amount and
+maximum."""
 
 refill_consents = Table(
     "refill_consents",
@@ -126,6 +129,7 @@ refill_attempts = Table(
     Column("due_at", Instant),
     Column("ended_at", Instant),
     Column("late", Boolean, nullable=False, server_default=text("false")),
+    Column("unknown_since", Instant),
     CheckConstraint(f"state IN ({_named(STATES)})", name="state"),
     CheckConstraint(f"(state IN ({_named(ENDED)})) = (ended_at IS NOT NULL)", name="ended"),
     CheckConstraint("ended_at IS NULL OR due_at IS NULL", name="over"),
@@ -138,7 +142,8 @@ refill_attempts = Table(
 """``number``: the transaction that crossed the threshold. ``payment``: what is paid, ``intent`` by what at Stripe.
 ``tries``: how often a card was charged; ``asks`` is in the keys that Stripe is asked under, and counts on where it
 keeps an error of its own under one. ``reason``: why the last try or the attempt failed. ``late``: the money came after
-it had ended."""
+it had ended. ``unknown_since``: from when on Stripe has not known the intent; in the state ``unknown`` nobody knows
+whether money moved, and the attempt counts against the caps."""
 
 refill_months = Table(
     "refill_months",

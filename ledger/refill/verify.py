@@ -15,7 +15,7 @@ _COUNT: Final = "SELECT count(*) FROM refill_attempts WHERE %(all)s OR wallet_id
 _MONTHS: Final = """
 WITH counted AS (
     SELECT wallet_id, month, count(*) AS made, sum(amount) AS spent FROM refill_attempts
-    WHERE ended_at IS NULL OR (state = 'succeeded' AND NOT late) GROUP BY wallet_id, month)
+    WHERE ended_at IS NULL OR state = 'unknown' OR (state = 'succeeded' AND NOT late) GROUP BY wallet_id, month)
 SELECT wallet_id, month, coalesce(c.made, 0), coalesce(c.spent, 0)::bigint, coalesce(m.count, 0), coalesce(m.spent, 0)
 FROM counted c FULL JOIN refill_months m USING (wallet_id, month)
 WHERE (%(all)s OR wallet_id = ANY(%(ids)s::bigint[]))

@@ -16,6 +16,7 @@ KINDS: Final = {
     "rate_limit": "429 of the limiter",
     "lock": "429 lock_timeout: another request holds the object",
     "conflict": "409: another request with this key is in progress",
+    "forbidden": "403: the key may not do this",
     "slow": "done after `delay_s`; until then the key is in use",
     "hang": "done at once, answered after `delay_s`",
     "cut_before": "the connection is closed, and nothing was done",
@@ -51,6 +52,12 @@ _REFUSALS: Final = {
         "There is currently another in-progress request using this Stripe-Idempotency-Key (that probably means you "
         "submitted twice, and the other request is still going through). Try again later.",
         "idempotency_key_in_use",
+    ),
+    "forbidden": (
+        403,
+        "invalid_request_error",
+        "The provided key does not have the required permissions for this endpoint.",
+        None,
     ),
 }
 

@@ -108,8 +108,8 @@ MUTANTS = (
         "pay-refund-called-off-unknown",
         "a key that means something else says nothing about the refund, and its credits are given back",
         SEND,
-        "if refused.status in (401, 403) or isinstance(refused.__cause__, stripe.IdempotencyError):",
-        "if refused.status in (401, 403):",
+        "if refused.of_key or isinstance(refused.__cause__, stripe.IdempotencyError):",
+        "if refused.of_key:",
         (f"{ONCE}test_a_key_that_was_used_for_something_else_is_no_word_about_the_refund",),
     ),
     # Refunds that are heard of
@@ -209,6 +209,14 @@ MUTANTS = (
         "return min(withdrawn * bought_micro // paid, bought_micro - refunded_micro)",
         "return withdrawn * bought_micro // paid",
         (f"{STEPS}test_the_credits_of_a_withdrawal_are_its_part_of_what_is_left",),
+    ),
+    Mutant(
+        "pay-dispute-less-a-refund-that-was-never-made",
+        "credits whose money the bank took are the customer's, as a refund of them was refused",
+        DISPUTE_ROWS,
+        ".where(_r.refund.is_not(None), _r.state",
+        ".where(_r.state",
+        (f"{DISPUTED}test_a_refund_that_never_reached_stripe_leaves_no_credits_beside_a_dispute",),
     ),
     Mutant(
         "pay-dispute-lost-again",

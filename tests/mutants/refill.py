@@ -11,12 +11,16 @@ STEPS = "ledger/refill/charge/steps.py"
 ATTEMPTS = "ledger/refill/attempts.py"
 STORE = "ledger/refill/store.py"
 CHANGES = "ledger/refill/changes.py"
+SERVICE = "ledger/refill/service.py"
+UNKNOWN = "ledger/refill/charge/unknown.py"
 
 RULES = "tests/refill/test_decide.py::"
 DECLINED = "tests/refill/test_outcomes.py::"
 STORIES = "tests/refill/test_stories.py::"
 SET = "tests/refill/test_settings.py::"
 RACES = "tests/refill/test_races.py::"
+BACK = "tests/refill/test_given_back.py::"
+LOST = "tests/refill/test_unknown.py::"
 
 MUTANTS = (
     # What is decided
@@ -97,9 +101,57 @@ MUTANTS = (
         "refill-goes-on-in-a-dispute",
         "a card is charged whose owner disputes the last charge",
         PART,
-        'elif transaction.kind == "dispute" and',
-        'elif transaction.kind == "disputed" and',
+        'if transaction.kind == "dispute":',
+        'if transaction.kind == "disputed":',
         (f"{STORIES}test_a_dispute_pauses_and_a_person_resumes",),
+    ),
+    Mutant(
+        "refill-charges-what-was-refunded",
+        "who is given the money of a refill back is charged again",
+        PART,
+        'return "refunded" if of_refill or left_micro < kept.terms.threshold_micro else None',
+        "return None",
+        (f"{BACK}test_a_refund_of_a_refill_is_not_followed_by_another_charge",),
+    ),
+    Mutant(
+        "refill-charges-for-a-refunded-purchase",
+        "who gives bought credits back is charged for others at once",
+        PART,
+        'return "refunded" if of_refill or left_micro < kept.terms.threshold_micro else None',
+        'return "refunded" if of_refill else None',
+        (f"{BACK}test_a_purchase_that_is_refunded_is_not_made_good_by_a_charge",),
+    ),
+    Mutant(
+        "refill-in-a-wallet-that-was-closed",
+        "a card is charged after its owner closed the wallet",
+        PART,
+        'if transaction.kind == "purchase" and kept.closed:',
+        "if False:",
+        (f"{BACK}test_late_money_that_opens_a_closed_wallet_is_no_consent",),
+    ),
+    Mutant(
+        "refill-unknown-and-again",
+        "whether the card was charged is not known, and it is charged again",
+        UNKNOWN,
+        "attempts.suspending(attempt, REASON, on=on),",
+        "attempts.suspending(attempt, REASON, on=False),",
+        (f"{LOST}test_a_payment_that_nobody_knows_is_handed_to_a_person",),
+    ),
+    Mutant(
+        "refill-unknown-at-once",
+        "a key that is wrong for a minute ends refills for good",
+        UNKNOWN,
+        "if now - since >= LIMIT:",
+        "if True:",
+        (f"{LOST}test_a_payment_that_nobody_knows_is_handed_to_a_person",),
+    ),
+    Mutant(
+        "refill-unknown-counts-twice",
+        "money that is heard of late takes two places in the caps",
+        PART,
+        "FROM refill_attempts JOIN n USING (wallet_id, attempt) WHERE state = 'unknown'",
+        "FROM refill_attempts JOIN n USING (wallet_id, attempt) WHERE state = 'none'",
+        (f"{LOST}test_money_that_is_heard_of_afterwards_is_credited_and_counts_once",),
     ),
     Mutant(
         "refill-paid-and-not-ended",
@@ -183,6 +235,14 @@ MUTANTS = (
         "await _hand_over(desk, attempt, reason, declined, known, counts=False)",
         (f"{STORIES}test_a_declined_card_is_tried_again_and_then_a_person_is_asked",),
     ),
+    Mutant(
+        "refill-tried-again-as-it-was-declined",
+        "Stripe tells of a decline, and the card is tried again at once, three times within seconds",
+        ATTEMPTS,
+        "WHERE intent = %(intent)s AND state IN ('charging', 'processing') AND ended_at IS NULL",
+        "WHERE intent = %(intent)s AND ended_at IS NULL",
+        ("tests/refill/test_heard.py::test_a_decline_that_is_heard_of_is_no_reason_to_try_again",),
+    ),
     # What people do
     Mutant(
         "refill-resumed-by-itself",
@@ -199,6 +259,22 @@ MUTANTS = (
         "UPDATE refills SET enabled = false,",
         "UPDATE refills SET enabled = enabled,",
         (f"{STORIES}test_switched_off_it_charges_nothing",),
+    ),
+    Mutant(
+        "refill-change-over-a-change",
+        "a cap that somebody lowers is raised by another one's change at the same time",
+        STORE,
+        "WHERE (r.consent, r.enabled) = (%(seen_consent)s::bigint, %(seen_enabled)s::boolean)",
+        "WHERE r.consent > 0",
+        (f"{SET}test_of_two_changes_at_once_none_is_undone_by_the_other",),
+    ),
+    Mutant(
+        "refill-cap-that-was-named",
+        "a cap that somebody named is raised, as another setting changes",
+        SERVICE,
+        "if kept is not None and kept.cap_given:",
+        "if False:",
+        (f"{SET}test_a_cap_that_was_named_is_never_raised_by_another_change",),
     ),
     Mutant(
         "refill-consent-of-nobody",

@@ -11,10 +11,12 @@ import httpx
 import pytest
 
 from ledger.kit.ids import parse_wallet
+from ledger.payments import rows
 from ledger.payments.desk import Desk
 from ledger.payments.fulfil import settle_session
 from ledger.payments.inbox.effects import EFFECTS, jobs_of
 from ledger.payments.inbox.told import read
+from ledger.payments.links import service
 from ledger.payments.links.due import work_off
 from tests.book.conftest import Clock
 from tests.support.api import Api, make_key, run_sql, running
@@ -452,6 +454,64 @@ async def test_a_link_ends(shop: Shop, database_url: str) -> None:
     [told] = events(shop, wallet, "payment_link.expired")
     assert {"payment_id": link["payment_id"], "credits": "500", "amount": "50.00", "currency": "USD"} == told["data"]
     verified(shop, wallet)
+
+
+async def test_a_session_that_may_not_be_expired_is_not_followed_by_another(shop: Shop, database_url: str) -> None:
+    """The key has no right to it. Two sessions that can be paid are two payments for one purchase."""
+    link = await shop.link(await shop.api.wallet())
+    session = await shop.session(link)
+    due = "UPDATE payments SET object_expires_at = ledger_now() WHERE object = %s"
+    run_sql(database_url, due, session)
+    shop.sandbox.tell("/faults", kind="forbidden", path="/v1/checkout/sessions/*/expire", times=100)
+    assert 503 == (await shop.visit(link)).status_code
+    canceled = await shop.api.post(f"/v1/payment-links/{link['payment_id']}/cancel")
+    assert (503, "open") == (canceled.status_code, await shop.status(link))
+    shop.sandbox.forget_faults()
+    assert session != await shop.session(link)
+    sessions = shop.sandbox.client().v1.checkout.sessions
+    assert "expired" == sessions.retrieve(session).status
+
+
+async def test_a_link_that_is_issued_in_the_moment_in_which_it_is_canceled_cannot_be_paid(shop: Shop) -> None:
+    """Whoever cancels it has looked before a customer opened it."""
+    wallet = await shop.api.wallet()
+    shop.sandbox.tell("/faults", kind="unavailable", path="/v1/checkout/sessions", times=100)
+    link = await shop.link(wallet)
+    shop.sandbox.forget_faults()
+    async with shop.desk.database.transaction() as connection:
+        before = await rows.find(connection, link["payment_id"])
+    session = await shop.session(link)
+    assert "canceled" == (await service.cancel(shop.desk, before)).state
+    assert ("canceled", 410) == (await shop.status(link), (await shop.visit(link)).status_code)
+    assert "expired" == shop.sandbox.client().v1.checkout.sessions.retrieve(session).status
+
+
+async def test_a_link_that_was_never_issued_ends_too(shop: Shop, database_url: str) -> None:
+    """Stripe would not have it until its time was over."""
+    wallet = await shop.api.wallet()
+    shop.sandbox.tell("/faults", kind="forbidden", path="/v1/checkout/sessions", method="POST", times=100)
+    link = await shop.link(wallet)
+    assert "pending" == link["status"]
+    run_sql(
+        database_url,
+        "UPDATE payments SET expires_at = ledger_now(), due_at = ledger_now() WHERE wallet_id = %s",
+        parse_wallet(wallet),
+    )
+    await work_off(shop.desk)
+    shop.sandbox.forget_faults()
+    assert ("expired", 410) == (await shop.status(link), (await shop.visit(link)).status_code)
+    [told] = events(shop, wallet, "payment_link.expired")
+    assert link["payment_id"] == told["data"]["payment_id"]
+
+
+async def test_what_somebody_makes_of_the_return_page_stays_in_its_place(shop: Shop) -> None:
+    """Whatever is given as a session is one value in the client's address, and never a header."""
+    link = await shop.link(await shop.api.wallet(), success_url="https://example.com/thanks?s={CHECKOUT_SESSION_ID}")
+    session = await shop.session(link)
+    shop.sandbox.pay(session)
+    await settle_session(shop.desk, session)
+    back = await shop.visit(link, "/done?session_id=x%0d%0aSet-Cookie:%20a=b%26admin=1")
+    assert "https://example.com/thanks?s=x%0D%0ASet-Cookie%3A%20a%3Db%26admin%3D1" == back.headers["location"]
 
 
 async def test_a_reusable_link_is_paid_by_any_number(shop: Shop) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
@@ -82,6 +83,25 @@ async def test_two_sessions_that_are_heard_of_at_once_are_two_payments(selling: 
         await settle_session(selling.desk, session)
     assert "1000" == await selling.api.available(wallet)
     assert [("paid", "500")] * 2 == await paid(selling, wallet)
+
+
+async def test_what_is_paid_for_something_else_is_no_payment_of_ours(selling: Shop) -> None:
+    """Whoever opens a Payment Link of the account may name a payment of ours in its address: the money is for what that
+    link sells."""
+    wallet = await selling.api.wallet()
+    link = await selling.link(wallet)
+    stripe = selling.sandbox.client()
+    shirt: Any = {"currency": "usd", "unit_amount": 5_000, "product_data": {"name": "A shirt"}}
+    sold: Any = {
+        "mode": "payment",
+        "success_url": "https://shop.example.com",
+        "line_items": [{"quantity": 1, "price_data": shirt}],
+        "client_reference_id": link["payment_id"],
+    }
+    session = stripe.v1.checkout.sessions.create(sold).id
+    selling.sandbox.pay(session)
+    await settle_session(selling.desk, session)
+    assert ("open", "0") == (await selling.status(link), await selling.api.available(wallet))
 
 
 @pytest.mark.parametrize("change", ["amount = amount + 1", "currency = 'EUR'"])

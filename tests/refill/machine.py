@@ -118,7 +118,11 @@ class RefillMachine(RuleBasedStateMachine):
         assert answer.status_code in (201, 402), answer.text
         self._judged()
 
-    @rule(what=st.sampled_from(["grant", "top up", "dispute", "open link", "open link", "cancel link", "links due"]))
+    @rule(
+        what=st.sampled_from(
+            ["grant", "top up", "dispute", "refund", "open link", "open link", "cancel link", "links due"]
+        )
+    )
     def happens(self, what: str) -> None:
         """What people do besides, and what is done for their links."""
         match what:
@@ -128,6 +132,8 @@ class RefillMachine(RuleBasedStateMachine):
                 self._top_up()
             case "dispute":
                 self._dispute()
+            case "refund":
+                self._refund()
             case "open link":
                 for payment in self._links():
                     self._open(f"/pay/{payment.token.hex}")
@@ -363,6 +369,15 @@ class RefillMachine(RuleBasedStateMachine):
     def _stop(self, *, stopped: bool) -> None:
         answer = self.run(self.scene.api.send("PUT", "/v1/auto-refill/switch", json={"stopped": stopped}))
         assert answer.status_code == 200
+
+    def _refund(self) -> None:
+        """Of what was paid last, if anything is left of it."""
+        last = "SELECT payment FROM payments WHERE wallet_id = %s AND state = 'paid' ORDER BY paid_at DESC LIMIT 1"
+        for (payment,) in self.sql(last, self.number):
+            name = row_public("pay", self.number, payment)
+            wanted = {"reason": "asked for", "force": True}
+            answer = self.run(self.scene.api.post(f"/v1/payments/{name}/refunds", wanted))
+            assert answer.status_code in (201, 409, 422), answer.text
 
     def _top_up(self) -> None:
         """A person buys by a link; we hear of it some time."""

@@ -1,13 +1,19 @@
 """Settings of auto-refill: what is left out stays, every change is a consent, and none is ever lost."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
+from ledger.errors import InvalidRequest
 from ledger.kit.ids import parse_wallet
+from ledger.refill import changes, store, telling
+from ledger.refill.service import wanted_of
+from ledger.refill.shapes import Settings
+from ledger.wallets.service import get_wallet
 from tests.refill.scene import Scene
 from tests.support.api import run_sql
 
@@ -62,6 +68,47 @@ async def test_what_is_left_out_stays(scene: Scene) -> None:
     assert (await put(scene, wallet, {"enabled": False})).json()["threshold"] == "200"
     again = (await put(scene, wallet, {"enabled": True})).json()
     assert (again["status"], again["threshold"], again["monthly_spend_cap"]) == ("on", "200", "120.00")
+
+
+async def test_a_cap_that_was_named_is_never_raised_by_another_change(scene: Scene) -> None:
+    """Although it is what the service would have set by itself; one that nobody named follows the others."""
+    wallet = await scene.wallet("500", maximum_per_month=10, monthly_spend_cap="500")
+    changed = (await put(scene, wallet, {"enabled": True, "maximum_per_month": 20})).json()
+    assert (changed["maximum_per_month"], changed["monthly_spend_cap"]) == (20, "500.00")
+    plain = await scene.wallet("500", maximum_per_month=10)
+    changed = (await put(scene, plain, {"enabled": True, "maximum_per_month": 20})).json()
+    assert changed["monthly_spend_cap"] == "1000.00"
+
+
+@pytest.mark.parametrize("first", [{"monthly_spend_cap": "100"}, {"enabled": False}])
+async def test_of_two_changes_at_once_none_is_undone_by_the_other(scene: Scene, first: dict[str, Any]) -> None:
+    """The second one was made of settings that are no longer so: it is refused, and nobody agrees to what was not shown."""
+    wallet = await scene.wallet("500")
+    number = parse_wallet(wallet)
+    service = scene.desk.settings
+    kept = await get_wallet(scene.desk.database, number)
+    async with scene.desk.database.transaction() as connection:
+        riders = [
+            await changes.setting(connection, number, Settings(**body), actor="key", wallet=kept, service=service)
+            for body in ({"enabled": True} | first, {"enabled": True, "threshold": "200"})
+        ]
+    moved = [await telling.move(scene.desk.door, number, [rider]) for rider in riders if rider is not None]
+    assert moved == [True, False]
+    shown = await scene.shown(wallet)
+    assert shown["threshold"] == "100"
+    assert (shown["enabled"], shown["monthly_spend_cap"]) in [(True, "100.00"), (False, "500.00")]
+
+
+async def test_amounts_of_another_currency_are_not_taken_over(scene: Scene) -> None:
+    """The service takes another currency since: 50.00 dollars are not 5000 yen."""
+    wallet = await scene.wallet("500", monthly_spend_cap="120")
+    async with scene.desk.database.transaction() as connection:
+        seen = await store.seen(connection, parse_wallet(wallet))
+    yen = replace(scene.desk.settings, settlement_currency="JPY", credits_per_unit='{"JPY":"0.1"}')
+    with pytest.raises(InvalidRequest, match="is needed"):
+        wanted_of(Settings(enabled=True), seen, "UTC", yen)
+    wanted = wanted_of(Settings(enabled=True, amount_credits="500"), seen, "UTC", yen)
+    assert (wanted.currency, wanted.amount, wanted.monthly_spend_cap) == ("JPY", 5_000, 50_000)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from ledger.payments.links.due import work_off
 from tests.refill.scene import Scene
 
 pytestmark = pytest.mark.anyio
@@ -128,6 +129,20 @@ async def test_a_link_that_somebody_cancels_is_not_followed_by_another_at_once(s
     scene.ahead(timedelta(minutes=11))
     await scene.work()
     assert await scene.states(wallet) == ["link_sent", "canceled"]
+
+
+async def test_a_link_that_could_never_be_issued_runs_out_too(scene: Scene) -> None:
+    """Stripe would not have it for a week. Then the next attempt may begin."""
+    wallet = await scene.wallet("10", card=None)
+    scene.sandbox.tell("/faults", kind="forbidden", path="/v1/checkout/sessions", method="POST", times=100)
+    await scene.work()
+    await work_off(scene.desk)
+    assert await scene.states(wallet) == ["link_sent"]
+    scene.ahead(timedelta(days=7, minutes=16))
+    await work_off(scene.desk)
+    await scene.work()
+    assert await scene.states(wallet) == ["expired"]
+    scene.sandbox.forget_faults()
 
 
 async def test_what_is_not_needed_any_more_is_not_charged(scene: Scene) -> None:

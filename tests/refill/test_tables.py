@@ -79,6 +79,7 @@ def test_of_a_wallet_only_one_is_under_way(connection: Connection) -> None:
         {"ended_at": "2026-01-02Z"},
         {"state": "failed", "ended_at": "2026-01-02Z", "due_at": "2026-01-02Z"},
         {"state": "lost"},
+        {"state": "unknown"},
         {"amount": 0},
     ],
 )

@@ -87,6 +87,7 @@ def test_an_answer_comes_late(client: stripe.StripeClient, sandbox: SandboxAt) -
         ("rate_limit", 429, "rate_limit", stripe.RateLimitError),
         ("lock", 429, "lock_timeout", stripe.RateLimitError),
         ("conflict", 409, "idempotency_key_in_use", stripe.APIError),
+        ("forbidden", 403, None, stripe.PermissionError),
         ("unavailable", 503, None, stripe.APIError),
         ("error_before", 500, None, stripe.APIError),
     ],

@@ -92,9 +92,10 @@ async def stage(connection: AsyncConnection, wallet_id: int, dispute: str, movem
 
 
 async def refunded_micro(connection: AsyncConnection, payment: Payment) -> int:
-    """Credits that refunds of the payment took."""
-    taken = select(func.coalesce(func.sum(_r.credits_micro), 0))
-    mine = taken.where(_r.wallet_id == payment.wallet_id, _r.payment == payment.payment, _r.state != "failed")
+    """Credits that refunds of the payment took, those that Stripe has: one that it has not made yet it will not make
+    any more, and then its credits come back."""
+    taken = select(func.coalesce(func.sum(_r.credits_micro), 0)).where(_r.refund.is_not(None), _r.state != "failed")
+    mine = taken.where(_r.wallet_id == payment.wallet_id, _r.payment == payment.payment)
     return int((await connection.execute(mine)).scalar_one())
 
 

@@ -7,7 +7,7 @@ import structlog
 from ledger.payments import rows
 from ledger.payments.desk import Desk
 from ledger.payments.gateway import StripeAway, StripeRefused
-from ledger.payments.links.service import end, try_issue
+from ledger.payments.links.service import end, is_over, try_issue
 from ledger.payments.rows import Payment
 
 log = structlog.get_logger(__name__)
@@ -38,7 +38,8 @@ async def work_off(desk: Desk) -> int:
 
 
 async def _do(desk: Desk, payment: Payment) -> None:
-    if payment.state == "pending":
+    # One that could never be issued ends in time, too.
+    if payment.state == "pending" and not await is_over(desk, payment):
         await try_issue(desk, payment)
     else:
         await end(desk, payment)

@@ -25,7 +25,7 @@ from ledger.payments import rows
 from ledger.payments.cards import refuse_cards
 from ledger.payments.customers import customer_of
 from ledger.payments.desk import Desk
-from ledger.payments.fulfil import settle_session
+from ledger.payments.fulfil import PAYMENT_ID, settle_session
 from ledger.payments.gateway import StripeAway, StripeRefused, plain
 from ledger.payments.limits import check_payment
 from ledger.payments.links.shapes import NewLink
@@ -107,13 +107,20 @@ async def try_issue(desk: Desk, payment: Payment) -> Payment:
 
 async def cancel(desk: Desk, payment: Payment) -> Payment:
     """End a link before it is paid. Raises PaymentNotCancelable, StripeAway, StripeRefused."""
-    if payment.state == "canceled":
-        return payment
-    if payment.object is not None and payment.state in ("pending", "open", "failed"):
-        payment = await _withdraw(desk, payment)
-    if payment.state not in ("pending", "open", "failed"):
-        raise PaymentNotCancelable(f"the payment is {payment.state}", status=payment.state)
-    return await _changed(desk, payment, state="canceled", due_at=None, url=None)
+    while payment.state != "canceled":
+        if payment.state not in ("pending", "open", "failed"):
+            raise PaymentNotCancelable(f"the payment is {payment.state}", status=payment.state)
+        # Where somebody else has it issued meanwhile, what that made is withdrawn, too.
+        if payment.object is not None:
+            payment = await _withdraw(desk, payment)
+        else:
+            payment = await _changed(desk, payment, state="canceled", due_at=None, url=None)
+    return payment
+
+
+async def is_over(desk: Desk, payment: Payment) -> bool:
+    """Whether its time is over."""
+    return _is_over(payment, await _now(desk))
 
 
 async def end(desk: Desk, payment: Payment) -> Payment:
@@ -217,7 +224,8 @@ async def _issued(
 
 
 async def _withdraw(desk: Desk, payment: Payment) -> Payment:
-    """Make sure that nobody pays by what is at Stripe now; what has been paid is fulfilled."""
+    """Make sure that nobody pays by what is at Stripe now; what has been paid is fulfilled. Raises StripeAway, and
+    StripeRefused: then it may still be paid."""
     name = payment.object
     assert name is not None
     try:
@@ -226,7 +234,9 @@ async def _withdraw(desk: Desk, payment: Payment) -> Payment:
             await desk.stripe.call(lambda stripe: stripe.v1.payment_links.update(name, off))
         else:
             await desk.stripe.call(lambda stripe: stripe.v1.checkout.sessions.expire(name))
-    except StripeRefused:
+    except StripeRefused as refused:
+        if refused.of_key:
+            raise
         # It is complete, or has expired by itself.
         await settle_session(desk, name)
     async with desk.database.transaction() as connection:
@@ -275,7 +285,7 @@ def _line_of(payment: Payment) -> dict[str, Any]:
 
 
 def _metadata_of(payment: Payment) -> dict[str, str]:
-    return {"payment_id": payment_public(payment), "wallet_id": wallet_public(payment.wallet_id)}
+    return {PAYMENT_ID: payment_public(payment), "wallet_id": wallet_public(payment.wallet_id)}
 
 
 def _is_over(payment: Payment, now: datetime) -> bool:

@@ -5,6 +5,7 @@ is asked of Stripe: that somebody came back does not mean that anybody paid.
 """
 
 from typing import Annotated, Final
+from urllib.parse import quote
 from uuid import UUID
 
 import structlog
@@ -61,7 +62,8 @@ async def return_from_pay_page(request: LedgerRequest, token: FromPath[str], ses
             log.warning("pay.not_settled", payment=payment.payment, error=str(error))
         payment = await _find(desk, token) or payment
     if payment.state in ("paid", "processing") and payment.success_url is not None:
-        return _to(payment.success_url.replace("{CHECKOUT_SESSION_ID}", session_id or ""))
+        # Anybody can ask for any session; what is no id must not get into the header as it is.
+        return _to(payment.success_url.replace("{CHECKOUT_SESSION_ID}", quote(session_id or "", safe="")))
     return _standing(payment, otherwise="open")
 
 

@@ -11,6 +11,7 @@ from ledger.errors import NotFound
 from ledger.kit.ids import parse_row, row_public
 from ledger.payments import rows
 from ledger.payments.desk import Desk
+from ledger.payments.fulfil import refill_facts
 from ledger.payments.gateway import id_of, plain
 from ledger.payments.money import posting, problems
 from ledger.payments.money.movements import Movement, lines_of
@@ -84,6 +85,7 @@ async def _taken(desk: Desk, payment: Payment, told: dict[str, Any]) -> Refund |
     """A refund that was made at Stripe takes the credits that are unspent; the rest is a loss. None: not now."""
     assert payment.number is not None and payment.paid is not None
     key = f"{told['id']}:refund"
+    of = posting.facts_of(payment=payment_public(payment), refund=told["id"], charge=id_of(told["charge"]))
     command = RefundPayment(
         wallet_id=payment.wallet_id,
         number=payment.number,
@@ -91,7 +93,7 @@ async def _taken(desk: Desk, payment: Payment, told: dict[str, Any]) -> Refund |
         money=told["amount"],
         force=True,
         description="Refunded at Stripe",
-        facts=posting.facts_of(payment=payment_public(payment), refund=told["id"], charge=id_of(told["charge"])),
+        facts=of | refill_facts(payment),
     )
     begin = store.begin(payment, posting.hash_of(key), reason=told["reason"], actor=ACTOR, refund=told["id"])
     await posting.post(desk, command, key, begin)

@@ -115,7 +115,7 @@ async def _away(desk: Desk, refund: Refund, away: StripeAway) -> None:
 async def _refused(desk: Desk, refund: Refund, refused: StripeRefused) -> None:
     """Stripe will not: credits and money are where they were. What is wrong with our key or our key's use is ours to
     mend, and no word about the refund."""
-    if refused.status in (401, 403) or isinstance(refused.__cause__, stripe.IdempotencyError):
+    if refused.of_key or isinstance(refused.__cause__, stripe.IdempotencyError):
         log.error("refund.later", refund=converge.public_id(refund), problem=str(refused))
         await store.later(desk.database, refund, str(refused))
         return

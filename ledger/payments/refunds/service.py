@@ -17,6 +17,7 @@ from ledger.kit.ids import parse_row
 from ledger.kit.money import format_amount, parse_amount
 from ledger.payments import rows
 from ledger.payments.fields import money_with_code
+from ledger.payments.fulfil import refill_facts
 from ledger.payments.limits import check_movable, step_of
 from ledger.payments.money.posting import facts_of, hash_of
 from ledger.payments.refunds import store
@@ -85,7 +86,7 @@ async def plan(connection: AsyncConnection, asked: Asked, wanted: NewRefund) -> 
         credits=credits,
         force=wanted.force,
         description=wanted.reason,
-        facts=facts | facts_of(payment=rows.payment_public(payment), charge=payment.charge),
+        facts=facts | facts_of(payment=rows.payment_public(payment), charge=payment.charge) | refill_facts(payment),
     )
 
 

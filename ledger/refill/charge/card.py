@@ -15,14 +15,15 @@ from ledger.kit.ids import row_public, wallet_public
 from ledger.payments import rows
 from ledger.payments.customers import customer_of
 from ledger.payments.desk import Desk
-from ledger.payments.fulfil import intent_of
+from ledger.payments.fulfil import PAYMENT_ID, intent_of
 from ledger.payments.gateway import StripeAway, StripeRefused, plain
 from ledger.refill import attempts
 from ledger.refill.attempts import Attempt
 from ledger.refill.charge.look import DESCRIPTION
 
-PAYMENT: Final = "payment_id"
-"""The metadata key under which an intent names its payment."""
+
+class Unknown(Exception):
+    """Stripe does not know the attempt's intent: whether money moved is not known, and cannot be."""
 
 
 class Declined(NamedTuple):
@@ -53,7 +54,7 @@ async def intended(desk: Desk, attempt: Attempt) -> Attempt | None:
         "description": DESCRIPTION,
         "allowed_payment_method_types": desk.settings.payment_methods.split(","),
         "metadata": {
-            PAYMENT: payment_id,
+            PAYMENT_ID: payment_id,
             "wallet_id": wallet_public(attempt.wallet_id),
             "attempt_id": attempt.public,
         },
@@ -69,7 +70,8 @@ async def intended(desk: Desk, attempt: Attempt) -> Attempt | None:
 
 
 async def confirm(desk: Desk, attempt: Attempt, until: float) -> dict[str, Any] | Declined:
-    """The intent after the card was charged, or why it was not. Raises StripeAway: ask the intent later.
+    """The intent after the card was charged, or why it was not. Raises StripeAway: ask the intent later; StripeRefused
+    where our key is refused.
 
     ``until``: when (time.monotonic) it is too late for that. A call may wait for others, and a process may stand still;
     then somebody else has the attempt, and knows more.
@@ -82,6 +84,8 @@ async def confirm(desk: Desk, attempt: Attempt, until: float) -> dict[str, Any] 
     try:
         return plain(await desk.stripe.call(lambda client: _confirm(client, intent, asked, key, until)))
     except StripeRefused as refused:
+        if refused.of_key:
+            raise
         of_card = isinstance(refused.__cause__, stripe.CardError)
         return Declined(refused.code, refused.decline_code, refused.advice_code, of_card)
 
@@ -93,24 +97,39 @@ def _confirm(client: StripeClient, intent: str, asked: Any, key: str, until: flo
 
 
 async def standing(desk: Desk, attempt: Attempt) -> dict[str, Any] | None:
-    """The intent as it is now; None where there is none yet. Raises StripeAway or StripeRefused."""
-    return None if attempt.intent is None else await intent_of(desk, attempt.intent)
+    """The intent as it is now; None where there is none yet. Raises StripeAway, StripeRefused or Unknown."""
+    return None if attempt.intent is None else await _known(desk, attempt.intent)
 
 
 async def withdraw(desk: Desk, attempt: Attempt) -> dict[str, Any] | None:
     """Make sure that no money comes by the intent any more. Gives it as it is now, unless it is canceled: then, and
-    where there is none, None. Raises StripeAway."""
+    where there is none, None. Raises StripeAway, StripeRefused or Unknown."""
     name = attempt.intent
     if name is None:
         return None
     try:
         await desk.stripe.call(lambda client: client.v1.payment_intents.cancel(name))
     except StripeRefused:
-        found = await intent_of(desk, name)
-        if found["status"] != "canceled":
+        found = await _known(desk, name)
+        if found["status"] in _PAYING:
             return found
+        if found["status"] != "canceled":
+            raise
     await failpoints.reach("refill.after_withdraw")
     return None
+
+
+_PAYING: Final = ("succeeded", "processing")
+"""What an intent is that cannot be canceled any more."""
+
+
+async def _known(desk: Desk, intent: str) -> dict[str, Any]:
+    try:
+        return await intent_of(desk, intent)
+    except StripeRefused as refused:
+        if refused.status == 404:
+            raise Unknown(intent) from refused
+        raise
 
 
 def error_of(intent: dict[str, Any]) -> Declined:

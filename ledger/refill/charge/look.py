@@ -1,5 +1,6 @@
 """The last look before a card is charged: under the wallet's lock it is decided once more, by how things stand now."""
 
+import hashlib
 import secrets
 import uuid
 from datetime import datetime, timedelta
@@ -135,7 +136,7 @@ async def _with_payment(connection: AsyncConnection, attempt: Attempt) -> Attemp
     payment = await rows.add(
         connection,
         wallet_id=attempt.wallet_id,
-        payment=secrets.randbelow(2**62) + 1,
+        payment=_number_of(attempt),
         origin="refill",
         state="processing",
         amount=attempt.amount,
@@ -149,11 +150,18 @@ async def _with_payment(connection: AsyncConnection, attempt: Attempt) -> Attemp
     return await _changed(connection, attempt, payment=payment.payment)
 
 
+def _number_of(attempt: Attempt) -> int:
+    """Which payment an attempt is of: the same one whenever it is asked. So a database that was restored to a point
+    before the charge asks Stripe under the very same keys, and is given the charge that there is."""
+    named = hashlib.sha256(f"refill:{attempt.wallet_id}:{attempt.attempt}".encode()).digest()
+    return int.from_bytes(named[:8]) % 2**62 + 1
+
+
 async def _charging(connection: AsyncConnection, attempt: Attempt, method: Method) -> Attempt:
     """A card is going to be charged: what is resumed is still the same try."""
     tries = attempt.tries + (attempt.state != "charging")
     values = {"state": "charging", "tries": tries, "method": method.method, "fingerprint": method.fingerprint}
-    return await _changed(connection, attempt, asked_at=func.ledger_now(), **values)
+    return await _changed(connection, attempt, asked_at=func.ledger_now(), unknown_since=None, **values)
 
 
 async def _changed(connection: AsyncConnection, attempt: Attempt, **values: object) -> Attempt:

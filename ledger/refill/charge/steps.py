@@ -26,7 +26,7 @@ from ledger.payments.methods.converge import converge_customer
 from ledger.payments.rows import Payment
 from ledger.refill import attempts, cards, telling
 from ledger.refill.attempts import LEASE_S, Attempt
-from ledger.refill.charge import card
+from ledger.refill.charge import card, unknown
 from ledger.refill.charge.card import Declined
 from ledger.refill.charge.look import last_look
 from ledger.refill.rules.outcomes import meaning, pause_after
@@ -35,6 +35,9 @@ log = structlog.get_logger(__name__)
 
 AGAIN: Final = timedelta(seconds=15)
 """After Stripe did not answer."""
+
+REFUSED: Final = timedelta(minutes=1)
+"""After it refused what is no matter of the card, such as our key."""
 
 HOLDS_S: Final = LEASE_S / 2
 """For how long the last look is good: Stripe is not asked later than this."""
@@ -57,6 +60,11 @@ async def step(desk: Desk, found: Attempt) -> None:
     except StripeAway as away:
         log.warning("refill.left", attempt=found.public, error=str(away))
         await _again(desk, found, kept=away.is_kept)
+    except StripeRefused as refused:
+        log.error("refill.refused", attempt=found.public, error=str(refused))
+        await _again(desk, found, after=REFUSED)
+    except card.Unknown:
+        await unknown.see_to(desk, found)
 
 
 async def _charge(desk: Desk, found: Attempt) -> None:
@@ -73,6 +81,8 @@ async def _charge(desk: Desk, found: Attempt) -> None:
         try:
             intended = await card.intended(desk, attempt)
         except StripeRefused as refused:
+            if refused.of_key:
+                raise
             await _declined(desk, attempt, Declined(refused.code, None, None, of_card=False))
             return
         if intended is None:
@@ -89,6 +99,8 @@ async def _charge(desk: Desk, found: Attempt) -> None:
 async def _resume(desk: Desk, attempt: Attempt) -> None:
     """What was asked of Stripe, or may have been: as the intent says."""
     intent = await card.standing(desk, attempt)
+    if attempt.unknown_since is not None:
+        attempt = await unknown.known_again(desk, attempt)
     if intent is None or (attempt.state == "charging" and intent["status"] in _UNPAID):
         await _charge(desk, attempt)  # the same try, under the same key
     else:
@@ -115,7 +127,7 @@ async def _came_to(desk: Desk, attempt: Attempt, intent: dict[str, Any]) -> None
                     desk.door, attempt.wallet_id, [attempts.moving(attempt, state="processing", due_at=due_at)]
                 )
         case "canceled":
-            await _end(desk, attempt, "canceled", "canceled_at_stripe")
+            await _end(desk, attempt, "canceled", "canceled_at_stripe", rests=True)
         case "requires_action":
             await _declined(desk, attempt, Declined("authentication_required", None, None))
         case _:
@@ -136,6 +148,7 @@ async def _declined(desk: Desk, attempt: Attempt, declined: Declined) -> None:
     async with desk.database.transaction() as connection:
         failures, paused = await attempts.failures_of(connection, attempt.wallet_id)
     if not declined.of_card:
+        await card.standing(desk, attempt)  # where that is unknown, nothing that is said of it is believed
         await _see_methods(desk, attempt)
     if pause is None or attempts.paused_by(failures, paused=paused):
         await _hand_over(desk, attempt, reason, declined, known, counts=means != "action")

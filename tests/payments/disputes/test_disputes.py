@@ -9,6 +9,7 @@ import pytest
 from ledger.payments.disputes.converge import converge_dispute
 from ledger.payments.money.work import look_again
 from ledger.payments.refunds.converge import converge_refund
+from ledger.payments.refunds.send import work
 from ledger.payments.rows import Payment, payment_public
 from tests.book.conftest import Clock
 from tests.payments.api import selling
@@ -124,3 +125,26 @@ async def test_disputes_of_a_payment_are_shown(shop: Shop) -> None:
         shown["amount"],
         shown["settled_transaction_id"],
     )
+
+
+@pytest.mark.parametrize("outcome", ["won", "lost"])
+async def test_a_refund_that_never_reached_stripe_leaves_no_credits_beside_a_dispute(
+    shop: Shop, clock: Clock, outcome: str
+) -> None:
+    """The bank takes all of the money while a refund waits for Stripe, which refuses it then: its credits come back, and
+    belong to the dispute, too."""
+    payment = await shop.buy()
+    shop.sandbox.tell("/faults", kind="unavailable", path="/v1/refunds", times=9)
+    async with selling(shop.url, shop.sandbox) as api:
+        body = {"amount": "20", "reason": "asked for"}
+        made = await api.post(f"/v1/payments/{payment_public(payment)}/refunds", body)
+    assert "pending" == made.json()["state"]
+    dispute = await disputed(shop, payment)
+    assert 5_000 == (await shop.again(payment)).disputed
+    shop.sandbox.forget_faults()
+    clock.advance(timedelta(hours=2))
+    await work(shop.desk)
+    assert "failed" == shop.row("payment_refunds", payment=payment.payment)["state"]
+    assert (0, 500, 0) == shop.credits(payment), "what came back pays what the dispute made the customer owe"
+    await decided(shop, dispute, outcome)
+    assert ((500, 0, 0) if outcome == "won" else (0, 0, 0)) == shop.credits(payment)
