@@ -17,7 +17,7 @@ from ledger.kit.db import Database
 CONSUMER: Final = "webhooks"
 
 WANTED: Final = """
-e.events && ARRAY['*', o.type, split_part(o.type, '.', 1) || '.*', regexp_replace(o.type, '[^.]+$', '*')]"""
+(e.wallet_id IS NULL OR e.wallet_id = o.wallet_id) AND e.events && ARRAY['*', o.type, split_part(o.type, '.', 1) || '.*', regexp_replace(o.type, '[^.]+$', '*')]"""
 """Whether an endpoint ``e`` has a pattern for an event ``o``."""
 
 _FAN_OUT: Final = f"""
