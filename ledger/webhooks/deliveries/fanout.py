@@ -13,8 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.events import feed
 from ledger.kit import failpoints
 from ledger.kit.db import Database
+from ledger.webhooks.endpoints.service import OWNER_MAX
 
 CONSUMER: Final = "webhooks"
+
+DELIVERIES: Final = 25_000
+"""That one transaction makes, at most, unless a single event has more: with the 1,000 events of a batch, as many
+endpoints as there may be would need minutes, and the same batch would be begun again for ever."""
 
 WANTED: Final = """
 (e.wallet_id IS NULL OR e.wallet_id = o.wallet_id) AND e.events && ARRAY['*', o.type, split_part(o.type, '.', 1) || '.*', regexp_replace(o.type, '[^.]+$', '*')]"""
@@ -34,18 +39,27 @@ ORDER BY o.position
 ON CONFLICT (endpoint, wallet_id, event) DO NOTHING"""
 
 
-async def fan_out(database: Database, *, limit: int = feed.BATCH) -> int:
-    """Give positions to new events, and make deliveries of the next ones; gives how many events that were."""
+_EVENTS: Final = f"""
+SELECT greatest({DELIVERIES} / (count(*) + {OWNER_MAX}), 1) FROM webhook_endpoints
+WHERE owner_id IS NULL AND state = 'enabled'"""
+"""Of how many events the deliveries are that one transaction has the time for."""
 
-    async def work(connection: AsyncConnection) -> int:
+
+async def fan_out(database: Database, *, limit: int = feed.BATCH) -> tuple[int, bool]:
+    """Give positions to new events, and make deliveries of the next ones; gives how many events that were, and whether
+    there may be more."""
+
+    async def work(connection: AsyncConnection) -> tuple[int, bool]:
         await feed.advance(connection, limit=limit)
-        span = await feed.span(connection, CONSUMER, limit=limit)
-        if span is None:
-            return 0
-        after, last = span
-        await connection.exec_driver_sql(_FAN_OUT, {"after": after, "last": last})
-        await feed.passed(connection, CONSUMER, last)
+        found = await feed.span(connection, CONSUMER, limit=limit)
+        if found is None:
+            return 0, False
+        after, last = found
+        most: int = (await connection.exec_driver_sql(_EVENTS)).scalar_one()
+        upto = min(last, after + most)
+        await connection.exec_driver_sql(_FAN_OUT, {"after": after, "last": upto})
+        await feed.passed(connection, CONSUMER, upto)
         await failpoints.reach("webhooks.before_fan_out")
-        return last - after
+        return upto - after, upto < last or last - after == limit
 
     return await database.retrying(work)
