@@ -104,8 +104,8 @@ async def test_a_proxy_that_does_not_connect_us(behaviour: Behaviour, outcome: s
 
 @pytest.mark.parametrize(
     "says",
-    [head(407), head(502), b"SSH-2.0-x\r\n\r\n", head(200) + b"more", b"a" * 99_999, b"HTTP/1.1\r\n\r\n"],
-    ids=["407", "502", "no HTTP", "speaks first", "endless", "no status"],
+    [head(407), head(403), b"SSH-2.0-x\r\n\r\n", head(200) + b"more", b"a" * 99_999, b"HTTP/1.1\r\n\r\n"],
+    ids=["407", "403", "no HTTP", "speaks first", "endless", "no status"],
 )
 async def test_a_proxy_that_says_no_or_nonsense(says: bytes) -> None:
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -115,6 +115,19 @@ async def test_a_proxy_that_says_no_or_nonsense(says: bytes) -> None:
 
     answer, _ = await by_proxy(behave)
     assert ("proxy", None) == (answer.outcome, answer.status)
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+async def test_a_proxy_that_cannot_reach_the_receiver(status: int) -> None:
+    """It is there and says so: the receiver is at fault, and is not waited for as the proxy would be."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head(status))
+        await asyncio.sleep(5)
+
+    answer, _ = await by_proxy(behave)
+    assert ("connect", None) == (answer.outcome, answer.status)
 
 
 async def test_a_proxy_that_is_not_there() -> None:
