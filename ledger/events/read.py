@@ -116,9 +116,9 @@ async def page(connection: AsyncConnection, wanted: Wanted, after: int | None, l
         raise _expired((await _oldest(connection))[1])
     begin, end = first, last
     if wanted.since is not None:
-        begin = await _first_since(connection, wanted, wanted.since - SLACK, first, last)
+        begin = await _first_since(connection, wanted, _moved(wanted.since, -SLACK), first, last)
     if wanted.until is not None:
-        end = await _first_since(connection, wanted, wanted.until + SLACK, first, last) - 1
+        end = await _first_since(connection, wanted, _moved(wanted.until, SLACK), first, last) - 1
     after = max(begin - 1, after or 0)
     upto = min(after + LOOKED_AT, end)
     place, which = wanted.by
@@ -136,6 +136,14 @@ async def page(connection: AsyncConnection, wanted: Wanted, after: int | None, l
     if len(rows) > limit:
         return Shown(rows[:limit], rows[limit - 1][0])
     return Shown(rows, upto if upto < end else None)
+
+
+def _moved(at: datetime, by: timedelta) -> datetime:
+    """The instant so much later, or the last that there is on that side."""
+    try:
+        return at + by
+    except OverflowError:
+        return at
 
 
 async def _bounds(connection: AsyncConnection, wanted: Wanted) -> tuple[int, int, int]:
