@@ -150,7 +150,9 @@ class Notifying(msgspec.Struct, frozen=True, kw_only=True):
             "masked for a key that could not set it. One that is disabled is not told."
         ),
     ]
-    webhook_endpoint_id: Annotated[str | None, Meta(description="Which endpoint that is.", examples=["whe_0GJkz3mQx7B"])]
+    webhook_endpoint_id: Annotated[
+        str | None, Meta(description="Which endpoint that is.", examples=["whe_0GJkz3mQx7B"])
+    ]
 
 
 class AutoRefillShape(msgspec.Struct, frozen=True, kw_only=True):
