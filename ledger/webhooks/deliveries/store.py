@@ -94,6 +94,10 @@ _LOG: Final = f"""
 INSERT INTO webhook_attempts (delivery, attempt, at, url, outcome, duration_ms, status, reply)
 {_LOG_OF} ON CONFLICT DO NOTHING"""
 
+_SAME: Final = f"""
+DELETE FROM webhook_attempts a USING ({each(deliveries="bigint", attempts="int", outcomes="text")}) w
+WHERE a.delivery = w.deliveries AND a.attempt = w.attempts - 1 AND a.outcome = w.outcomes"""
+
 _KNOWN: Final = f"""
 UPDATE webhook_endpoints e SET failures = k.failures, failing_since = k.since, warned_at = k.warned,
     paused_until = k.paused, slots = k.slots,
@@ -240,6 +244,17 @@ async def write(connection: AsyncConnection, now: datetime, written: Sequence[Wr
         "replies": texts([one.reply for one in log]),
     }
     await connection.exec_driver_sql(_LOG, params)
+
+
+async def only_last(connection: AsyncConnection, repeated: Sequence[Tried]) -> None:
+    """Of attempts that ended as the one before did, keep these: they go on until somebody mends something."""
+    if repeated:
+        params = {
+            "deliveries": numbers([one.delivery for one in repeated]),
+            "attempts": numbers([one.attempt for one in repeated]),
+            "outcomes": words([one.outcome for one in repeated]),
+        }
+        await connection.exec_driver_sql(_SAME, params)
 
 
 async def know(
