@@ -1,5 +1,5 @@
-"""The couriers of webhooks. Where no key for secrets is set there are none: nothing could be signed. Events are read all
-the same, or none of them would ever be forgotten."""
+"""The couriers of webhooks. Where no key for secrets is set there are none: nothing could be signed. Events are read
+all the same, or none of them would ever be forgotten."""
 
 from ledger.parts import make_egress, make_secret_keys
 from ledger.webhooks.deliveries.courier import Courier

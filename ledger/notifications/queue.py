@@ -25,7 +25,7 @@ PROBLEM_MAX: Final = 300
 
 LOOKED_AT: Final = 1_000
 """Of what is due, the first so many are looked at: of each wallet the first, then the second, with those on their way
-counted, so that channels which say nothing hold up those of other wallets no longer than it takes one of them to end."""
+counted, so that channels which say nothing hold up those of other wallets only until one of them has ended."""
 
 _FRESH: Final = f"""
 SELECT n.channel, n.type, max(n.slot_at), bool_or(n.state = 'queued' AND n.attempts = 0)

@@ -79,7 +79,7 @@ class Sender:
                         until = now  # somebody else goes on
                     await self._database.retrying(queue.recover)
                     chores_at = now + duty.LEASE_S / 3
-                begun = []
+                begun: Sequence[Claimed] = ()
                 told = 0
                 if now < until:
                     told = await collect(self._database)

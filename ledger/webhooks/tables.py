@@ -58,7 +58,7 @@ webhook_endpoints = Table(
     ),
 )
 """``failures`` in a row, ``failing_since`` the first of them; ``slots``: deliveries at once; ``told_at``: when it was
-told that it is disabled; ``wallet_id``: of one that hears of this wallet alone, as the settings of its auto-refill say."""
+told that it is disabled; ``wallet_id``: of one that hears of this wallet alone, for its settings of auto-refill."""
 
 webhook_secrets = Table(
     "webhook_secrets",

@@ -1,6 +1,7 @@
 """What names and receivers can do to the mail of others: nothing."""
 
 import asyncio
+
 import pytest
 
 from ledger.kit.ids import parse_wallet
@@ -9,6 +10,7 @@ from tests.notifications.postoffice import PostOffice
 from tests.notifications.test_channels import MAIL, set_to
 from tests.notifications.test_telling import states, use
 from tests.support.api import Api, run_sql
+from tests.webhooks.delivering import until
 from tests.webhooks.receivers import receiving
 
 pytestmark = pytest.mark.anyio
@@ -63,15 +65,13 @@ async def test_a_silent_receiver_holds_up_nobody_else(api: Api, send: Sender, of
     async with receiving(lambda _: 5.0) as silent:
         await silent_wallets(api, silent.url, 3)
         task = asyncio.create_task(send.run(10))
-        while len(silent.came) < 3:
-            await asyncio.sleep(0.02)
+        await until(lambda: len(silent.came) >= 3, "the silent ones were called")
         loop = asyncio.get_running_loop()
         wallet_id = await api.wallet("150")
         await set_to(api, wallet_id, MAIL)
         began = loop.time()
         await use(api, wallet_id, "75.5")
-        while not office.mails and not task.done():
-            await asyncio.sleep(0.02)
+        await until(lambda: office.mails or task.done(), "a mail came")
         assert office.mails, "the sender left off before it told this"
         assert loop.time() - began < 1.2, "it is given up after two seconds"
         await task
@@ -82,8 +82,7 @@ async def test_many_silent_receivers_hold_one_worker_at_most(api: Api, send: Sen
     async with receiving(lambda _: 5.0) as silent:
         await silent_wallets(api, silent.url, 3)
         first = asyncio.create_task(send.run(10))
-        while not silent.came:
-            await asyncio.sleep(0.02)
+        await until(lambda: silent.came, "the silent ones were called")
         await silent_wallets(api, silent.url, 3)
         other = Sender(send._database, send._egress, send._mailer, send._keys)
         loop = asyncio.get_running_loop()
@@ -116,13 +115,11 @@ async def test_one_wallets_silent_channels_leave_places_to_others(
         await set_to(api, wallet_id, *(slack | {"url": f"{silent.url}/{number}"} for number in range(9)))
         await use(api, wallet_id, "75.5")
         task = asyncio.create_task(send.run(20))
-        while len(silent.came) < 3:
-            await asyncio.sleep(0.02)
+        await until(lambda: len(silent.came) >= 3, "the silent ones were called")
         other = await api.wallet("150")
         await set_to(api, other, MAIL)
         await use(api, other, "75.5")
-        while not office.mails and not task.done():
-            await asyncio.sleep(0.02)
+        await until(lambda: office.mails or task.done(), "a mail came")
         assert len(silent.came) <= 6, "one round of the silent ones, not all of them"
         await task
     assert len(office.mails) == 1

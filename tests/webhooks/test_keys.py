@@ -38,9 +38,7 @@ async def test_a_secret_that_cannot_be_read_is_one_line_in_the_log(api: Api, pos
     assert run_sql(database_url, LOG, number(hook)) == [(5, "unsigned"), (6, "delivered")]
 
 
-async def test_without_any_key_events_are_read_all_the_same(
-    database_url: str, redis_url: str, tmp_path: Path
-) -> None:
+async def test_without_any_key_events_are_read_all_the_same(database_url: str, redis_url: str, tmp_path: Path) -> None:
     """What no consumer has read is kept for ever: a service without webhooks would never forget an event."""
     async with running(database_url, Settings(database_url=database_url)) as app:
         api = Api(app, make_key(database_url, "admin")[1], database_url)

@@ -17,7 +17,7 @@ TRIED_MAX: Final = 4
 PROXY_HEAD_BYTES_MAX: Final = 16 * 1024
 _ANY_PORT: Final = 9
 _NOT_REACHED: Final = (b"502", b"503", b"504")
-"""What a proxy answers where nobody listens, or is not there: who takes that for a fault of the proxy's waits for ever."""
+"""What a proxy answers where nobody listens: who took that for a fault of the proxy's would wait for ever."""
 
 
 async def connected(addresses: Sequence[Address], port: int, limit_s: float) -> tuple[socket.socket, Address]:

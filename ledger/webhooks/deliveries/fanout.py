@@ -22,7 +22,8 @@ DELIVERIES: Final = 25_000
 endpoints as there may be would need minutes, and the same batch would be begun again for ever."""
 
 WANTED: Final = """
-(e.wallet_id IS NULL OR e.wallet_id = o.wallet_id) AND e.events && ARRAY['*', o.type, split_part(o.type, '.', 1) || '.*', regexp_replace(o.type, '[^.]+$', '*')]"""
+(e.wallet_id IS NULL OR e.wallet_id = o.wallet_id)
+AND e.events && ARRAY['*', o.type, split_part(o.type, '.', 1) || '.*', regexp_replace(o.type, '[^.]+$', '*')]"""
 """Whether an endpoint ``e`` has a pattern for an event ``o``."""
 
 _FAN_OUT: Final = f"""
