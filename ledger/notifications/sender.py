@@ -93,6 +93,8 @@ class Sender:
         finally:
             for late in sending:
                 late.cancel()
+            if sending:
+                await asyncio.wait(sending)
         return attempts
 
     async def _claim(self, room: int) -> Sequence[Claimed]:
