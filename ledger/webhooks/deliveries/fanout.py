@@ -3,7 +3,8 @@
 The consumer ``webhooks`` reads the events by their positions, and moves on in the transaction that writes the
 deliveries: there is one for each event and endpoint, whoever dies.
 
-An endpoint hears of what was told since it was made, and of nothing that is told while it is disabled.
+An endpoint hears of what was told since it was made, and of nothing that is told while it is disabled. What was told
+before that, and is only looked at now, waits for it as what had been looked at does.
 """
 
 from typing import Final
@@ -35,14 +36,15 @@ CROSS JOIN LATERAL (
     SELECT * FROM webhook_endpoints WHERE owner_id IS NULL
     UNION ALL SELECT * FROM webhook_endpoints WHERE owner_id = w.owner_id) e
 WHERE o.position > %(after)s AND o.position <= %(last)s
-    AND e.state = 'enabled' AND e.created_at <= o.recorded_at AND {WANTED}
+    AND (e.state = 'enabled' OR (e.state = 'disabled' AND o.recorded_at < e.disabled_at))
+    AND e.created_at <= o.recorded_at AND {WANTED}
 ORDER BY o.position
 ON CONFLICT (endpoint, wallet_id, event) DO NOTHING"""
 
 
 _EVENTS: Final = f"""
 SELECT greatest({DELIVERIES} / (count(*) + {OWNER_MAX}), 1) FROM webhook_endpoints
-WHERE owner_id IS NULL AND state = 'enabled'"""
+WHERE owner_id IS NULL AND state <> 'deleted'"""
 """Of how many events the deliveries are that one transaction has the time for."""
 
 
