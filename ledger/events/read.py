@@ -24,7 +24,8 @@ SLACK: Final = timedelta(minutes=1)
 _BOUNDS: Final = "SELECT gone + 1, last FROM feed"
 
 _BOUNDS_OF_WALLET: Final = """
-SELECT coalesce((SELECT event FROM outbox WHERE wallet_id = %(wallet)s ORDER BY event LIMIT 1), 1),
+SELECT coalesce((SELECT event FROM outbox WHERE wallet_id = %(wallet)s ORDER BY event LIMIT 1),
+        (SELECT event_number + 1 FROM wallets WHERE wallet_id = %(wallet)s), 1),
     least(
         coalesce((SELECT event FROM outbox WHERE wallet_id = %(wallet)s ORDER BY event DESC LIMIT 1), 0),
         (SELECT min(event) - 1 FROM outbox WHERE wallet_id = %(wallet)s AND position IS NULL)),
