@@ -11,6 +11,7 @@ from ledger.kit.egress.allow import AllowList
 from ledger.kit.egress.answer import Answer, Limits
 from ledger.kit.egress.client import Egress
 from ledger.kit.egress.proxy import Proxy
+from ledger.webhooks.deliveries.send import reply_of
 from tests.kit.egress.listening import Behaviour, Names, listening
 from tests.kit.egress.pki import Authority
 from tests.kit.egress.zoo import ZOO, head, keeps_saying, silent
@@ -150,3 +151,16 @@ def test_a_proxys_address_is_read_whole_or_not_at_all() -> None:
     ):
         with pytest.raises(ValueError, match="proxy"):
             Proxy.read(text)
+
+
+async def test_what_a_proxy_says_can_be_kept() -> None:
+    """What a text of the database cannot have is not in it: one such reply would keep those of others unwritten."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 \0\xff\0\r\n\r\n")
+        await asyncio.sleep(5)
+
+    answer, _ = await by_proxy(behave)
+    assert "proxy" == answer.outcome
+    assert "\0" not in reply_of(answer)
