@@ -90,7 +90,7 @@ async def test_a_listed_receiver_that_is_private_is_called_directly() -> None:
 @pytest.mark.parametrize(
     ("behaviour", "outcome"),
     [
-        (keeps_saying(b"", each=b"a"), "proxy"),
+        (keeps_saying(b"", each=b"a" * 100), "proxy"),
         (silent, "timeout"),
         (ZOO["hangs up"].behaviour, "proxy"),
         (ZOO["resets"].behaviour, "proxy"),
