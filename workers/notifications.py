@@ -7,7 +7,8 @@ from ledger.notifications.sender import Sender, forget
 from ledger.parts import make_egress, make_secret_keys
 from workers.app import LIMIT_S, config, process, task
 
-STINT_S: Final = min(10.0, LIMIT_S / 6)
+STINT_S: Final = LIMIT_S / 3
+"""With the half minute that what is on its way may take then, it is less than a task may last."""
 
 _egress = make_egress(config)
 _keys = make_secret_keys(config)

@@ -41,6 +41,7 @@ from ledger.wallets.service import get_wallet
 T = TypeVar("T")
 
 ACTOR: Final = "cli"
+SCOPES: Final = ("write", "admin")
 _settings: Final = msgspec.json.Decoder(Settings)
 
 
@@ -216,7 +217,7 @@ async def _changed(at: At, wallet_id: int, rider: Rider | None) -> AutoRefillSha
 
 async def _shown(at: At, wallet_id: int) -> AutoRefillShape:
     async with at.database.transaction() as connection:
-        return shape_of(wallet_id, await about(connection, wallet_id), at.service.settlement_currency)
+        return shape_of(wallet_id, await about(connection, wallet_id), at.service.settlement_currency, SCOPES)
 
 
 def _with(url: str | None, work: Callable[[At], Awaitable[T]]) -> T:

@@ -24,7 +24,8 @@ SLACK: Final = timedelta(minutes=1)
 _BOUNDS: Final = "SELECT gone + 1, last FROM feed"
 
 _BOUNDS_OF_WALLET: Final = """
-SELECT coalesce((SELECT event FROM outbox WHERE wallet_id = %(wallet)s ORDER BY event LIMIT 1), 1),
+SELECT coalesce((SELECT event FROM outbox WHERE wallet_id = %(wallet)s ORDER BY event LIMIT 1),
+        (SELECT event_number + 1 FROM wallets WHERE wallet_id = %(wallet)s), 1),
     least(
         coalesce((SELECT event FROM outbox WHERE wallet_id = %(wallet)s ORDER BY event DESC LIMIT 1), 0),
         (SELECT min(event) - 1 FROM outbox WHERE wallet_id = %(wallet)s AND position IS NULL)),
@@ -114,11 +115,7 @@ async def page(connection: AsyncConnection, wanted: Wanted, after: int | None, l
     first, last, gone = await _bounds(connection, wanted)
     if after is not None and gone and after < first - 1:
         raise _expired((await _oldest(connection))[1])
-    begin, end = first, last
-    if wanted.since is not None:
-        begin = await _first_since(connection, wanted, wanted.since - SLACK, first, last)
-    if wanted.until is not None:
-        end = await _first_since(connection, wanted, wanted.until + SLACK, first, last) - 1
+    begin, end = await _within(connection, wanted, first, last)
     after = max(begin - 1, after or 0)
     upto = min(after + LOOKED_AT, end)
     place, which = wanted.by
@@ -136,6 +133,31 @@ async def page(connection: AsyncConnection, wanted: Wanted, after: int | None, l
     if len(rows) > limit:
         return Shown(rows[:limit], rows[limit - 1][0])
     return Shown(rows, upto if upto < end else None)
+
+
+async def positions(connection: AsyncConnection, since: datetime, until: datetime) -> tuple[int, int]:
+    """The first and the last position between which all events are that were recorded in [since, until)."""
+    wanted = Wanted(None, None, since, until)
+    first, last, _ = await _bounds(connection, wanted)
+    return await _within(connection, wanted, first, last)
+
+
+async def _within(connection: AsyncConnection, wanted: Wanted, first: int, last: int) -> tuple[int, int]:
+    """The first and the last place, of these, between which all are that are wanted."""
+    begin, end = first, last
+    if wanted.since is not None:
+        begin = await _first_since(connection, wanted, _moved(wanted.since, -SLACK), first, last)
+    if wanted.until is not None:
+        end = await _first_since(connection, wanted, _moved(wanted.until, SLACK), first, last) - 1
+    return begin, end
+
+
+def _moved(at: datetime, by: timedelta) -> datetime:
+    """The instant so much later, or the last that there is on that side."""
+    try:
+        return at + by
+    except OverflowError:
+        return at
 
 
 async def _bounds(connection: AsyncConnection, wanted: Wanted) -> tuple[int, int, int]:

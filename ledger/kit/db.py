@@ -124,6 +124,7 @@ class Database:
             pool_timeout=5,
             pool_use_lifo=True,
             pool_pre_ping=False,
+            hide_parameters=True,  # they would be in the log of each error: addresses, names, secrets
             connect_args=self._connect_args | {"options": " ".join(self._options), "async_creator_fn": self._patient},
         )
         self.reads = ReadLane(self.connect, self.statement_timeout_s + 2)

@@ -73,7 +73,8 @@ class Mailer:
         mail = EmailMessage(policy=SMTP_POLICY)
         mail["From"] = Address(self.sender.name, addr_spec=self.sender.address)
         mail["To"] = to
-        mail["Subject"] = message.subject
+        # What looks like an encoded word would be read as one, line ends and all, here or by whoever shows the mail.
+        mail["Subject"] = message.subject.replace("=?", "= ?")
         mail["Date"] = format_datetime(at)
         mail["Message-ID"] = f"<{id_}@{self.sender.domain}>"
         mail["Auto-Submitted"] = "auto-generated"

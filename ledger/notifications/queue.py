@@ -23,6 +23,10 @@ KEPT_DAYS: Final = 30
 
 PROBLEM_MAX: Final = 300
 
+LOOKED_AT: Final = 1_000
+"""Of what is due, the first so many are looked at: of each wallet the first, then the second, with those on their way
+counted, so that channels which say nothing hold up those of other wallets only until one of them has ended."""
+
 _FRESH: Final = f"""
 SELECT n.channel, n.type, max(n.slot_at), bool_or(n.state = 'queued' AND n.attempts = 0)
 FROM ({each(channels="bigint", types="text")}) g
@@ -47,11 +51,19 @@ _QUEUE: Final = f"""
 INSERT INTO notifications (channel, wallet_id, event, type, left_out, slot_at, due_at)
 {_QUEUE_OF} ON CONFLICT (channel, event) DO NOTHING"""
 
-_CLAIM: Final = """
+_CLAIM: Final = f"""
 WITH t AS (SELECT ledger_now() AS now),
+busy AS (SELECT wallet_id, count(*) AS many FROM notifications WHERE state = 'sending' GROUP BY wallet_id),
+first AS (
+    SELECT notification, due_at, wallet_id FROM notifications
+    WHERE state = 'queued' AND due_at <= (SELECT now FROM t) ORDER BY due_at LIMIT {LOOKED_AT}),
+places AS (
+    SELECT notification, due_at,
+        coalesce(many, 0) + row_number() OVER (PARTITION BY wallet_id ORDER BY due_at) AS place
+    FROM first LEFT JOIN busy USING (wallet_id)),
 picked AS (
-    SELECT n.notification FROM notifications n, t
-    WHERE n.state = 'queued' AND n.due_at <= t.now ORDER BY n.due_at LIMIT %(limit)s FOR UPDATE OF n SKIP LOCKED)
+    SELECT n.notification FROM notifications n JOIN places USING (notification)
+    WHERE n.state = 'queued' ORDER BY place, places.due_at LIMIT %(limit)s FOR UPDATE OF n SKIP LOCKED)
 UPDATE notifications n
 SET state = 'sending', attempts = n.attempts + 1, due_at = t.now + make_interval(secs => %(lease)s)
 FROM t, picked p JOIN notifications o USING (notification)

@@ -1,12 +1,17 @@
 """The sender: makes notifications of new events, sends what is due, and writes down how that ended.
 
-It works until there is nothing to do, or its time is over; any number of them may work side by side. Nothing is in its
-memory that is not in the database under a lease. Nothing is sent inside a transaction.
+It works until there is nothing to do, or its time is over; one at a time, as receivers that say nothing would keep all
+children of a worker from other work. Nothing is in its memory that is not in the database under a lease. Nothing is
+sent inside a transaction.
 """
 
 import asyncio
 import random
+import secrets
 import time
+from asyncio import FIRST_COMPLETED
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -14,7 +19,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.errors import DatabaseUnavailable
-from ledger.kit import failpoints
+from ledger.kit import duty, failpoints
 from ledger.kit.db import Database
 from ledger.kit.egress.client import Egress
 from ledger.kit.ids import event_public, public
@@ -33,7 +38,12 @@ log = structlog.get_logger(__name__)
 LEASE_S: Final = 90.0
 """Of a notification: more than twice what one attempt may take."""
 
-AT_ONCE: Final = 20
+DUTY: Final = "notifications"
+
+AT_ONCE: Final = 50
+PATIENCE_S: Final = 0.25
+"""How long what is on its way keeps it from looking for what is new."""
+
 WRITE_S: Final = 30.0
 _FORGET_AT_ONCE: Final = 5_000
 
@@ -48,22 +58,58 @@ class Sender:
         self._keys = keys
 
     async def run(self, stint_s: float) -> int:
-        """Work for so long at most; gives how many attempts were made. Raises DatabaseUnavailable."""
-        until = time.monotonic() + stint_s
-        attempts = 0
-        await self._database.retrying(queue.recover)
-        while time.monotonic() < until:
-            told = await collect(self._database)
-            claimed = await self._database.retrying(lambda connection: queue.claim(connection, AT_ONCE, LEASE_S))
-            await failpoints.reach("notifications.after_claim")
-            if not told and not claimed:
-                break
-            await asyncio.gather(*(self._send(each) for each in claimed))
-            attempts += len(claimed)
+        """Work until there is nothing to do, for so long at most, and then until what is on its way has ended; gives
+        how many attempts were made, none where somebody else is at it. Raises DatabaseUnavailable."""
+        holder = secrets.token_hex(8)
+        if await duty.take(self._database, DUTY, holder, 1) is None:
+            return 0
+        try:
+            return await self._work(holder, time.monotonic() + stint_s)
+        finally:
+            with suppress(DatabaseUnavailable):
+                await duty.leave(self._database, DUTY, holder, 1)
+
+    async def _work(self, holder: str, until: float) -> int:
+        attempts, chores_at = 0, 0.0
+        sending: set[asyncio.Task[None]] = set()
+        try:
+            while (now := time.monotonic()) < until or sending:
+                if now >= chores_at:
+                    if not await duty.renew(self._database, DUTY, holder, 1):
+                        until = now  # somebody else goes on
+                    await self._database.retrying(queue.recover)
+                    chores_at = now + duty.LEASE_S / 3
+                begun: Sequence[Claimed] = ()
+                told = 0
+                if now < until:
+                    told = await collect(self._database)
+                    begun = await self._claim(AT_ONCE - len(sending))
+                    sending |= {asyncio.create_task(self._send(each)) for each in begun}
+                    attempts += len(begun)
+                if not (told or begun or sending):
+                    break
+                if sending and not told:
+                    _, sending = await asyncio.wait(sending, timeout=PATIENCE_S, return_when=FIRST_COMPLETED)
+        finally:
+            for late in sending:
+                late.cancel()
+            if sending:
+                await asyncio.wait(sending)
         return attempts
 
+    async def _claim(self, room: int) -> Sequence[Claimed]:
+        if room <= 0:
+            return ()
+        claimed = await self._database.retrying(lambda connection: queue.claim(connection, room, LEASE_S))
+        await failpoints.reach("notifications.after_claim")
+        return claimed
+
     async def _send(self, claimed: Claimed) -> None:
-        ended = await self._attempt(claimed)
+        try:
+            ended = await self._attempt(claimed)
+        except Exception:
+            log.exception("notification.not_made", notification=claimed.notification, type=claimed.type)
+            ended = Ended("again", "the message could not be made")
         then = next_of(claimed.attempt, ended, claimed.now, random.random())  # noqa: S311
         facts = {"channel": public(KIND, claimed.channel), "type": claimed.type, "attempt": claimed.attempt}
         if ended.became == "sent":
@@ -81,7 +127,8 @@ class Sender:
                 return
             except DatabaseUnavailable:
                 if time.monotonic() > until:
-                    raise
+                    log.warning("notification.not_written_down", **facts)
+                    return
                 await asyncio.sleep(0.5)
 
     async def _attempt(self, claimed: Claimed) -> Ended:

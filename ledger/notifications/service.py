@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy import Row, func
@@ -11,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.errors import MailNotSetUp, NotFound, RateLimited, SecretKeysMissing
 from ledger.kit.db import Database
 from ledger.kit.egress.client import Egress
+from ledger.kit.egress.urls import masked
 from ledger.kit.http.strict import invalid
 from ledger.kit.ids import new_public, public, wallet_public
 from ledger.kit.mail import mail_address
@@ -26,9 +26,6 @@ from ledger.webhooks.endpoints.checks import check_url, checked_events
 log = structlog.get_logger(__name__)
 
 REMOVED: Final = "its channel was disabled"
-_SHOWN_END: Final = 4
-_LONG: Final = 20
-"""Characters of a path, and of its end that is shown then."""
 
 
 class Ways(NamedTuple):
@@ -220,13 +217,6 @@ def _led_to(keys: SecretKeys | None, channel: int, one: Checked) -> dict[str, An
         return {"shown": one.target}
     assert keys is not None, "checked before"
     return {"shown": masked(one.target), "sealed": store.sealed_url(keys, channel, one.target)}
-
-
-def masked(url: str) -> str:
-    """Of a URL its host, and of a long path the end: enough to tell one from another."""
-    parts = urlsplit(url)
-    rest = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    return f"{parts.scheme}://{parts.netloc}/…{rest[-_SHOWN_END:] if len(rest) >= _LONG else ''}"
 
 
 async def _wallet(connection: AsyncConnection, wallet_id: int, *, lock: bool = False) -> Row[Any]:

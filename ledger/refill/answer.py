@@ -1,5 +1,6 @@
 """A wallet's auto-refill as it is answered: its settings, how it stands, and what is to be expected."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final, Literal, NamedTuple
@@ -11,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book.tables import wallet_settings
 from ledger.budgets.periods import period_of
+from ledger.kit.egress.urls import masked
 from ledger.kit.http.fields import shown, shown_or_none
-from ledger.kit.ids import row_public, wallet_public
+from ledger.kit.ids import public, row_public, wallet_public
 from ledger.kit.money import format_amount
 from ledger.notifications.tables import notification_channels
 from ledger.payments.methods.store import Method, default_of
@@ -30,6 +32,7 @@ from ledger.refill.shapes import (
     Paused,
     time_of,
 )
+from ledger.webhooks.endpoints.shapes import KIND as ENDPOINT
 from ledger.webhooks.tables import webhook_endpoints
 
 FORECAST_DAYS: Final = 30
@@ -38,17 +41,25 @@ FAMILY: Final = frozenset(["*", "auto_refill.*"])
 _json: Final = msgspec.json.decode
 
 
+class Told(NamedTuple):
+    """Where events of auto-refill go: channels, the wallet's own endpoint, and the first of its owner's."""
+
+    channels: list[Any]
+    own: Any
+    others: Any
+
+
 class About(NamedTuple):
     """What a wallet's auto-refill is told with: a row of ``store.seen`` or None, and what is beside it."""
 
     seen: Any
     method: Method | None
-    notifying: Notifying
+    told: Told
 
 
 async def about(connection: AsyncConnection, wallet_id: int) -> About:
     method = await default_of(connection, wallet_id)
-    return About(await store.seen(connection, wallet_id), method, await _notifying(connection, wallet_id))
+    return About(await store.seen(connection, wallet_id), method, await _told(connection, wallet_id))
 
 
 def card_of(method: Method | None) -> Card | None:
@@ -65,13 +76,15 @@ def card_of(method: Method | None) -> Card | None:
     )
 
 
-def shape_of(wallet_id: int, found: About, currency: str) -> AutoRefillShape:
-    """The answer. ``currency``: of a wallet that never had settings."""
+def shape_of(wallet_id: int, found: About, currency: str, scopes: Collection[str]) -> AutoRefillShape:
+    """The answer. ``currency``: of a wallet that never had settings; ``scopes``: of who asks: an address that they
+    could not set is masked, since it may itself be a secret."""
     seen = found.seen
     common: dict[str, Any] = {
         "wallet_id": wallet_public(wallet_id),
         "payment_method": card_of(found.method),
-        "notification_settings": found.notifying,
+        "notification_webhook": found.told.own and _address(found.told.own.url, "write" in scopes),
+        "notification_settings": _notifying(found.told, scopes),
     }
     if seen is None:
         return AutoRefillShape(**common, **_NOTHING, currency=currency)
@@ -193,19 +206,33 @@ def _expected_at(seen: Any) -> datetime | None:
     return at
 
 
-async def _notifying(connection: AsyncConnection, wallet_id: int) -> Notifying:
-    """Where events of auto-refill go."""
+async def _told(connection: AsyncConnection, wallet_id: int) -> Told:
     c, e = notification_channels.c, webhook_endpoints.c
     channels = select(c.kind, c.shown, c.events).where(c.wallet_id == wallet_id, c.enabled).order_by(c.created_at)
-    told = [row for row in await connection.execute(channels) if _is_told(row.events)]
     owner = select(wallet_settings.c.owner_id).where(wallet_settings.c.wallet_id == wallet_id).scalar_subquery()
-    endpoints = select(e.url, e.events).where(e.owner_id == owner, e.state == "enabled").order_by(e.created_at)
-    urls = [row.url for row in await connection.execute(endpoints) if _is_told(row.events)]
-    return Notifying(
-        email_alerts=[row.shown for row in told if row.kind == "email"],
-        slack_channel=next((row.shown for row in told if row.kind == "slack"), None),
-        webhook_url=next(iter(urls), None),
+    columns = select(e.endpoint, e.url, e.events, e.state)
+    own = columns.where(e.wallet_id == wallet_id, e.state != "deleted")
+    others = columns.where(e.owner_id == owner, e.wallet_id.is_(None), e.state == "enabled").order_by(e.created_at)
+    return Told(
+        [row for row in await connection.execute(channels) if _is_told(row.events)],
+        (await connection.execute(own)).one_or_none(),
+        next((row for row in await connection.execute(others) if _is_told(row.events)), None),
     )
+
+
+def _notifying(told: Told, scopes: Collection[str]) -> Notifying:
+    own = told.own if told.own is not None and told.own.state == "enabled" and _is_told(told.own.events) else None
+    first = own or told.others
+    return Notifying(
+        email_alerts=[row.shown for row in told.channels if row.kind == "email"],
+        slack_channel=next((row.shown for row in told.channels if row.kind == "slack"), None),
+        webhook_url=first and _address(first.url, ("write" if own else "admin") in scopes),
+        webhook_endpoint_id=first and public(ENDPOINT, first.endpoint),
+    )
+
+
+def _address(url: str, whole: bool) -> str:
+    return url if whole else masked(url)
 
 
 def _is_told(events: list[str]) -> bool:

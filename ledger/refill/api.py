@@ -3,6 +3,7 @@
 from contextlib import suppress
 from typing import Annotated
 
+import msgspec
 from litestar import get, post, put
 from litestar.params import FromPath, JSONBody, QueryParameter
 
@@ -12,13 +13,14 @@ from ledger.errors import NotFound, Unavailable
 from ledger.kit.http.answers import Answer, answer
 from ledger.kit.http.paging import Cursor, Limit, Page, number_of, page
 from ledger.kit.ids import parse_row
-from ledger.refill import attempts, changes, store
+from ledger.refill import attempts, changes, store, webhook
 from ledger.refill.answer import about, shape_of
 from ledger.refill.attempts import Attempt
 from ledger.refill.shapes import (
     AttemptShape,
     AttemptState,
     AutoRefillShape,
+    AutoRefillWithSecret,
     Settings,
     Switch,
     SwitchShape,
@@ -35,22 +37,27 @@ async def get_auto_refill(request: LedgerRequest, wallet_id: FromPath[str]) -> A
     """A wallet's auto-refill: its settings, how it stands, and what is to be expected."""
     found = await request.services.directory.find(wallet_id)
     await get_wallet(request.services.database, found)
-    return await _shown(request, found)
+    return answer(await _shown(request, found))
 
 
 @put("/v1/wallets/{wallet_id:str}/auto-refill", opt={"scope": "write"})
 async def set_auto_refill(
     request: LedgerRequest, wallet_id: FromPath[str], data: JSONBody[Settings]
-) -> Answer[AutoRefillShape]:
+) -> Answer[AutoRefillWithSecret]:
     """Switch auto-refill on or off, or change it. What is left out stays as it was. Switching it on is a consent to be
-    charged, and is kept with what was shown; a wallet that is below the threshold already is charged at once."""
+    charged, and is kept with what was shown; a wallet that is below the threshold already is charged at once. The
+    secret of a `notification_webhook` that was not there is in this answer only."""
+    await webhook.check(request, data.notification_webhook)
     found = await request.services.directory.find_or_open(wallet_id)
     services = request.services
     wallet = await get_wallet(services.database, found)
     actor = request.principal.key_id
     async with services.database.transaction() as connection:
         rider = await changes.setting(connection, found, data, actor=actor, wallet=wallet, service=services.settings)
-    return await _changed(request, found, rider)
+    # Before the change: what that tells at once is heard.
+    secret = await webhook.keep(request, wallet, data.notification_webhook)
+    changed = await _changed(request, found, rider)
+    return answer(AutoRefillWithSecret(**msgspec.structs.asdict(changed), notification_webhook_secret=secret))
 
 
 @post("/v1/wallets/{wallet_id:str}/auto-refill/resume", status_code=200, opt={"scope": "write"})
@@ -60,7 +67,7 @@ async def resume_auto_refill(request: LedgerRequest, wallet_id: FromPath[str]) -
     await get_wallet(request.services.database, found)
     async with request.services.database.transaction() as connection:
         rider = await changes.resuming(connection, found)
-    return await _changed(request, found, rider)
+    return answer(await _changed(request, found, rider))
 
 
 @get("/v1/wallets/{wallet_id:str}/auto-refill/attempts", opt={"scope": "read"})
@@ -112,7 +119,7 @@ async def set_refill_switch(request: LedgerRequest, data: JSONBody[Switch]) -> A
     return answer(switch_shape(switched))
 
 
-async def _changed(request: LedgerRequest, wallet_id: int, rider: Rider | None) -> Answer[AutoRefillShape]:
+async def _changed(request: LedgerRequest, wallet_id: int, rider: Rider | None) -> AutoRefillShape:
     """Carry out a change, and then have it decided whether a refill is needed."""
     if rider is not None:
         await request.change(BookDue(wallet_id=wallet_id), (rider,))
@@ -121,10 +128,10 @@ async def _changed(request: LedgerRequest, wallet_id: int, rider: Rider | None) 
     return await _shown(request, wallet_id)
 
 
-async def _shown(request: LedgerRequest, wallet_id: int) -> Answer[AutoRefillShape]:
+async def _shown(request: LedgerRequest, wallet_id: int) -> AutoRefillShape:
     async with request.services.database.transaction() as connection:
         found = await about(connection, wallet_id)
-    return answer(shape_of(wallet_id, found, request.services.settings.settlement_currency))
+    return shape_of(wallet_id, found, request.services.settings.settlement_currency, request.principal.scopes)
 
 
 def _number(attempt: Attempt) -> int:

@@ -63,6 +63,7 @@ async def switch(database: Database, *, stopped: bool, reason: str | None, actor
 
 def _only_off(data: Settings) -> None:
     """Raises InvalidRequest: what is switched off is not changed at the same time."""
-    given = [name for name in data.__struct_fields__ if name != "enabled" and getattr(data, name) is not UNSET]
+    free = ("enabled", "notification_webhook")
+    given = [name for name in data.__struct_fields__ if name not in free and getattr(data, name) is not UNSET]
     if given:
         raise invalid(given[0], "cannot be given with enabled: false; what was set stays for when it is switched on")

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from ledger.events.payloads import PauseReason
+from ledger.kit.egress.urls import URL_CHARACTERS_MAX
 from ledger.kit.http.fields import Amount, Decimal, Time, shown, shown_or_none
 from ledger.kit.ids import wallet_public
 from ledger.kit.money import format_amount
@@ -76,10 +77,23 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 class Settings(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Auto-refill on or off. Switching it on, and every change while it is on, is a consent to be charged: ``consent``
-    says whose; by default, whose API key it is."""
+    says whose; by default, whose API key it is. ``notification_webhook`` can be set while it is off, too."""
 
     enabled: bool
     consent: Consent | UnsetType = UNSET
+    notification_webhook: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=URL_CHARACTERS_MAX,
+                description="Where `auto_refill.*` of this wallet is told to, signed as any webhook; null: nowhere.",
+                examples=["https://example.com/hooks/refills"],
+            ),
+        ]
+        | UnsetType
+        | None
+    ) = UNSET
 
 
 class ConsentShape(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,7 +146,16 @@ class Notifying(msgspec.Struct, frozen=True, kw_only=True):
 
     email_alerts: list[str]
     slack_channel: str | None
-    webhook_url: str | None
+    webhook_url: Annotated[
+        str | None,
+        Meta(
+            description="The `notification_webhook`, or without one the first endpoint of the owner that hears of it; "
+            "masked for a key that could not set it. One that is disabled is not told."
+        ),
+    ]
+    webhook_endpoint_id: Annotated[
+        str | None, Meta(description="Which endpoint that is.", examples=["whe_0GJkz3mQx7B"])
+    ]
 
 
 class AutoRefillShape(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,8 +191,23 @@ class AutoRefillShape(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="When it is looked at although nothing moves; each entry of the wallet looks, too."),
     ]
     next_charge: NextCharge | None
+    notification_webhook: Annotated[
+        str | None, Meta(description="As it was set, disabled or not; masked for a key that could not set it.")
+    ]
     notification_settings: Notifying
     consent: ConsentShape | None
+
+
+class AutoRefillWithSecret(AutoRefillShape, frozen=True, kw_only=True):
+    """A wallet's auto-refill after a change, and the secret of its webhook where that was just made."""
+
+    notification_webhook_secret: Annotated[
+        str | None,
+        Meta(
+            description="What `notification_webhook` is signed with, once: null unless this request made it.",
+            examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+        ),
+    ]
 
 
 class AttemptShape(msgspec.Struct, frozen=True, kw_only=True):

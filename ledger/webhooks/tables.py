@@ -41,6 +41,7 @@ webhook_endpoints = Table(
     Column("warned_at", Instant),
     Column("paused_until", Instant),
     Column("slots", Integer, nullable=False, server_default=text("4")),
+    Column("wallet_id", BigInteger),
     CheckConstraint("endpoint > 0", name="id"),
     CheckConstraint("cardinality(events) > 0", name="events"),
     CheckConstraint("state IN ('enabled', 'disabled', 'deleted')", name="state"),
@@ -49,9 +50,15 @@ webhook_endpoints = Table(
     CheckConstraint("state <> 'enabled' OR disabled_for IS NULL", name="enabled"),
     CheckConstraint("slots > 0 AND failures >= 0", name="health"),
     Index("webhook_endpoints_owner_idx", "owner_id", "endpoint"),
+    Index(
+        "webhook_endpoints_wallet_idx",
+        "wallet_id",
+        unique=True,
+        postgresql_where=text("wallet_id IS NOT NULL AND state <> 'deleted'"),
+    ),
 )
 """``failures`` in a row, ``failing_since`` the first of them; ``slots``: deliveries at once; ``told_at``: when it was
-told that it is disabled."""
+told that it is disabled; ``wallet_id``: of one that hears of this wallet alone, for its settings of auto-refill."""
 
 webhook_secrets = Table(
     "webhook_secrets",

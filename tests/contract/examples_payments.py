@@ -92,8 +92,9 @@ async def _refill(call: Call, sandbox: SandboxAt) -> None:
         terms = {"threshold": "100", "amount_usd": "50", "maximum_per_month": 5, "monthly_spend_cap": "200"}
         hours = {"business_hours_only": True, "business_hours": {"opens": "00:00", "closes": "24:00"}}
         consent = {"consent": {"given_by": "ada@example.com"}}
+        webhook = {"notification_webhook": "https://example.com/hooks/refills"}
         path = f"{wallet}/auto-refill"
-        await call("set_auto_refill", "PUT", path, {"enabled": True} | terms | hours | consent)
+        await call("set_auto_refill", "PUT", path, {"enabled": True} | terms | hours | consent | webhook)
         await call("charge_usage", "POST", f"{wallet}/usage", {"service": "chat", "credits": "30"}, keep=False)
         async with desk.database.transaction() as connection:
             [due] = await attempts.claim(connection, 1)

@@ -258,7 +258,8 @@ async def test_what_is_forgotten_is_said_to_be(log: Log) -> None:
         await log.api.get("/v1/events", after=first["id"]),
         await log.api.get("/v1/events", after=third["id"], wallet_id=old),
         await log.api.get(f"/v1/events/{second['id']}"),
-        *[await log.api.get("/v1/events", cursor=cursors[0], limit=1)],
+        await log.api.get("/v1/events", cursor=cursors[0], limit=1),
+        await log.api.get("/v1/events", cursor=cursors[1], limit=1, wallet_id=old),
     ]
     for answer in expired:
         assert (410, "EVENTS_EXPIRED") == (answer.status_code, answer.json()["code"]), answer.text
@@ -274,3 +275,20 @@ async def test_a_key_that_may_not_read_is_refused(log: Log, database_url: str) -
     assert 403 == (await other.get("/v1/events")).status_code
     await other.client.aclose()
     assert timedelta(minutes=1) == read.SLACK
+
+
+@pytest.mark.parametrize(
+    ("params", "many"),
+    [
+        ({"from": "0001-01-01T00:00:00Z"}, 2),
+        ({"from": "0001-01-01"}, 2),
+        ({"to": "9999-12-31T23:59:59.999999Z"}, 2),
+        ({"from": "9999-12-31T23:59:59.999999Z"}, 0),
+        ({"to": "0001-01-01T00:00:00Z"}, 0),
+    ],
+)
+async def test_the_ends_of_the_calendar_are_instants_too(log: Log, params: dict[str, str], many: int) -> None:
+    wallet = await log.wallet(2)
+    found = await log.api.get("/v1/events", wallet_id=wallet, type="credits.granted", **params)
+    assert found.status_code == 200, found.text
+    assert len(found.json()["items"]) == many

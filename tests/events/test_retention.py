@@ -181,13 +181,14 @@ async def test_what_is_delivered_again_meanwhile_stays(teller: Teller, wallet: i
     for number in (2, 5):
         deliver(teller, wallet, number, "delivered")
     teller.advance(timedelta(days=200))
-    span = {"endpoint": 7, "after": 0, "limit": 10, "states": ["delivered"], "since": ALWAYS, "until": NEVER}
+    every = {"endpoint": 7, "after": 0, "upto": 2**62, "since": ALWAYS, "until": NEVER}
+    span = every | {"states": ["delivered"]}
     async with teller.database.transaction() as connection:
         assert len(await again(connection, AGAIN, span | {"since": recorded(teller, wallet, 5)})) == 1
         assert 4 == (await asyncio.wait_for(forget(teller.database, 90), 5)).events
     assert 0 == (await forget(teller.database, 90)).events
     assert [(5, "due")] == run_sql(teller.url, "SELECT event, state FROM webhook_deliveries")
-    missed = {"endpoint": 7, "limit": 1, "since": recorded(teller, wallet, 7), "until": NEVER}
+    missed = every | {"since": recorded(teller, wallet, 7), "until": recorded(teller, wallet, 8)}
     run_sql(teller.url, "UPDATE webhook_deliveries SET state = 'delivered', finished_at = ledger_now()")
     async with teller.database.transaction() as connection:
         assert len(await again(connection, MISSED, missed)) == 1

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ledger.events.catalogue import CATALOGUE, is_known
+from ledger.kit.egress.urls import masked
 from ledger.kit.mail import MailServer, Sender, mail_address
 from ledger.notifications import rules
 from ledger.notifications.collect import wants
 from ledger.notifications.message import About, as_html, grouped, message_of, money, mrkdwn, plain
 from ledger.notifications.rules import Ended, Next, next_of, slot_of
-from ledger.notifications.service import masked
 from ledger.notifications.texts import TEXTS
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -116,6 +116,28 @@ async def test_days_of_failure_disable_with_a_warning_before(api: Api, post: Pos
     assert set(states(api.database_url, number(hook))) == {"exhausted"}
 
 
+@pytest.mark.parametrize("why", ["request", "gone"])
+async def test_what_was_told_just_before_it_was_disabled_is_not_lost(api: Api, post: Post, why: str) -> None:
+    """Though nobody had looked at it yet: it waits, or is exhausted and can be had again. What is told later is not."""
+    async with receiving() as receiver:
+        hook = await endpoint(api, receiver, "credits.granted")
+        wallet = await api.wallet("5")
+        await api.send("PATCH", f"/v1/webhook-endpoints/{hook}", json={"enabled": False})
+        run_sql(
+            api.database_url, "UPDATE webhook_endpoints SET disabled_for = %s WHERE endpoint = %s", why, number(hook)
+        )
+        await api.grant(wallet, "1")
+        state = "due" if why == "request" else "exhausted"
+        await post.until(lambda: states(api.database_url, number(hook)) == {state: 1}, state)
+        await api.send("PATCH", f"/v1/webhook-endpoints/{hook}", json={"enabled": True})
+        if why == "gone":
+            path = f"/v1/webhook-endpoints/{hook}"
+            again = {"since": (await api.get(path)).json()["created_at"]}
+            assert (await api.post(f"{path}/redeliver", again)).json() == {"deliveries": 1}
+        await post.until(lambda: states(api.database_url, number(hook)) == {"delivered": 1}, "it came")
+    assert [came.event["data"]["credits"] for came in receiver.came] == ["5"]
+
+
 async def test_a_disabled_endpoint_lets_wait_what_was_due(api: Api, post: Post) -> None:
     """What was told before it was disabled comes when it is enabled again; what was told meanwhile does not."""
     async with receiving(in_turn(reply(500), OK)) as receiver:

@@ -16,6 +16,8 @@ from ledger.kit.egress.proxy import Proxy
 TRIED_MAX: Final = 4
 PROXY_HEAD_BYTES_MAX: Final = 16 * 1024
 _ANY_PORT: Final = 9
+_NOT_REACHED: Final = (b"502", b"503", b"504")
+"""What a proxy answers where nobody listens: who took that for a fault of the proxy's would wait for ever."""
 
 
 async def connected(addresses: Sequence[Address], port: int, limit_s: float) -> tuple[socket.socket, Address]:
@@ -39,7 +41,7 @@ async def tunnelled(proxy: Proxy, through: socket.socket, address: Address, port
     """Make this connection to the proxy one to the address.
 
     Raises:
-        Failure: ``proxy``.
+        Failure: ``proxy``; ``connect``: the proxy is in order, and could not connect either.
     """
     loop = asyncio.get_running_loop()
     head = b""
@@ -54,6 +56,8 @@ async def tunnelled(proxy: Proxy, through: socket.socket, address: Address, port
     except OSError:
         raise Failure("proxy", "the connection to the proxy broke") from None
     version, _, rest = head.partition(b" ")
+    if version.startswith(b"HTTP/1.") and rest[:3] in _NOT_REACHED:
+        raise Failure("connect", f"the proxy could not connect to port {port}")
     if not version.startswith(b"HTTP/1.") or not rest.startswith(b"2"):
         raise Failure("proxy", f"the proxy answered {rest[:3].decode('ascii', 'replace')}")
 

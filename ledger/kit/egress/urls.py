@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlsplit
 
 from ledger.errors import UrlRefused
 from ledger.kit.egress.addresses import Address, refused
@@ -20,6 +21,10 @@ from ledger.kit.egress.hosts import HostError, host_of, port_of
 URL_CHARACTERS_MAX: Final = 2_048
 PORTS: Final = (443, 8443)
 """Where receivers that no list names may listen."""
+
+_SHOWN_END: Final = 4
+_LONG: Final = 20
+"""Characters of a path, and of its end that is shown then."""
 
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^#]*)(#.*)?", re.ASCII)
@@ -111,6 +116,13 @@ def judge(target: Target, addresses: Sequence[Address], allow: AllowList) -> Non
             raise UrlRefused(f"{target.host} is at an address that may not be called", "address")
         if target.scheme == "http" and refused(address) is None:
             raise UrlRefused(f"{target.host} is a public host, which is only called by https", "plain_http")
+
+
+def masked(url: str) -> str:
+    """Of a URL that was parsed its host, and of a long path the end: enough to tell one from another."""
+    parts = urlsplit(url)
+    rest = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    return f"{parts.scheme}://{parts.netloc}/…{rest[-_SHOWN_END:] if len(rest) >= _LONG else ''}"
 
 
 def _where(authority: str, default: int) -> tuple[str, Address | None, int]:

@@ -20,7 +20,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book.door import Door
 from ledger.errors import DatabaseUnavailable
-from ledger.events.feed import BATCH
 from ledger.kit import duty, failpoints
 from ledger.kit.bell import Ear
 from ledger.kit.db import Database
@@ -136,7 +135,7 @@ class Courier:
             if look:
                 self._heard.clear()
                 looked_at = now
-                whole = await fan_out(self._database) == BATCH
+                _, whole = await fan_out(self._database)
             begun = await self._send_what_is_due()
             if not (whole or begun):
                 with suppress(TimeoutError):
@@ -169,7 +168,8 @@ class Courier:
             if not slots:
                 return [], behind
             now = open_[0].now
-            claimed = await store.claim(connection, slots, now, LEASE_S, limit)
+            owners = [receivers[endpoint].owner_id for endpoint in slots]
+            claimed = await store.claim(connection, slots, owners, now, lease_s=LEASE_S, limit=limit)
             if not claimed:
                 return [], behind
             signing = await live_secrets(connection, self._keys, {each.endpoint for each in claimed})

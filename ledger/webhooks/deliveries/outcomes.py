@@ -75,6 +75,7 @@ async def _write(connection: AsyncConnection, receivers: dict[int, Receiver], en
         for each in mine
     ]
     await store.write(connection, now, written, [_tried(each) for each in mine])
+    await store.only_last(connection, [_tried(each) for each in mine if not each.outcome.counts])
     changed = {e: health for e, health in known.items() if health != receivers[e].health or e in ends}
     await store.know(connection, now, changed, ends)
     for endpoint, why in ends.items():

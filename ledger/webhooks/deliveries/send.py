@@ -44,6 +44,5 @@ def outcome_of(answer: Answer, now: datetime) -> Outcome:
 
 def reply_of(answer: Answer) -> str:
     """What the log shows of an answer: the beginning of its body, or why there was none."""
-    if answer.outcome != "answered":
-        return answer.detail
-    return answer.body.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    said = answer.body.decode(errors="replace") if answer.outcome == "answered" else answer.detail
+    return said.replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -1,7 +1,7 @@
 """What people do with deliveries: look at them, have them sent again, and try an endpoint."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.errors import EventsExpired, NotFound, SecretKeysMissing, WebhookEndpointDisabled
 from ledger.events.catalogue import payload_of
 from ledger.events.payloads import EndpointTest
+from ledger.events.read import positions
 from ledger.kit.db import Database
 from ledger.kit.egress.client import Egress
 from ledger.kit.ids import parse_public, public
@@ -33,8 +34,8 @@ from ledger.webhooks.endpoints import store as endpoints
 from ledger.webhooks.endpoints.shapes import KIND as ENDPOINT
 from ledger.webhooks.tables import webhook_attempts, webhook_deliveries
 
-PIECE: Final = 2_000
-"""Deliveries that one transaction makes due again."""
+PIECE: Final = 5_000
+"""Events that one transaction looks at."""
 
 TEST: Final = "webhook_endpoint.test"
 
@@ -45,10 +46,11 @@ _AGAIN: Final = """
 UPDATE webhook_deliveries SET state = 'due', round = attempts, due_at = ledger_now(), finished_at = NULL,
     exhausted_for = NULL
 WHERE delivery IN (
-    SELECT d.delivery FROM webhook_deliveries d JOIN outbox o USING (wallet_id, event)
-    WHERE d.endpoint = %(endpoint)s AND d.delivery > %(after)s AND d.state = ANY(%(states)s)
+    SELECT d.delivery FROM outbox o JOIN webhook_deliveries d
+        ON d.endpoint = %(endpoint)s AND d.wallet_id = o.wallet_id AND d.event = o.event
+    WHERE o.position > %(after)s AND o.position <= %(upto)s AND d.state = ANY(%(states)s)
         AND o.recorded_at >= %(since)s AND o.recorded_at < %(until)s
-    ORDER BY d.delivery LIMIT %(limit)s FOR KEY SHARE OF o)
+    ORDER BY d.delivery FOR KEY SHARE OF o)
     AND state = ANY(%(states)s)
 RETURNING delivery"""
 """Whoever forgets an event while this waits for it has taken its delivery along."""
@@ -58,12 +60,13 @@ INSERT INTO webhook_deliveries (endpoint, wallet_id, event, type, due_at, create
 SELECT e.endpoint, o.wallet_id, o.event, o.type, t.now, t.now
 FROM (SELECT ledger_now() AS now) t CROSS JOIN webhook_endpoints e CROSS JOIN consumers c CROSS JOIN outbox o
 LEFT JOIN wallet_settings w ON w.wallet_id = o.wallet_id
-WHERE e.endpoint = %(endpoint)s AND c.name = 'webhooks' AND o.position <= c.position
+WHERE e.endpoint = %(endpoint)s AND c.name = 'webhooks' AND o.position > %(after)s
+    AND o.position <= least(%(upto)s, c.position)
     AND o.recorded_at >= %(since)s AND o.recorded_at < %(until)s
     AND (e.owner_id IS NULL OR e.owner_id = w.owner_id) AND {WANTED}
     AND NOT EXISTS (SELECT 1 FROM webhook_deliveries d
         WHERE d.endpoint = e.endpoint AND d.wallet_id = o.wallet_id AND d.event = o.event)
-ORDER BY o.position LIMIT %(limit)s FOR KEY SHARE OF o
+ORDER BY o.position FOR KEY SHARE OF o
 ON CONFLICT (endpoint, wallet_id, event) DO NOTHING
 RETURNING delivery"""
 
@@ -117,17 +120,21 @@ async def redeliver(database: Database, number: int) -> Delivery:
 async def redeliver_some(database: Database, endpoint: int, again: Again, since: datetime, until: datetime) -> int:
     """Deliveries of a time that are due again; gives how many. Raises NotFound, WebhookEndpointDisabled."""
 
-    async def check(connection: AsyncConnection) -> None:
+    async def begin(connection: AsyncConnection) -> tuple[int, int]:
         await _enabled(connection, endpoint)
+        return await positions(connection, since, until)
 
-    await database.retrying(check)
-    span = {"endpoint": endpoint, "since": since, "until": until, "limit": PIECE}
+    first, last = await database.retrying(begin)
+    states = [state for state in ("exhausted", "delivered") if again.which in (state, "all")]
     found = 0
-    if again.which in ("exhausted", "all"):
-        states = ["exhausted"] if again.which == "exhausted" else ["exhausted", "delivered"]
-        found += await _pieces(database, lambda c, after: _run(c, _AGAIN, span | {"states": states, "after": after}))
-    if again.which in ("missed", "all"):
-        found += await _pieces(database, lambda c, _: _run(c, _MISSED, span))
+    for after in range(first - 1, last, PIECE):
+        span = {"endpoint": endpoint, "since": since, "until": until, "after": after, "upto": min(after + PIECE, last)}
+
+        async def work(connection: AsyncConnection, span: dict[str, Any] = span) -> int:
+            done = len(await _run(connection, _AGAIN, span | {"states": states})) if states else 0
+            return done + (len(await _run(connection, _MISSED, span)) if again.which in ("missed", "all") else 0)
+
+        found += await database.retrying(work)
     return found
 
 
@@ -166,21 +173,6 @@ async def _enabled(connection: AsyncConnection, endpoint: int) -> None:
         raise WebhookEndpointDisabled(
             "the endpoint is disabled: enable it first", endpoint_id=public(ENDPOINT, endpoint)
         )
-
-
-async def _pieces(database: Database, piece: Callable[[AsyncConnection, int], Awaitable[Sequence[int]]]) -> int:
-    """All of it, in transactions that are short; ``piece`` does what is behind a delivery."""
-    found, after = 0, 0
-    while True:
-
-        async def work(connection: AsyncConnection, after: int = after) -> Sequence[int]:
-            return await piece(connection, after)
-
-        done = await database.retrying(work)
-        found += len(done)
-        if len(done) < PIECE:
-            return found
-        after = max(done)
 
 
 async def _run(connection: AsyncConnection, sql: str, params: dict[str, Any]) -> Sequence[int]:

@@ -41,20 +41,26 @@ SELECT endpoint, owner_id, url, state, disabled_for, ledger_now() AS now,
 FROM webhook_endpoints WHERE endpoint = ANY(%(endpoints)s::bigint[]) ORDER BY endpoint FOR NO KEY UPDATE"""
 
 _CLAIM: Final = f"""
+WITH r AS ({each(endpoints="bigint", owners="bigint", slots="int")}),
+s AS (
+    SELECT endpoints, owners, slots, many, sum(many) OVER (PARTITION BY owners) AS busy FROM r CROSS JOIN LATERAL (
+        SELECT count(*) AS many FROM webhook_deliveries WHERE endpoint = r.endpoints AND state = 'sending') c)
 UPDATE webhook_deliveries d
 SET state = 'sending', attempts = d.attempts + 1, due_at = %(now)s + make_interval(secs => %(lease)s)
 FROM (
-    SELECT p.delivery, p.attempts, p.wallet_id, p.event FROM ({each(endpoints="bigint", slots="int")}) r
-    CROSS JOIN LATERAL (
+    SELECT p.delivery, p.attempts, p.wallet_id, p.event,
+        s.busy + row_number() OVER (PARTITION BY s.owners ORDER BY s.many + p.place, p.due_at) AS turn
+    FROM s CROSS JOIN LATERAL (
         SELECT delivery, attempts, wallet_id, event, due_at, row_number() OVER (ORDER BY due_at) AS place FROM (
-            SELECT * FROM webhook_deliveries WHERE endpoint = r.endpoints AND state = 'due' AND due_at <= %(now)s
-            ORDER BY due_at LIMIT greatest(r.slots - (
-                SELECT count(*) FROM webhook_deliveries WHERE endpoint = r.endpoints AND state = 'sending'), 0)) d) p
-    ORDER BY p.place, p.due_at LIMIT %(limit)s) p
+            SELECT * FROM webhook_deliveries WHERE endpoint = s.endpoints AND state = 'due' AND due_at <= %(now)s
+            ORDER BY due_at LIMIT greatest(s.slots - s.many, 0)) d) p
+    ORDER BY turn, random() LIMIT %(limit)s) p
 JOIN outbox o USING (wallet_id, event)
 WHERE d.delivery = p.delivery AND d.attempts = p.attempts AND d.finished_at IS NULL
 RETURNING d.delivery, d.attempts, d.endpoint, d.wallet_id, d.event, o.recorded_at, o.payload"""
-"""The first of each endpoint, then the second of each: who has many waits behind who has few.
+"""The first of each owner, then the second of each, and so on, with those on their way counted, and among the endpoints
+of an owner in the same manner: who has many waits behind who has few, and who takes long behind who does not. Lots are
+drawn among those whose turn is the same: otherwise whoever is behind the most would always be the first.
 
 That a delivery is still due is said without its state: a planner whose statistics are of a quiet time takes the index
 of what is due for empty, and would go through all of it for each delivery.
@@ -87,6 +93,10 @@ _LOG_OF = each(
 _LOG: Final = f"""
 INSERT INTO webhook_attempts (delivery, attempt, at, url, outcome, duration_ms, status, reply)
 {_LOG_OF} ON CONFLICT DO NOTHING"""
+
+_SAME: Final = f"""
+DELETE FROM webhook_attempts a USING ({each(deliveries="bigint", attempts="int", outcomes="text")}) w
+WHERE a.delivery = w.deliveries AND a.attempt = w.attempts - 1 AND a.outcome = w.outcomes"""
 
 _KNOWN: Final = f"""
 UPDATE webhook_endpoints e SET failures = k.failures, failing_since = k.since, warned_at = k.warned,
@@ -176,11 +186,23 @@ def _receiver(row: Any) -> Receiver:
 
 
 async def claim(
-    connection: AsyncConnection, slots: Mapping[int, int], now: datetime, lease_s: float, limit: int
+    connection: AsyncConnection,
+    slots: Mapping[int, int],
+    owners: Sequence[str | None],
+    now: datetime,
+    *,
+    lease_s: float,
+    limit: int,
 ) -> list[Claimed]:
     """Take deliveries that are due: of each endpoint so many, less those that are on their way already, and ``limit``
-    in all. The endpoints are locked, by a statement before this."""
-    places = {"endpoints": numbers(slots), "slots": numbers(slots.values())}
+    in all. ``owners``: theirs; one of the platform is as one of an owner of its own. The endpoints are locked, by a
+    statement before this."""
+    groups: dict[str | None, int] = {}
+    of = [
+        endpoint if owner is None else groups.setdefault(owner, -1 - len(groups))
+        for endpoint, owner in zip(slots, owners, strict=True)
+    ]
+    places = {"endpoints": numbers(slots), "owners": numbers(of), "slots": numbers(slots.values())}
     params = places | {"now": now, "lease": lease_s, "limit": limit}
     found: Any = await connection.exec_driver_sql(_CLAIM, params)
     return [Claimed(*row) for row in found]
@@ -222,6 +244,17 @@ async def write(connection: AsyncConnection, now: datetime, written: Sequence[Wr
         "replies": texts([one.reply for one in log]),
     }
     await connection.exec_driver_sql(_LOG, params)
+
+
+async def only_last(connection: AsyncConnection, repeated: Sequence[Tried]) -> None:
+    """Of attempts that ended as the one before did, keep these: they go on until somebody mends something."""
+    if repeated:
+        params = {
+            "deliveries": numbers([one.delivery for one in repeated]),
+            "attempts": numbers([one.attempt for one in repeated]),
+            "outcomes": words([one.outcome for one in repeated]),
+        }
+        await connection.exec_driver_sql(_SAME, params)
 
 
 async def know(

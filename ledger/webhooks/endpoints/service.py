@@ -1,7 +1,8 @@
 """Endpoints: make, find, change, delete, and give another secret."""
 
 import secrets
-from typing import Any, Final
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import UNSET
@@ -43,6 +44,15 @@ class Made(msgspec.Struct, frozen=True):
     answer: EndpointWithSecret
 
 
+class OfWallet(NamedTuple):
+    """Whose the endpoint of a single wallet is, and what it hears of to begin with."""
+
+    wallet_id: int
+    owner_id: str
+    events: tuple[str, ...]
+    description: str
+
+
 def number_of(endpoint_id: str) -> int:
     """Raises NotFound."""
     return parse_public(KIND, endpoint_id, "webhook endpoint")
@@ -70,10 +80,33 @@ async def make(connection: AsyncConnection, keys: SecretKeys, new: NewEndpoint, 
     whose, most = ("the platform", PLATFORM_MAX) if new.owner_id is None else ("the owner", OWNER_MAX)
     if await store.count(connection, new.owner_id) >= most:
         raise invalid("", f"{whose} has {most} webhook endpoints, and can have no more")
-    number, _ = new_public(KIND)
     given = {name: getattr(new, name) for name in ("owner_id", "url", "description", "metadata")}
-    await store.add(connection, {"endpoint": number, "events": events, **given})
-    return await _made(connection, keys, number, secret, 0)
+    return await _add(connection, keys, {"events": events, **given}, secret)
+
+
+async def keep_of_wallet(
+    connection: AsyncConnection, keys: SecretKeys, wallet: OfWallet, url: str, secret: str
+) -> Made | None:
+    """Have the wallet's own endpoint at this address, which is checked already: made with this secret where there is
+    none, and given then; otherwise moved there with the secret that it has, and enabled."""
+    await store.alone(connection)
+    row = await store.of_wallet(connection, wallet.wallet_id, lock=True)
+    if row is None:
+        return await _add(connection, keys, {**wallet._asdict(), "events": list(wallet.events), "url": url}, secret)
+    values = {"url": url} if row.url != url else {}
+    values |= _state(row, EndpointChange(url=url, enabled=True))
+    if values:
+        await store.change(connection, row.endpoint, values)
+    return None
+
+
+async def remove_of_wallet(database: Database, wallet_id: int) -> None:
+    """Delete the wallet's own endpoint, where it has one."""
+    async with database.transaction() as connection:
+        row = await store.of_wallet(connection, wallet_id)
+    if row is not None:
+        with suppress(NotFound):  # somebody else deleted it meanwhile
+            await delete(database, row.endpoint)
 
 
 async def rotate(connection: AsyncConnection, keys: SecretKeys, number: int, new: NewSecret, secret: str) -> Made:
@@ -146,6 +179,12 @@ async def _row(connection: AsyncConnection, number: int, *, lock: bool = False) 
 
 async def _shown(connection: AsyncConnection, row: Row[Any]) -> Endpoint:
     return endpoint(row, (await store.spans(connection, [row.endpoint]))[row.endpoint])
+
+
+async def _add(connection: AsyncConnection, keys: SecretKeys, values: dict[str, Any], secret: str) -> Made:
+    number, _ = new_public(KIND)
+    await store.add(connection, {"endpoint": number, **values})
+    return await _made(connection, keys, number, secret, 0)
 
 
 async def _made(connection: AsyncConnection, keys: SecretKeys, number: int, secret: str, overlap_s: int) -> Made:

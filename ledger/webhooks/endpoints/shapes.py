@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from ledger.kit.egress.urls import URL_CHARACTERS_MAX
 from ledger.kit.http.fields import Metadata, OwnerId, Time, shown, shown_or_none
-from ledger.kit.ids import public
+from ledger.kit.ids import public, wallet_public
 
 KIND: Final = "whe"
 
@@ -87,6 +87,10 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     id: Annotated[str, Meta(examples=["whe_0GJkz3mQx7B"])]
     owner_id: Annotated[str | None, Meta(description="Whose events it hears of; null: everybody's.")]
+    wallet_id: Annotated[
+        str | None,
+        Meta(description="The one wallet it hears of, where it is the `notification_webhook` of its auto-refill."),
+    ]
     url: str
     description: str | None
     events: list[str]
@@ -129,6 +133,7 @@ def _fields(row: Any, secrets: Sequence[tuple[datetime, datetime | None]]) -> di
     return {
         "id": public(KIND, row.endpoint),
         "owner_id": row.owner_id,
+        "wallet_id": None if row.wallet_id is None else wallet_public(row.wallet_id),
         "url": row.url,
         "description": row.description,
         "events": row.events,

@@ -38,11 +38,23 @@ async def add(connection: AsyncConnection, values: dict[str, Any]) -> None:
 
 
 async def count(connection: AsyncConnection, owner_id: str | None) -> int:
-    """How many endpoints the owner has, or the platform. Until the end of the transaction nobody else adds one."""
-    await connection.execute(select(func.pg_advisory_xact_lock(CHANGING)))
+    """How many endpoints the owner has, or the platform, besides those of single wallets. Until the end of the
+    transaction nobody else adds one."""
+    await alone(connection)
     owned = _e.owner_id.is_(None) if owner_id is None else _e.owner_id == owner_id
-    found = await connection.execute(select(func.count()).where(owned, _e.state != "deleted"))
+    found = await connection.execute(select(func.count()).where(owned, _e.wallet_id.is_(None), _e.state != "deleted"))
     return int(found.scalar_one())
+
+
+async def alone(connection: AsyncConnection) -> None:
+    """Until the end of the transaction nobody else adds an endpoint."""
+    await connection.execute(select(func.pg_advisory_xact_lock(CHANGING)))
+
+
+async def of_wallet(connection: AsyncConnection, wallet_id: int, *, lock: bool = False) -> Row[Any] | None:
+    """The endpoint that the wallet has for itself, where it has one."""
+    statement = select(webhook_endpoints).where(_e.wallet_id == wallet_id, _e.state != "deleted")
+    return (await connection.execute(statement.with_for_update(key_share=True) if lock else statement)).one_or_none()
 
 
 async def find(connection: AsyncConnection, endpoint: int, *, lock: bool = False) -> Row[Any] | None:

@@ -11,6 +11,7 @@ from ledger.kit.egress.allow import AllowList
 from ledger.kit.egress.answer import Answer, Limits
 from ledger.kit.egress.client import Egress
 from ledger.kit.egress.proxy import Proxy
+from ledger.webhooks.deliveries.send import reply_of
 from tests.kit.egress.listening import Behaviour, Names, listening
 from tests.kit.egress.pki import Authority
 from tests.kit.egress.zoo import ZOO, head, keeps_saying, silent
@@ -89,7 +90,7 @@ async def test_a_listed_receiver_that_is_private_is_called_directly() -> None:
 @pytest.mark.parametrize(
     ("behaviour", "outcome"),
     [
-        (keeps_saying(b"", each=b"a"), "proxy"),
+        (keeps_saying(b"", each=b"a" * 100), "proxy"),
         (silent, "timeout"),
         (ZOO["hangs up"].behaviour, "proxy"),
         (ZOO["resets"].behaviour, "proxy"),
@@ -104,8 +105,8 @@ async def test_a_proxy_that_does_not_connect_us(behaviour: Behaviour, outcome: s
 
 @pytest.mark.parametrize(
     "says",
-    [head(407), head(502), b"SSH-2.0-x\r\n\r\n", head(200) + b"more", b"a" * 99_999, b"HTTP/1.1\r\n\r\n"],
-    ids=["407", "502", "no HTTP", "speaks first", "endless", "no status"],
+    [head(407), head(403), b"SSH-2.0-x\r\n\r\n", head(200) + b"more", b"a" * 99_999, b"HTTP/1.1\r\n\r\n"],
+    ids=["407", "403", "no HTTP", "speaks first", "endless", "no status"],
 )
 async def test_a_proxy_that_says_no_or_nonsense(says: bytes) -> None:
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -115,6 +116,19 @@ async def test_a_proxy_that_says_no_or_nonsense(says: bytes) -> None:
 
     answer, _ = await by_proxy(behave)
     assert ("proxy", None) == (answer.outcome, answer.status)
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+async def test_a_proxy_that_cannot_reach_the_receiver(status: int) -> None:
+    """It is there and says so: the receiver is at fault, and is not waited for as the proxy would be."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head(status))
+        await asyncio.sleep(5)
+
+    answer, _ = await by_proxy(behave)
+    assert ("connect", None) == (answer.outcome, answer.status)
 
 
 async def test_a_proxy_that_is_not_there() -> None:
@@ -137,3 +151,16 @@ def test_a_proxys_address_is_read_whole_or_not_at_all() -> None:
     ):
         with pytest.raises(ValueError, match="proxy"):
             Proxy.read(text)
+
+
+async def test_what_a_proxy_says_can_be_kept() -> None:
+    """What a text of the database cannot have is not in it: one such reply would keep those of others unwritten."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 \0\xff\0\r\n\r\n")
+        await asyncio.sleep(5)
+
+    answer, _ = await by_proxy(behave)
+    assert "proxy" == answer.outcome
+    assert "\0" not in reply_of(answer)
