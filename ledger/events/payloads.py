@@ -173,7 +173,7 @@ class RefillBlocked(Data, frozen=True, kw_only=True):
     currency: Currency
 
 
-PauseReason = Literal["failures", "disputed", "refunded", "reopened", "unknown_at_stripe"]
+PauseReason = Literal["failures", "disputed", "refunded", "reopened", "unknown_at_stripe", "currency_changed"]
 """Why auto-refill waits for a person."""
 
 
@@ -184,7 +184,7 @@ class RefillPaused(Data, frozen=True, kw_only=True):
             description="Three failures in a row; a payment of the wallet is disputed; one that auto-refill made is "
             "refunded, or another one, which left the wallet below the threshold; late money opened the wallet again, "
             "which was closed; Stripe does not know the payment of a refill any more, so that nobody knows whether "
-            "money moved.",
+            "money moved; the service takes another currency than was agreed to.",
         ),
     ]
     failures: Annotated[int, Meta(description="How many there were in a row.")]

@@ -181,14 +181,16 @@ UPDATE refills SET failures = failures + 1, rests_until = ledger_now() + make_in
 WHERE wallet_id = %(wallet)s AND failures = %(failures)s"""
 
 
-def ending(found: Attempt, end: str, reason: str, *, rests: bool = False) -> tuple[Rider, ...]:
-    """An attempt ends without money: another one may begin, once the wallet has rested or (not ``rests``) at once, and
-    what it was of does not count any more."""
+def ending(
+    found: Attempt, end: str, reason: str, *, rests: bool = False, pauses: PauseReason | None = None
+) -> tuple[Rider, ...]:
+    """An attempt ends without money, and what it was of does not count any more. Another one may begin once the wallet
+    has rested or (not ``rests``) at once; with ``pauses``, of a wallet that is on, when a person has resumed it."""
+    ended = Rider(_END, _as_found(found) | {"end": end, "reason": reason})
+    if pauses is not None:
+        return ended, suspending(found, pauses, on=True)
     which = {"wallet": found.wallet_id, "attempt": found.attempt}
-    return (
-        Rider(_END, _as_found(found) | {"end": end, "reason": reason}),
-        Rider(_FREE, which | {"rests": rests}),
-    )
+    return ended, Rider(_FREE, which | {"rests": rests})
 
 
 _SUSPEND: Final = """

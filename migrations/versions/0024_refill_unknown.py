@@ -18,7 +18,7 @@ def upgrade() -> None:
     op.add_column("refills", sa.Column("cap_given", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     # One that is not what it would be by itself was named.
     op.execute("UPDATE refills SET cap_given = true WHERE monthly_spend_cap <> amount * maximum_per_month")
-    more = f"{REASONS}, 'refunded', 'reopened', 'unknown_at_stripe'"
+    more = f"{REASONS}, 'refunded', 'reopened', 'unknown_at_stripe', 'currency_changed'"
     # Not held against rows that are there, which cannot break what allows more: 0025 does that.
     _checks(f"{STATES}, 'unknown'", f"{ENDED}, 'unknown'", more, " NOT VALID")
 

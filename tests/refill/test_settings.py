@@ -111,6 +111,24 @@ async def test_amounts_of_another_currency_are_not_taken_over(scene: Scene) -> N
     assert (wanted.currency, wanted.amount, wanted.monthly_spend_cap) == ("JPY", 5_000, 50_000)
 
 
+async def test_no_card_is_charged_in_a_currency_that_is_not_taken_any_more(scene: Scene) -> None:
+    """Payments are taken in the settlement currency only. It waits for somebody who agrees to the other one."""
+    wallet = await scene.wallet()
+    await scene.use(wallet, "60")
+    yen = replace(scene.desk.settings, settlement_currency="JPY", credits_per_unit='{"JPY":"0.1"}')
+    moved = scene._replace(desk=scene.desk._replace(settings=yen))
+    await moved.work()
+    [attempt] = await scene.attempts(wallet)
+    assert ("canceled", "currency_changed") == (attempt["status"], attempt["reason"])
+    shown = await scene.shown(wallet)
+    assert ("paused", "currency_changed") == (shown["status"], shown["paused"]["reason"])
+    assert 0 == shown["this_month"]["refills"]
+    assert ["paused"] == [told["type"] for told in scene.told(wallet)]
+    scene.ahead(timedelta(minutes=11))
+    await moved.work()
+    assert (1, []) == (len(await scene.attempts(wallet)), scene.charges(wallet))
+
+
 @pytest.mark.parametrize(
     ("body", "code", "path"),
     [

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.budgets.periods import period_of
+from ledger.events.payloads import PauseReason
 from ledger.kit.arrays import numbers
 from ledger.payments import rows
 from ledger.payments.desk import Desk
@@ -23,6 +24,8 @@ from ledger.refill.tables import refill_attempts
 
 STOPPED_S: Final = 30
 """How often what waits for the kill switch is looked at."""
+
+CURRENCY: Final[PauseReason] = "currency_changed"
 
 DESCRIPTION: Final = "Automatic refill"
 
@@ -39,11 +42,13 @@ ON CONFLICT (wallet_id, month) DO UPDATE SET count = m.count + 1, spent = m.spen
 
 class Look(NamedTuple):
     """What the look says. ``charge``: do, ``attempt`` says with which card; ``link``: a person has to pay; ``cancel``:
-    it is not wanted any more; ``wait``: not now, it is due again later; ``over``: somebody else has ended it."""
+    it is not wanted any more; ``wait``: not now, it is due again later; ``over``: somebody else has ended it.
+    ``pauses``: why no other one may begin before a person has looked."""
 
     says: Literal["charge", "link", "cancel", "wait", "over"]
     attempt: Attempt
     reason: str = ""
+    pauses: PauseReason | None = None
 
 
 async def last_look(desk: Desk, found: Attempt) -> Look:
@@ -61,6 +66,8 @@ async def last_look(desk: Desk, found: Attempt) -> Look:
             if says == "wait":
                 await attempts.postpone(connection, attempt, until or now + timedelta(seconds=STOPPED_S))
             return Look(says, attempt, reason)
+        if attempt.currency != desk.settings.settlement_currency:
+            return Look("cancel", attempt, CURRENCY, pauses=CURRENCY)
         method = await default_of(connection, found.wallet_id)
         if desk.settings.automatic_tax:
             return Look("link", await _with_payment(connection, attempt), "tax")

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import func, select
 
 from ledger.book.commands import Rider
-from ledger.events.payloads import Data, RefillPaused
+from ledger.events.payloads import Data, PauseReason, RefillPaused
 from ledger.kit import failpoints
 from ledger.payments import customers, rows
 from ledger.payments.desk import Desk
@@ -73,7 +73,10 @@ async def _charge(desk: Desk, found: Attempt) -> None:
     attempt = look.attempt
     if look.says == "cancel":
         left = await card.withdraw(desk, attempt)
-        await (_end(desk, attempt, "canceled", look.reason) if left is None else _came_to(desk, attempt, left))
+        if left is None:
+            await _end(desk, attempt, "canceled", look.reason, pauses=look.pauses)
+        else:
+            await _came_to(desk, attempt, left)
     elif look.says == "link":
         await _hand_over(desk, attempt, look.reason)
     elif look.says == "charge":
@@ -210,15 +213,18 @@ async def _follow(desk: Desk, attempt: Attempt) -> None:
         await _again(desk, attempt, after=LINK)
 
 
-async def _end(desk: Desk, attempt: Attempt, end: str, reason: str, *, rests: bool = False) -> None:
+async def _end(
+    desk: Desk, attempt: Attempt, end: str, reason: str, *, rests: bool = False, pauses: PauseReason | None = None
+) -> None:
     """It ends without money, and nothing can be paid of it any more."""
-    riders = list(attempts.ending(attempt, end, reason, rests=rests))
-    if attempt.payment is not None:
-        async with desk.database.transaction() as connection:
-            payment = await _payment_of(connection, attempt)
-        if payment.state == "processing":
-            riders.append(rows.changing(payment, state="canceled", due_at=None))
-    if await telling.move(desk.door, attempt.wallet_id, riders):
+    riders = list(attempts.ending(attempt, end, reason, rests=rests, pauses=pauses))
+    async with desk.database.transaction() as connection:
+        failures, _ = await attempts.failures_of(connection, attempt.wallet_id)
+        payment = None if attempt.payment is None else await _payment_of(connection, attempt)
+    if payment is not None and payment.state == "processing":
+        riders.append(rows.changing(payment, state="canceled", due_at=None))
+    told: list[Data] = [] if pauses is None else [RefillPaused(reason=pauses, failures=failures)]
+    if await telling.move(desk.door, attempt.wallet_id, riders, told) and pauses is None:
         await telling.look(desk.door, [attempt.wallet_id])
 
 
