@@ -49,8 +49,7 @@ OWN: Final = {
 class Page:
     """The page of one process."""
 
-    def __init__(self, database: Database, served: Served, *, fresh_s: float = FRESH_S) -> None:
-        self.fresh_s = fresh_s
+    def __init__(self, database: Database, served: Served) -> None:
         self._database = database
         self._served = served
         self._process = ProcessCollector(registry=None)
@@ -63,7 +62,7 @@ class Page:
     async def text(self) -> bytes:
         """The page as it is now, or was up to FRESH_S ago. Who comes while it is made waits for it."""
         async with self._turn:
-            if time.monotonic() - self._made_at >= self.fresh_s:
+            if time.monotonic() - self._made_at >= FRESH_S:
                 figures = await self._figures()
                 registry = CollectorRegistry(auto_describe=False)
                 registry.register(_Shown([*self._families(figures), *self._process.collect()]))
