@@ -5,8 +5,8 @@ from typing import Final
 from ledger.kit.metrics import Metric, age_s, counted
 
 _UNREAD_AGE: Final = """
-SELECT c.name, greatest(coalesce(extract(epoch FROM ledger_now() - o.recorded_at), 0), 0)
-FROM consumers c LEFT JOIN outbox o ON o.position = c.position + 1"""
+SELECT name, greatest(coalesce(extract(epoch FROM ledger_now() - recorded_at), 0), 0) FROM (
+    SELECT name, (SELECT recorded_at FROM outbox WHERE position = c.position + 1) FROM consumers c) AS next"""
 
 METRICS: Final = (
     Metric(

@@ -29,8 +29,7 @@ async def read(database: Database, metrics: Sequence[Metric]) -> Figures:
     quick = [metric for metric in metrics if not metric.slow]
     slow = [metric for metric in metrics if metric.slow]
     async with database.transaction() as connection:
-        found = await _read(connection, quick, scans=False) | await _read(connection, slow, scans=True)
-    return found
+        return await _read(connection, quick, scans=False) | await _read(connection, slow, scans=True)
 
 
 async def _read(connection: AsyncConnection, metrics: Sequence[Metric], *, scans: bool) -> dict[str, dict[str, float]]:

@@ -57,7 +57,8 @@ METRICS: Final = (
     ),
     Metric(
         "credit_ledger_auto_refill_success_ratio",
-        "Of credit_ledger_auto_refill_charged, the part that succeeded: 0 to 1, NaN where no card was charged within 24 hours.",
+        "Of credit_ledger_auto_refill_charged, the part that succeeded, 0 to 1; NaN where no card was charged within"
+        " 24 hours.",
         f"SELECT succeeded::float8 / nullif(charged, 0) FROM ({CHARGED}) AS c",
     ),
     Metric(

@@ -12,14 +12,16 @@ from ledger.webhooks.tables import DISABLED_FOR, EXHAUSTED_FOR
 
 _DUE_AGE: Final = f"""
 SELECT greatest(coalesce(extract(epoch FROM {NOW} - min(d.due_at)), 0), 0)
-FROM ({first_of_each("0")}) d JOIN webhook_endpoints e USING (endpoint)
-WHERE e.state = 'enabled' AND coalesce(e.paused_until <= {NOW}, true)"""
+FROM ({first_of_each("0")}) d WHERE (
+    SELECT state = 'enabled' AND coalesce(paused_until <= {NOW}, true) FROM webhook_endpoints e
+    WHERE e.endpoint = d.endpoint)"""
 """One look at the index for each endpoint that has something to send, as the courier does it."""
 
 METRICS: Final = (
     Metric(
         "credit_ledger_webhook_deliveries",
-        "Deliveries that wait for an attempt (due) and whose attempt is under way (sending); counted up to 10,000 each.",
+        "Deliveries that wait for an attempt (due), and whose attempt is under way (sending); counted up to 10,000"
+        " each.",
         f"""SELECT 'due', ({counted("webhook_deliveries WHERE state = 'due'")})
         UNION ALL SELECT 'sending', ({counted("webhook_deliveries WHERE state = 'sending'")})""",
         label="state",

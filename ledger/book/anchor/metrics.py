@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ledger.kit.metrics import Metric, age_s, since_s
+from ledger.kit.metrics import Metric, age_s
 
 UNSEALED_S_MAX: Final = 3 * 3600
 """An anchor is made each hour; what waits for longer than this is worth a look."""
