@@ -7,7 +7,7 @@ is shown with ``credit_ledger_up 0``, and none of its figures: an old one would 
 import asyncio
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import accumulate, groupby
 from typing import Final
 
@@ -104,7 +104,7 @@ class _Shown(Collector):
         return self._families
 
 
-def _family(metric: Metric, figures: dict[str, float]) -> Family:
+def _family(metric: Metric, figures: Mapping[str, float]) -> Family:
     kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
     family = kind(metric.name, metric.help, labels=[] if metric.label is None else [metric.label])
     for label, value in figures.items():
