@@ -18,6 +18,7 @@ from ledger.settings import Settings
 from tests.http.conftest import api, app
 from tests.metrics.reading import PREFIX, figures, parsed
 from tests.support.api import Api, run_sql, running
+from tests.support.proxy import counting_proxy
 
 pytestmark = pytest.mark.anyio
 
@@ -107,18 +108,20 @@ async def test_a_token_is_needed_where_one_is_set(database_url: str) -> None:
         await api.client.aclose()
 
 
-async def test_the_page_is_made_once_in_a_while(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many ask, and at once: the same bytes, until it is old."""
-    monkeypatch.setattr(page, "FRESH_S", 0.0)
-    before = await figures(api)
+async def test_the_page_is_made_once_in_a_while(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many ask, and at once, the first of all too: the same bytes, until it is old."""
     monkeypatch.setattr(page, "FRESH_S", 3_600.0)
-    run_sql(api.database_url, "UPDATE refill_switch SET stopped = NOT stopped")
-    pages = {answer.content for answer in await asyncio.gather(*(api.get("/metrics") for _ in range(20)))}
-    assert 1 == len(pages)
-    assert before["auto_refill_stopped"] == parsed(pages.pop().decode())["auto_refill_stopped"]
-    monkeypatch.setattr(page, "FRESH_S", 0.0)
-    assert before["auto_refill_stopped"] != (await figures(api))["auto_refill_stopped"]
-    run_sql(api.database_url, "UPDATE refill_switch SET stopped = NOT stopped")
+    async with running(database_url) as app:
+        api = Api(app, None, database_url)
+        pages = {answer.content for answer in await asyncio.gather(*(api.get("/metrics") for _ in range(20)))}
+        run_sql(database_url, "UPDATE refill_switch SET stopped = true")
+        pages.add((await api.get("/metrics")).content)
+        assert 1 == len(pages)
+        assert 0 == parsed(pages.pop().decode())["auto_refill_stopped"]
+        monkeypatch.setattr(page, "FRESH_S", 0.0)
+        assert 1 == (await figures(api))["auto_refill_stopped"]
+        await api.client.aclose()
+    run_sql(database_url, "UPDATE refill_switch SET stopped = false")
 
 
 async def test_what_is_slow_is_read_less_often(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,8 +152,26 @@ async def test_without_a_database_the_process_says_what_it_knows() -> None:
 
 
 @pytest.mark.usefixtures("always_new")
+async def test_a_database_that_falls_silent_is_given_up_and_found_again(database_url: str) -> None:
+    """Who asks hears of it, before Prometheus gives up after ten seconds; what was read before is shown no more."""
+    async with counting_proxy(database_url) as proxy:
+        settings = Settings(database_url=proxy.url, statement_timeout_ms=500, lock_timeout_ms=500)
+        async with running(database_url, settings) as app:
+            api = Api(app, None, database_url)
+            assert 1 == (await figures(api))["up"]
+            proxy.lost = True
+            async with asyncio.timeout(10):
+                found = await figures(api)
+            assert 0 == found["up"] and "journal_unsealed_age_seconds" not in found
+            proxy.lost = False
+            assert 1 == (await figures(api))["up"]
+            await api.client.aclose()
+
+
+@pytest.mark.usefixtures("always_new")
 async def test_a_database_without_a_table_is_one_that_cannot_be_read(api: Api) -> None:
     """Not migrated yet: the page says so until it is."""
+    assert 1 == (await figures(api))["up"]
     run_sql(api.database_url, "ALTER TABLE refill_switch RENAME TO hidden")
     try:
         found = await figures(api)
