@@ -3,7 +3,7 @@
 from typing import Final, get_args
 
 from ledger.events.payloads import PauseReason
-from ledger.kit.metrics import NOW, Metric, age_s, counted_by
+from ledger.kit.metrics import NOW, Metric, age_s, counted, counted_by
 from ledger.refill.tables import ENDED, STATES
 
 LATE_S: Final = 600
@@ -67,6 +67,12 @@ METRICS: Final = (
         counted_by("paused_for", "refills WHERE paused_for IS NOT NULL"),
         label="reason",
         values=get_args(PauseReason),
+    ),
+    Metric(
+        "credit_ledger_auto_refill_unknown_attempts",
+        "Refills under way whose payment Stripe does not know at the moment, as it is asked with another key than"
+        " before; counted up to 10,000. After a day their wallets are paused as unknown_at_stripe.",
+        counted("refill_attempts WHERE ended_at IS NULL AND unknown_since IS NOT NULL"),
     ),
     Metric(
         "credit_ledger_auto_refill_stopped",
