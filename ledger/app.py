@@ -15,7 +15,9 @@ from ledger.kit import telemetry
 from ledger.kit.http.direct import Direct
 from ledger.kit.http.edge import EdgedLitestar, authorized
 from ledger.kit.http.problems import refuse
+from ledger.kit.http.served import Served
 from ledger.kit.http.strict import BODY_MAX
+from ledger.metrics.page import Page
 from ledger.parts import make_database, make_door, make_egress, make_gateway, make_secret_keys
 from ledger.rates.service import Cards
 from ledger.rollups.figures import FiguresBeside
@@ -30,6 +32,7 @@ def create_app(settings: Settings | None = None) -> EdgedLitestar:
         settings = load()
         telemetry.configure(level=settings.log_level, log_format=settings.log_format)
     services = _services(settings)
+    served = Served()
     app = EdgedLitestar(
         route_handlers=list(HANDLERS),
         request_class=LedgerRequest,
@@ -37,12 +40,13 @@ def create_app(settings: Settings | None = None) -> EdgedLitestar:
         middleware=[authorized],
         exception_handlers={Exception: refuse},
         lifespan=[_running],
-        state=State({"services": services}),
+        state=State({"services": services, "metrics": Page(services.database, served)}),
         openapi_config=None,
         logging_config=None,
     )
     app.recall = services.access.recall
     app.authenticate = services.access.authenticate
+    app.served = served
     app.direct = Direct(app, LedgerRequest)
     app.open_paths = frozenset(path for handler in HANDLERS if handler.opt.get("open") for path in handler.paths)
     return app

@@ -13,6 +13,7 @@ import ledger.finance.api
 import ledger.forecast.api
 import ledger.health.api
 import ledger.holds.api
+import ledger.metrics.api
 import ledger.notifications.api
 import ledger.payments.disputes.api
 import ledger.payments.history.api
@@ -34,6 +35,7 @@ import ledger.webhooks.endpoints.api
 
 HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *ledger.health.api.HANDLERS,
+    *ledger.metrics.api.HANDLERS,
     *ledger.docs.api.HANDLERS,
     *ledger.wallets.api.HANDLERS,
     *ledger.transactions.api.HANDLERS,

@@ -119,6 +119,8 @@ class Settings:
         smtp_url: mail server that notifications are sent by, `smtp://user:password@host:587` or `smtps://…`. Without it
             no notification can be had by e-mail.
         mail_from: whom mail comes from, `Credits <billing@example.com>`; goes with `smtp_url`.
+        metrics_token: what Prometheus must present to read `/metrics`, 16 to 255 visible ASCII characters; without it
+            anybody may.
         test_clock: whether the clock of the ledger may be set forward (tests and the sandbox only).
         environment: production or test; what breaks the service on purpose is refused in production.
         failpoints: where a process is to fail, for fault tests: `unit.before_commit:kill@3`. Refused
@@ -159,6 +161,7 @@ class Settings:
     webhook_couriers: int = 1
     smtp_url: str | None = field(default=None, repr=False)
     mail_from: str | None = None
+    metrics_token: str | None = field(default=None, repr=False)
     test_clock: bool = False
     environment: str = "production"
     failpoints: str | None = None
@@ -366,6 +369,13 @@ def _secret_keys(name: str, text: str) -> str:
     return text
 
 
+def _token(name: str, text: str) -> str:
+    if not re.fullmatch("[!-~]{16,255}", text):
+        # Nothing of it is shown, as above.
+        raise SettingsError(f"{variable(name)} must be 16 to 255 visible ASCII characters, without spaces.")
+    return text
+
+
 def _public_keys(name: str, text: str) -> str:
     keys = [key.strip() for key in text.split(",") if key.strip()]
     for key in keys:
@@ -537,6 +547,7 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "egress_ca_file": _path,
     "smtp_url": _smtp_url,
     "mail_from": _mail_from,
+    "metrics_token": _token,
     "test_clock": _flag,
     "environment": _one_of(ENVIRONMENTS),
     "failpoints": _failpoints,

@@ -15,6 +15,7 @@ import psycopg
 import redis
 
 from ledger import settings
+from ledger.book.anchor.metrics import UNSEALED_AGE, UNSEALED_S_MAX
 from ledger.cli.output import emit_json, json_option
 from ledger.cli.where import running
 from ledger.parts import make_gateway
@@ -28,8 +29,6 @@ UP_TELLS = ("database_url", "redis_url", "anchor_key", "secret_keys")
 POSTGRES_VERSIONS = (16, 17, 18)
 MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 TIMEOUT_S = 5
-UNSEALED_H_MAX = 3
-
 
 SEALED = """
 SELECT encode(substring(sealed FROM 2 FOR 8), 'hex'), count(*) FROM (
@@ -206,15 +205,14 @@ def _sealed(connection: psycopg.Connection) -> Iterator[Finding]:
     """How long the book that has waited longest has been in no anchor."""
     with suppress(psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedTable):
         row = connection.execute(
-            "SELECT count(*), extract(epoch FROM ledger_now() - min(since))::float8 / 3600,"
-            " (SELECT max(number) FROM anchors) FROM unsealed"
+            f"SELECT count(*), ({UNSEALED_AGE})::float8, (SELECT max(number) FROM anchors) FROM unsealed"
         ).fetchone()
         assert row is not None
-        books, hours, last = row
+        books, age_s, last = row
         seen = f"{'no anchor yet' if last is None else f'anchor {last} is the newest'}, {books:,} books moved since"
-        if books and hours > UNSEALED_H_MAX:
+        if age_s > UNSEALED_S_MAX:
             advice = "Look whether worker and beat run and LEDGER_ANCHOR_KEY is set for them, and at the worker's log."
-            yield Finding("sealed", "warn", f"{seen}, the first {hours:.0f} hours ago", advice)
+            yield Finding("sealed", "warn", f"{seen}, the first {age_s / 3600:.0f} hours ago", advice)
         else:
             yield Finding("sealed", "ok", seen)
 

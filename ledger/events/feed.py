@@ -57,10 +57,6 @@ WHERE position > %(after)s AND position <= %(upto)s ORDER BY position"""
 
 _MOVE: Final = "UPDATE consumers SET position = %(position)s WHERE name = %(name)s"
 
-_WAITING: Final = """
-SELECT count(*) AS events, coalesce(extract(epoch FROM ledger_now() - min(recorded_at)), 0)::float8 AS age_s
-FROM outbox WHERE position IS NULL"""
-
 
 class Event(NamedTuple):
     """An event as it is stored. ``payload``: the bytes that everybody gets, as text."""
@@ -103,9 +99,3 @@ async def take(connection: AsyncConnection, consumer: str, *, limit: int = BATCH
 async def passed(connection: AsyncConnection, consumer: str, position: int) -> None:
     """``consumer`` has heard of all up to this position."""
     await connection.exec_driver_sql(_MOVE, {"name": consumer, "position": position})
-
-
-async def waiting(connection: AsyncConnection) -> tuple[int, float]:
-    """How many events have no position yet, and the age of the oldest in seconds."""
-    row: Any = (await connection.exec_driver_sql(_WAITING)).one()
-    return int(row.events), float(row.age_s)

@@ -97,6 +97,7 @@ payments = Table(
     Index("payments_created_idx", "wallet_id", "created_at", "payment"),
     Index("payments_status_idx", "wallet_id", text(f"({STATUS})"), "created_at", "payment"),
     Index("payments_processing_idx", "wallet_id", postgresql_where=text("state = 'processing'")),
+    Index("payments_pending_idx", "created_at", postgresql_where=text("state = 'pending'")),
     Index("payments_fee_unknown_idx", "charge", postgresql_where=text("state = 'paid' AND fee IS NULL")),
     postgresql_with={"fillfactor": "70"},
 )
@@ -149,6 +150,7 @@ stripe_events = Table(
     CheckConstraint("state IN ('new', 'done', 'ignored', 'failed')", name="state"),
     CheckConstraint("via IN ('webhook', 'poll')", name="via"),
     Index("stripe_events_due_idx", "due_at", postgresql_where=text("state = 'new'")),
+    Index("stripe_events_failed_idx", "received_at", postgresql_where=text("state = 'failed'")),
     Index("stripe_events_received_idx", "received_at"),
 )
 """The inbox: what Stripe told, as it told it, stored before it is answered. ``object``: the id that it is about."""

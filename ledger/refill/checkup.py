@@ -6,28 +6,17 @@ from typing import Any, Final, NamedTuple
 import psycopg
 
 from ledger.kit.ids import row_public
-
-RATE_PERCENT_MIN: Final = 99
-RATE_OF_AT_LEAST: Final = 20
-"""Of fewer refills one that fails says nothing."""
+from ledger.kit.metrics import NOW
+from ledger.refill.metrics import CHARGED, LATE_S, RATE_OF_AT_LEAST, RATE_PERCENT_MIN
 
 _SWITCH: Final = "SELECT stopped, reason, actor, changed_at FROM refill_switch"
 
-# By when a card was last charged: a decline shows within the day, and not a week later, when nobody has paid the link.
-# One that waits for its next try, or was canceled, has come to nothing yet.
-_RATE: Final = """
-SELECT count(*) FILTER (WHERE state = 'succeeded'), count(*),
-    mode() WITHIN GROUP (ORDER BY coalesce(decline_code, reason)) FILTER (WHERE state <> 'succeeded')
-FROM refill_attempts
-WHERE tries > 0 AND asked_at > ledger_now() - interval '24 hours'
-    AND state IN ('succeeded', 'expired', 'link_sent')"""
-
-_STUCK: Final = """
+_STUCK: Final = f"""
 SELECT why, count(*), (array_agg(wallet_id ORDER BY began_at))[1], (array_agg(attempt ORDER BY began_at))[1] FROM (
     SELECT a.wallet_id, a.attempt, a.began_at, CASE
         WHEN a.state = 'unknown' THEN 'whose payment Stripe does not know'
         WHEN a.unknown_since IS NOT NULL THEN 'whose payment Stripe does not know at the moment'
-        WHEN a.due_at IS NULL OR a.due_at < ledger_now() - interval '10 minutes' THEN 'nobody sees to'
+        WHEN a.due_at IS NULL OR a.due_at < ledger_now() - interval '{LATE_S} s' THEN 'nobody sees to'
         WHEN a.state = 'charging' AND a.asked_at < ledger_now() - interval '1 hour' THEN 'charging for an hour'
         WHEN a.state = 'processing' AND a.asked_at < ledger_now() - interval '30 days' THEN 'processing for a month'
         WHEN a.state = 'link_sent' AND p.expires_at < ledger_now() - interval '1 hour' THEN 'with a link that is over'
@@ -37,7 +26,7 @@ SELECT why, count(*), (array_agg(wallet_id ORDER BY began_at))[1], (array_agg(at
         SELECT FROM refills r WHERE r.wallet_id = a.wallet_id AND r.attempt = a.attempt)) AS open
 WHERE why IS NOT NULL GROUP BY why ORDER BY why"""
 
-_UNSEEN: Final = "SELECT count(*) FROM refills WHERE next_at < ledger_now() - interval '10 minutes'"
+_UNSEEN: Final = f"SELECT count(*) FROM refills WHERE next_at < {NOW} - interval '{LATE_S} s'"
 
 
 class Found(NamedTuple):
@@ -65,7 +54,7 @@ def _switch(connection: "psycopg.Connection[Any]") -> Found:
 
 
 def _charged(connection: "psycopg.Connection[Any]") -> Found:
-    succeeded, ended, reason = _row(connection, _RATE)
+    succeeded, ended, reason = _row(connection, CHARGED)
     seen = f"{succeeded:,} of {ended:,} went well in the last 24 hours"
     if ended < RATE_OF_AT_LEAST or succeeded * 100 >= ended * RATE_PERCENT_MIN:
         return Found("refills charged", "ok", seen)

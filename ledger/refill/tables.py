@@ -82,6 +82,7 @@ refills = Table(
         f"(paused_for IS NULL) = (paused_at IS NULL) AND paused_for IN ({_named(get_args(PauseReason))})", name="paused"
     ),
     Index("refills_next_idx", "next_at", postgresql_where=text("next_at IS NOT NULL")),
+    Index("refills_paused_idx", "paused_for", postgresql_where=text("paused_for IS NOT NULL")),
     postgresql_with={"fillfactor": "70"},
 )
 """A wallet's settings and how it stands with them. ``attempt``: the last one's number, ``under_way`` the same while it
@@ -137,6 +138,7 @@ refill_attempts = Table(
     CheckConstraint("credits_micro > 0 AND amount > 0 AND tries >= 0", name="amounts"),
     Index("refill_attempts_open_idx", "wallet_id", unique=True, postgresql_where=text("ended_at IS NULL")),
     Index("refill_attempts_due_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    Index("refill_attempts_asked_idx", "asked_at", postgresql_where=text("tries > 0")),
     postgresql_with={"fillfactor": "70"},
 )
 """``number``: the transaction that crossed the threshold. ``payment``: what is paid, ``intent`` by what at Stripe.

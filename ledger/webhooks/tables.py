@@ -1,5 +1,7 @@
 """Endpoints, the secrets that sign for them, what is delivered to them, and each attempt at it."""
 
+from typing import Final
+
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -20,6 +22,14 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from ledger.kit.tables import metadata
 
 Instant = DateTime(timezone=True)
+
+DISABLED_FOR: Final = ("request", "gone", "failing")
+EXHAUSTED_FOR: Final = ("attempts", "gone", "failing", "deleted")
+
+
+def _named(words: tuple[str, ...]) -> str:
+    return ", ".join(f"'{word}'" for word in words)
+
 
 webhook_endpoints = Table(
     "webhook_endpoints",
@@ -45,7 +55,7 @@ webhook_endpoints = Table(
     CheckConstraint("endpoint > 0", name="id"),
     CheckConstraint("cardinality(events) > 0", name="events"),
     CheckConstraint("state IN ('enabled', 'disabled', 'deleted')", name="state"),
-    CheckConstraint("disabled_for IN ('request', 'gone', 'failing')", name="disabled_for"),
+    CheckConstraint(f"disabled_for IN ({_named(DISABLED_FOR)})", name="disabled_for"),
     CheckConstraint("(disabled_for IS NULL) = (disabled_at IS NULL)", name="disabled"),
     CheckConstraint("state <> 'enabled' OR disabled_for IS NULL", name="enabled"),
     CheckConstraint("slots > 0 AND failures >= 0", name="health"),
@@ -56,6 +66,7 @@ webhook_endpoints = Table(
         unique=True,
         postgresql_where=text("wallet_id IS NOT NULL AND state <> 'deleted'"),
     ),
+    Index("webhook_endpoints_disabled_idx", "disabled_for", postgresql_where=text("state = 'disabled'")),
 )
 """``failures`` in a row, ``failing_since`` the first of them; ``slots``: deliveries at once; ``told_at``: when it was
 told that it is disabled; ``wallet_id``: of one that hears of this wallet alone, for its settings of auto-refill."""
@@ -89,12 +100,13 @@ webhook_deliveries = Table(
     Column("exhausted_for", Text),
     UniqueConstraint("endpoint", "wallet_id", "event"),
     CheckConstraint("state IN ('due', 'sending', 'delivered', 'exhausted')", name="state"),
-    CheckConstraint("exhausted_for IN ('attempts', 'gone', 'failing', 'deleted')", name="exhausted_for"),
+    CheckConstraint(f"exhausted_for IN ({_named(EXHAUSTED_FOR)})", name="exhausted_for"),
     CheckConstraint("(state = 'exhausted') = (exhausted_for IS NOT NULL)", name="exhausted"),
     CheckConstraint("(state IN ('delivered', 'exhausted')) = (finished_at IS NOT NULL)", name="finished"),
     CheckConstraint("0 <= round AND round <= attempts", name="attempts"),
     Index("webhook_deliveries_due_idx", "endpoint", "due_at", postgresql_where=text("state = 'due'")),
     Index("webhook_deliveries_sending_idx", "endpoint", "due_at", postgresql_where=text("state = 'sending'")),
+    Index("webhook_deliveries_exhausted_idx", "finished_at", postgresql_where=text("state = 'exhausted'")),
     Index("webhook_deliveries_endpoint_idx", "endpoint", "delivery"),
     Index("webhook_deliveries_event_idx", "wallet_id", "event"),
 )

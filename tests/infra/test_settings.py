@@ -62,6 +62,7 @@ def test_everything_can_be_set() -> None:
         "LEDGER_TASK_LIMIT_S": "60",
         "LEDGER_SMTP_URL": "smtp://mailer:p@mail.example.com:587",
         "LEDGER_MAIL_FROM": "Credits <billing@example.com>",
+        "LEDGER_METRICS_TOKEN": "a-token-for-prometheus",
         "LEDGER_ENVIRONMENT": "test",
         "LEDGER_FAILPOINTS": "unit.before_commit:kill@3",
     }
@@ -167,6 +168,12 @@ def test_secrets_are_shown_nowhere() -> None:
         with pytest.raises(SettingsError, match="LEDGER_SECRET_KEYS must be keys, each sek_") as caught_secret_keys:
             Settings.from_environ({"LEDGER_SECRET_KEYS": almost})
         assert "abcdef" not in str(caught_secret_keys.value)
+    for almost in ("abcdef", "abcdef abcdef abcdef", "abcdef" * 43):
+        with pytest.raises(SettingsError, match="LEDGER_METRICS_TOKEN must be 16 to 255") as caught_token:
+            Settings.from_environ({"LEDGER_METRICS_TOKEN": almost})
+        assert "abcdef" not in str(caught_token.value)
+    token = "abcdef" * 3
+    assert token not in repr(Settings.from_environ({"LEDGER_METRICS_TOKEN": token}))
     secret_keys = f"sek_{'abcdef0' * 6}A="
     assert secret_keys not in repr(Settings.from_environ({"LEDGER_SECRET_KEYS": secret_keys}))
     anchor_key = "ask_" + "0123456789abcdef" * 4

@@ -24,6 +24,8 @@ class Answer(Response[T], Generic[T]):
     one is an ASGI application of two messages.
     """
 
+    status_code: int
+
     def __init__(
         self,
         body: bytes,

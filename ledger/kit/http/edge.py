@@ -9,6 +9,7 @@ import itertools
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 from typing import Any, Final, Protocol
 
 from litestar import Litestar
@@ -20,6 +21,7 @@ from ledger.errors import InvalidRequest, NotFound, Unauthenticated
 from ledger.kit.http.answers import Answer
 from ledger.kit.http.direct import Direct, missing_scope
 from ledger.kit.http.problems import as_ledger_error, problem_answer
+from ledger.kit.http.served import Served
 from ledger.kit.http.strict import GIVEN, first_of_each, invalid
 
 _PROCESS: Final = f"req_{secrets.token_hex(8)}".encode()
@@ -45,18 +47,20 @@ class EdgedLitestar(Litestar):
     """Litestar with the edge before its router.
 
     ``recall`` and ``authenticate`` tell who presents a token. Paths below ``/v1`` need one, but for those in
-    ``open_paths``.
+    ``open_paths``. ``served`` counts what is answered.
     """
 
     recall: Recall
     authenticate: Authenticate
     open_paths: frozenset[str]
     direct: Direct
+    served: Served
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
+        began = perf_counter()
         headers = scope[GIVEN] = first_of_each(scope["headers"])
         given = headers.get(b"x-request-id")
         request_id = given if given is not None and _SANE_ID.fullmatch(given) else _new_id()
@@ -73,11 +77,14 @@ class EdgedLitestar(Litestar):
         else:
             short = self.direct.find(scope)
             if short is None:
-                await super().__call__(scope, receive, _with_id(send, request_id))
+                sending = _Sending(send, request_id)
+                await super().__call__(scope, receive, sending)
+                self.served.add(scope.get("route_handler"), sending.status, perf_counter() - began)
                 return
             answer = await self.direct.go(*short, scope, receive, send)
         answer.raw_headers.append((b"x-request-id", request_id))
         await answer.send_to(scope, receive, send)
+        self.served.add(scope.get("route_handler"), answer.status_code, perf_counter() - began)
 
 
 def _refuse_early(path: str, query: bytes) -> None:
@@ -90,15 +97,21 @@ def _refuse_early(path: str, query: bytes) -> None:
             raise InvalidRequest("the query must not contain the character NUL")
 
 
-def _with_id(send: Send, request_id: bytes) -> Send:
-    """``send`` that adds the request's id to the answer's headers."""
+class _Sending:
+    """``send`` that adds the request's id to the answer's headers, and knows its status then."""
 
-    async def send_with_id(message: Any) -> None:
+    __slots__ = ("_request_id", "_send", "status")
+
+    def __init__(self, send: Send, request_id: bytes) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status = 0
+
+    async def __call__(self, message: Any) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
-        await send(message)
-
-    return send_with_id
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self._request_id)]
+        await self._send(message)
 
 
 def _new_id() -> bytes:
@@ -113,9 +126,15 @@ def _bearer(headers: dict[bytes, bytes]) -> bytes:
     value = headers.get(b"authorization")
     if value is None:
         raise Unauthenticated("send an API key: Authorization: Bearer clk_…")
-    if value[:7].lower() != _PREFIX:
+    token = bearer_of(value)
+    if token is None:
         raise Unauthenticated("the Authorization header must be: Bearer <API key>")
-    return value[7:].strip()
+    return token
+
+
+def bearer_of(value: bytes) -> bytes | None:
+    """The token in an Authorization header; None where that is of another kind."""
+    return value[7:].strip() if value[:7].lower() == _PREFIX else None
 
 
 def authorized(app: ASGIApp) -> ASGIApp:

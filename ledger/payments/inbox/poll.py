@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from ledger.kit import failpoints
@@ -32,11 +32,15 @@ log = structlog.get_logger(__name__)
 CURSOR: Final = "events"
 DOWN_TO: Final = "events.down_to"
 END: Final = "events.end"
+ASKED: Final = "events.asked"
+"""When Stripe last answered, by the ledger's clock: for those who watch, the poller does not read it."""
+
 FIRST: Final = timedelta(days=3)
 OVERLAP: Final = timedelta(minutes=5)
 PIECE: Final = timedelta(hours=1)
 PAGE: Final = 100
 
+_NOW: Final = text("ledger_now()")
 _c = stripe_cursors.c
 
 
@@ -111,14 +115,15 @@ async def _cursors(database: Database) -> dict[str, datetime]:
 
 async def _leave(database: Database, down_to: datetime, end: datetime) -> None:
     """The rest of a piece for the next look."""
-    row = insert(stripe_cursors).values([{"name": DOWN_TO, "at": down_to}, {"name": END, "at": end}])
+    cursors = {DOWN_TO: down_to, END: end, ASKED: _NOW}
+    row = insert(stripe_cursors).values([{"name": name, "at": at} for name, at in cursors.items()])
     async with database.transaction() as connection:
         await connection.execute(row.on_conflict_do_update(index_elements=[_c.name], set_={"at": row.excluded.at}))
 
 
 async def _move(database: Database, at: datetime) -> None:
     """Never back: another poller may be ahead. Nothing of a piece is left."""
-    row = insert(stripe_cursors).values(name=CURSOR, at=at)
+    row = insert(stripe_cursors).values([{"name": CURSOR, "at": at}, {"name": ASKED, "at": _NOW}])
     later = {"at": func.greatest(_c.at, row.excluded.at)}
     async with database.transaction() as connection:
         await connection.execute(row.on_conflict_do_update(index_elements=[_c.name], set_=later))

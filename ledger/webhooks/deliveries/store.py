@@ -20,20 +20,27 @@ from ledger.webhooks.deliveries.rules import Health
 
 WHY_ENDED: Final = {"deleted": "deleted", "gone": "gone", "failing": "failing"}
 
-_WAITING: Final = """
+
+def first_of_each(after: str) -> str:
+    """A query for the delivery that is due first of each endpoint behind ``after``, an expression of SQL: one look at
+    the index for each endpoint that has something to send, however much that is."""
+    return f"""
 WITH RECURSIVE d AS (
-    (SELECT endpoint, due_at FROM webhook_deliveries WHERE state = 'due' AND endpoint > %(after)s
+    (SELECT endpoint, due_at FROM webhook_deliveries WHERE state = 'due' AND endpoint > {after}
         ORDER BY endpoint, due_at LIMIT 1)
     UNION ALL
     SELECT n.endpoint, n.due_at FROM d CROSS JOIN LATERAL (
         SELECT endpoint, due_at FROM webhook_deliveries WHERE state = 'due' AND endpoint > d.endpoint
         ORDER BY endpoint, due_at LIMIT 1) n)
+SELECT endpoint, due_at FROM d"""
+
+
+_WAITING: Final = f"""
 SELECT d.endpoint, d.due_at <= t.now AND CASE e.state
     WHEN 'enabled' THEN coalesce(e.paused_until <= t.now, true)
     WHEN 'disabled' THEN e.disabled_for <> 'request' ELSE true END
-FROM (SELECT * FROM d LIMIT %(limit)s) d JOIN webhook_endpoints e USING (endpoint)
+FROM ({first_of_each("%(after)s")} LIMIT %(limit)s) d JOIN webhook_endpoints e USING (endpoint)
 CROSS JOIN (SELECT ledger_now() AS now) t ORDER BY endpoint"""
-"""One look at the index for each endpoint that has something to send, however much that is."""
 
 _LOCK: Final = """
 SELECT endpoint, owner_id, url, state, disabled_for, ledger_now() AS now,

@@ -139,18 +139,6 @@ async def test_an_event_comes_as_it_was_written(database: Database, database_url
     assert events == [feed.Event(1, 7, 3, "x.y", "{}", row[0])]
 
 
-async def test_how_much_waits_for_a_position(database: Database, database_url: str) -> None:
-    async with database.transaction() as connection:
-        assert await feed.waiting(connection) == (0, 0.0)
-    with session(database_url) as raw:
-        write(raw, 1, 1)
-        raw.execute("UPDATE outbox SET recorded_at = ledger_now() - interval '1 minute'")
-    async with database.transaction() as connection:
-        count, age_s = await feed.waiting(connection)
-    assert count == 1
-    assert 60 <= age_s < 90
-
-
 STEPS = 400
 WRITERS = 6
 

@@ -1,0 +1,1 @@
+"""Metrics: what Prometheus reads at ``/metrics``, from the tables of all concepts and from this process."""
