@@ -15,6 +15,7 @@ from ledger.book.door import Door
 from ledger.book.participants import Event
 from ledger.book.telling import tell
 from ledger.events.payloads import CreditsExpiring
+from ledger.kit import clock
 from ledger.kit.db import Database
 from ledger.kit.money import format_amount
 
@@ -61,7 +62,7 @@ async def tell_expiring(database: Database, door: Door) -> int:
     as somebody held the wallet, are found again the next time."""
     async with database.transaction() as connection:
         await connection.exec_driver_sql(_FORGET)
-        now: datetime = (await connection.exec_driver_sql("SELECT ledger_now()")).scalar_one()
+        now = await clock.now(connection)
     told, seen = 0, 0
     at, wallet_id = now, 0
     while seen < TOLD_MAX:

@@ -20,6 +20,7 @@ from ledger.budgets.rules import Budget, Scope
 from ledger.budgets.shapes import BudgetChange, NewBudget
 from ledger.budgets.store import BUDGETS_MAX, Seen
 from ledger.errors import NotFound
+from ledger.kit import clock
 from ledger.kit.http.strict import invalid
 from ledger.kit.ids import new_wallet_id, parse_row, row_public
 from ledger.kit.money import parse_amount
@@ -72,7 +73,7 @@ async def plan_new(
         alerts=rising(new.alerts),
     )
     at = ZoneInfo(zone)
-    window = period_of(await store.now(connection), new.period, at)
+    window = period_of(await clock.now(connection), new.period, at)
     before = await store.count(connection, wallet_id, about.scope, about.of, window)
     kept = Kept(number, rule, Calendar(at), window.start)
     return store.make_riders(wallet_id, kept, window, period_of(window.end, new.period, at), before)

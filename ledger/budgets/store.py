@@ -136,13 +136,6 @@ async def budgets_of(connection: AsyncConnection, wallet_id: int) -> list[Seen]:
     return list(seen.values())
 
 
-async def now(connection: AsyncConnection) -> datetime:
-    """The ledger's clock."""
-    ((at,),) = await _rows(connection, "SELECT ledger_now()", {})
-    assert isinstance(at, datetime)
-    return at
-
-
 async def count(connection: AsyncConnection, wallet_id: int, scope: str, of: str | None, window: Window) -> Before:
     """What the wallet's journal so far says was spent in a period, read backwards in pieces."""
     ((upto,),) = await _rows(

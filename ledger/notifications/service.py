@@ -8,6 +8,7 @@ from sqlalchemy import Row, func
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.errors import MailNotSetUp, NotFound, RateLimited, SecretKeysMissing
+from ledger.kit import clock
 from ledger.kit.db import Database
 from ledger.kit.egress.client import Egress
 from ledger.kit.egress.urls import masked
@@ -103,7 +104,7 @@ async def test(database: Database, ways: Ways, wallet_id: int, channel_id: str |
             raise NotFound("the wallet has no such channel" if channel_id else "the wallet has no channel")
         if await store.take_tests(connection, [row.channel for row in rows]) < len(rows):
             raise RateLimited(f"a channel is tested once in {store.TEST_GAP_S} seconds at most")
-        return wallet, rows, (await connection.exec_driver_sql("SELECT ledger_now()")).scalar_one()
+        return wallet, rows, await clock.now(connection)
 
     wallet, rows, now = await database.retrying(take)
     about = store.about_wallet(wallet_id, wallet.owner_id, wallet.purpose, wallet.time_zone, wallet.metadata)

@@ -13,6 +13,7 @@ from sqlalchemy import and_, bindparam, func, insert, select, true, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.kit import clock
 from ledger.rates.changes import Difference
 from ledger.rates.prices import Meter, Price, key_of
 from ledger.rates.shapes import MeterShape, PriceShape, meter_of, meter_shape, price_of, price_shape
@@ -67,8 +68,7 @@ async def lock(connection: AsyncConnection) -> datetime:
     time: by a statement of its own, since a column of the one that waits for the lock would be of before the wait."""
     await connection.execute(select(rate_card.c.version).with_for_update())
     await connection.execute(select(func.pg_advisory_xact_lock(CHANGING)))
-    now: datetime = (await connection.execute(select(func.ledger_now()))).scalar_one()
-    return now
+    return await clock.now(connection)
 
 
 async def write(connection: AsyncConnection, difference: Difference, units: Iterable[Meter], actor: str) -> int:

@@ -8,7 +8,7 @@ or handed over to a person, by those alone who know of the intent, and have made
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.book.commands import Rider
@@ -217,11 +217,6 @@ async def failures_of(connection: AsyncConnection, wallet_id: int) -> tuple[int,
     found = select(refills.c.failures, refills.c.paused_for.is_not(None)).where(refills.c.wallet_id == wallet_id)
     row = (await connection.execute(found)).one()
     return row[0], row[1]
-
-
-async def clock(connection: AsyncConnection) -> datetime:
-    now: datetime = (await connection.execute(select(func.ledger_now()))).scalar_one()
-    return now
 
 
 async def is_on(connection: AsyncConnection, wallet_id: int) -> bool:

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.book.anchor import store
 from ledger.book.anchor.keys import SigningKey
 from ledger.book.anchor.rules import Anchor, Head, Tree, following, is_due, leaf_hash
+from ledger.kit import clock
 from ledger.kit.db import Database, sqlstate
 
 log = structlog.get_logger(__name__)
@@ -56,7 +57,7 @@ async def _seal(database: Database, key: SigningKey, *, only_if_due: bool = Fals
     async with database.transaction() as connection:
         # Under the lock: who asks whether an anchor is due must not begin another one after it was made.
         number, _ = await store.lock_open(connection)
-        began = await store.now(connection)
+        began = await clock.now(connection)
         if only_if_due and not is_due(await store.last_anchor(connection), began):
             return None
     after = 0
@@ -116,7 +117,7 @@ async def _take(connection: AsyncConnection, number: int, tree: Tree, found: lis
 async def _close(connection: AsyncConnection, number: int, key: SigningKey) -> Anchor:
     tree = await _open_tree(connection, number)
     last = await store.last_anchor(connection)
-    anchor = following(last, tree, await store.now(connection), key.public)
+    anchor = following(last, tree, await clock.now(connection), key.public)
     if anchor.number != number:
         raise RuntimeError(f"anchor {number} is open, but {anchor.number - 1} anchors are closed: run verify")
     anchor = msgspec.structs.replace(anchor, signature=key.sign(anchor.hash))

@@ -133,12 +133,6 @@ async def newest_anchors(connection: AsyncConnection, before: int | None, limit:
     return [anchor_of(row) for row in await connection.exec_driver_sql(sql, {"before": before, "limit": limit})]
 
 
-async def now(connection: AsyncConnection) -> datetime:
-    """The ledger's clock."""
-    found: datetime = (await connection.exec_driver_sql("SELECT ledger_now()")).scalar_one()
-    return found
-
-
 def anchor_of(row: Any) -> Anchor:
     number, previous, root, leaves, sealed_at, public_key, hash_, signature = row
     return Anchor(

@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncConnection
 from stripe import StripeClient
 
 from ledger.book.participants import Event
 from ledger.errors import CurrencyNotTaken, PaymentNotCancelable
 from ledger.events.payloads import LinkCreated, LinkExpired
+from ledger.kit import clock
 from ledger.kit.ids import wallet_public
 from ledger.kit.money import format_amount, parse_amount
 from ledger.payments import rows
@@ -59,7 +60,7 @@ async def add(
     refuse_cards({**wanted.metadata, "description": wanted.description or ""})
     amount = parse_amount(wanted.amount, currency, path=path)
     check_payment(amount, desk.settings, path)
-    now = (await connection.execute(select(func.ledger_now()))).scalar_one()
+    now = await clock.now(connection)
     return await rows.add(
         connection,
         wallet_id=wallet_id,
@@ -83,7 +84,7 @@ async def add(
 
 async def issue(desk: Desk, payment: Payment) -> Payment:
     """Have something at Stripe that can be paid, if the link has nothing such. Raises StripeAway or StripeRefused."""
-    now = await _now(desk)
+    now = await clock.now_of(desk.database)
     if payment.state not in ("pending", "open", "failed") or _is_over(payment, now):
         return payment
     if payment.object is not None:
@@ -120,7 +121,7 @@ async def cancel(desk: Desk, payment: Payment) -> Payment:
 
 async def is_over(desk: Desk, payment: Payment) -> bool:
     """Whether its time is over."""
-    return _is_over(payment, await _now(desk))
+    return _is_over(payment, await clock.now_of(desk.database))
 
 
 async def end(desk: Desk, payment: Payment) -> Payment:
@@ -311,9 +312,3 @@ async def _again(connection: AsyncConnection, payment: Payment) -> Payment:
     found = await rows.load(connection, payment.wallet_id, payment.payment)
     assert found is not None
     return found
-
-
-async def _now(desk: Desk) -> datetime:
-    async with desk.database.transaction() as connection:
-        now: datetime = (await connection.execute(select(func.ledger_now()))).scalar_one()
-    return now

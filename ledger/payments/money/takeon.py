@@ -8,11 +8,12 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from ledger.book.chart import OPENING_BALANCE
 from ledger.book.commands import Entry, Rider
+from ledger.kit import clock
 from ledger.kit.db import Database
 from ledger.kit.http.fields import shown
 from ledger.kit.ids import row_public
@@ -128,13 +129,11 @@ async def _write(desk: Desk, at: datetime, balance: int, booked: int) -> None:
             await connection.execute(row.on_conflict_do_nothing())
         return
     house, key = await posting.open_house(desk), f"{desk.currency}:opening"
-    async with desk.database.transaction() as connection:
-        now: datetime = (await connection.execute(select(text("ledger_now()")))).scalar_one()
     command = Entry(
         wallet_id=house,
         of_kind=KIND,
         money=into_clearing(OPENING_BALANCE, balance, desk.currency),
-        effective_at=min(at, now),
+        effective_at=min(at, await clock.now_of(desk.database)),
         description="What Stripe held before the books",
         facts={"opening": shown(at)},
     )

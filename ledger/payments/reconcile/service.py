@@ -12,11 +12,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from ledger.book.chart import STRIPE_CLEARING
 from ledger.errors import NotFound
+from ledger.kit import clock
 from ledger.kit.db import Database
 from ledger.kit.http.fields import shown
 from ledger.kit.money import format_amount
@@ -53,7 +54,7 @@ async def reconcile(
 
     Raises StripeAway, StripeRefused.
     """
-    now, opening = await _now(desk), await opening_of(desk)
+    now, opening = await clock.now_of(desk.database), await opening_of(desk)
     since = now - timedelta(days=days)
     if opening is not None:
         since = max(since, opening.at)
@@ -194,9 +195,3 @@ async def _keep(desk: Desk, at: datetime, report: Reconciliation) -> None:
         await connection.execute(old)
     for one in report.differences:
         log.error("reconcile.difference", **msgspec.to_builtins(one))
-
-
-async def _now(desk: Desk) -> datetime:
-    async with desk.database.transaction() as connection:
-        found: datetime = (await connection.execute(select(text("ledger_now()")))).scalar_one()
-    return found

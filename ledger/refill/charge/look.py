@@ -6,11 +6,12 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.budgets.periods import period_of
 from ledger.events.payloads import PauseReason
+from ledger.kit import clock
 from ledger.kit.arrays import numbers
 from ledger.payments import rows
 from ledger.payments.desk import Desk
@@ -83,8 +84,7 @@ async def last_look(desk: Desk, found: Attempt) -> Look:
 
 async def _kept(connection: AsyncConnection, wallet_id: int) -> tuple[Kept, datetime]:
     row = (await connection.exec_driver_sql(LOAD, {"wallets": numbers([wallet_id])})).one()
-    now: datetime = (await connection.execute(select(func.ledger_now()))).scalar_one()
-    return kept_of(tuple(row)), now
+    return kept_of(tuple(row)), await clock.now(connection)
 
 
 _Refused = tuple[Literal["cancel", "wait"], str, datetime | None]

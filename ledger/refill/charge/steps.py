@@ -8,15 +8,14 @@ link_sent      the payment says whether somebody paid
 
 import time
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import func, select
 
 from ledger.book.commands import Rider
 from ledger.events.payloads import Data, PauseReason, RefillPaused
-from ledger.kit import failpoints
+from ledger.kit import clock, failpoints
 from ledger.payments import customers, rows
 from ledger.payments.desk import Desk
 from ledger.payments.fulfil import settle_refill
@@ -125,7 +124,7 @@ async def _came_to(desk: Desk, attempt: Attempt, intent: dict[str, Any]) -> None
             if attempt.state == "processing":
                 await _again(desk, attempt, after=DEBIT)
             else:
-                due_at = await _now(desk) + DEBIT
+                due_at = await clock.now_of(desk.database) + DEBIT
                 await telling.move(
                     desk.door, attempt.wallet_id, [attempts.moving(attempt, state="processing", due_at=due_at)]
                 )
@@ -156,7 +155,7 @@ async def _declined(desk: Desk, attempt: Attempt, declined: Declined) -> None:
     if pause is None or attempts.paused_by(failures, paused=paused):
         await _hand_over(desk, attempt, reason, declined, known, counts=means != "action")
         return
-    due_at = await _now(desk) + pause
+    due_at = await clock.now_of(desk.database) + pause
     values = {"state": "waiting", "reason": reason[:200], "decline_code": declined.decline_code, "due_at": due_at}
     riders = [attempts.moving(attempt, **values), attempts.failing(attempt.wallet_id, failures), *known]
     await telling.move(desk.door, attempt.wallet_id, riders, [telling.failed(attempt, reason, due_at)])
@@ -180,7 +179,7 @@ async def _hand_over(
     async with desk.database.transaction() as connection:
         payment = await _payment_of(connection, attempt)
         failures, paused = await attempts.failures_of(connection, attempt.wallet_id)
-    now = await _now(desk)
+    now = await clock.now_of(desk.database)
     expires_at = now + LIFE
     code = None if declined is None else declined.decline_code
     riders = [
@@ -253,11 +252,5 @@ async def _again(desk: Desk, attempt: Attempt, *, after: timedelta = AGAIN, kept
     """Look at it again later; ``kept``: under other keys, as Stripe keeps an error of its own under these."""
     async with desk.database.transaction() as connection:
         attempt = await attempts.load(connection, attempt.wallet_id, attempt.attempt)
-        now: datetime = (await connection.execute(select(func.ledger_now()))).scalar_one()
-        await attempts.postpone(connection, attempt, now + after, asks=attempt.asks + kept)
-
-
-async def _now(desk: Desk) -> datetime:
-    async with desk.database.transaction() as connection:
-        now: datetime = (await connection.execute(select(func.ledger_now()))).scalar_one()
-    return now
+        due_at = await clock.now(connection) + after
+        await attempts.postpone(connection, attempt, due_at, asks=attempt.asks + kept)

@@ -13,6 +13,7 @@ import structlog
 
 from ledger.book.commands import Rider
 from ledger.events.payloads import Data, PauseReason, RefillPaused
+from ledger.kit import clock
 from ledger.payments import rows
 from ledger.payments.desk import Desk
 from ledger.refill import attempts, telling
@@ -29,7 +30,7 @@ async def see_to(desk: Desk, found: Attempt) -> None:
     """Stripe does not know its intent: look again later, or end it."""
     async with desk.database.transaction() as connection:
         attempt = await attempts.load(connection, found.wallet_id, found.attempt)
-        now = await attempts.clock(connection)
+        now = await clock.now(connection)
     if attempt.ended_at is not None:
         return
     since = attempt.unknown_since or now

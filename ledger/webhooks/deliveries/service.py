@@ -12,6 +12,7 @@ from ledger.errors import EventsExpired, NotFound, SecretKeysMissing, WebhookEnd
 from ledger.events.catalogue import payload_of
 from ledger.events.payloads import EndpointTest
 from ledger.events.read import positions
+from ledger.kit import clock
 from ledger.kit.db import Database
 from ledger.kit.egress.client import Egress
 from ledger.kit.ids import parse_public, public
@@ -145,7 +146,7 @@ async def test(database: Database, egress: Egress, keys: SecretKeys, endpoint: i
         if row is None:
             raise NotFound("there is no such webhook endpoint")
         signing = (await endpoints.live_secrets(connection, keys, [endpoint])).get(endpoint)
-        now: datetime = (await connection.execute(select(func.ledger_now()))).scalar_one()
+        now = await clock.now(connection)
     if signing is None:
         raise SecretKeysMissing("the secret was encrypted by a key that this service does not have")
     id_ = f"evt_test_{secrets.token_hex(8)}"
